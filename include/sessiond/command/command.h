@@ -1,0 +1,74 @@
+/* Commands: a parsed request and the store make a reply.
+ *
+ * Knows no sockets and no journal. One small function for each family of commands; which variant is
+ * asked for stands in the command's row. Threads: one context for each worker.
+ * Source of the rules: memcached doc/protocol.txt. */
+#ifndef SESSIOND_COMMAND_COMMAND_H
+#define SESSIOND_COMMAND_COMMAND_H
+
+#include "sessiond/base/clock.h"
+#include "sessiond/base/log.h"
+#include "sessiond/base/registry.h"
+#include "sessiond/command/metrics.h"
+#include "sessiond/protocol/parser.h"
+#include "sessiond/store/store.h"
+
+/* What all workers share. Immutable after the start; everything is borrowed. */
+struct command_shared {
+    struct store *store;
+    const struct registry *registry; /* for stats */
+    struct log_limit *flush_log;     /* one line a second about refused flushes */
+};
+
+/* What one worker, and one connection's turn, run commands with. */
+struct command_context {
+    const struct command_shared *shared;
+    struct command_metrics metrics; /* the owner's thread writes */
+    struct instant now;             /* of this turn */
+    const char *peer;               /* of this connection, for the log; terminated, borrowed */
+    uint64_t ticket;                /* the highest that the replies so far must wait for */
+    bool must_close;                /* quit, or a reply that could not be written */
+};
+
+/** Run a request and append its reply to `out`.
+ *  returns  OK | BUSY (nothing was changed or appended: run the same request again later) */
+SESS_MUST_CHECK enum sess_status command_run(struct command_context *context,
+                                             const struct request *request, struct buffer *out);
+
+/** Answer what the parser could not read (PARSE_ERROR). */
+void command_reject(struct command_context *context, const struct request *request,
+                    struct buffer *out);
+
+/* A store command whose value is received straight into its place (PARSE_UPLOAD). */
+struct command_upload;
+
+/** Begin to receive. returns OK (finish or abort it) | NO_MEMORY (answered; drop the block) */
+SESS_MUST_CHECK enum sess_status command_upload_begin(struct command_context *context,
+                                                      const struct request *request,
+                                                      struct buffer *out,
+                                                      struct command_upload **upload);
+
+/** Where the next bytes of block and line end belong, at most `most`; *size 0: all are there.
+ *  returns  OK | AGAIN (too many values are in flight: try again later) */
+SESS_MUST_CHECK enum sess_status command_upload_place(struct command_upload *upload, size_t most,
+                                                      uint8_t **place, size_t *size);
+
+/** Tell that `size` bytes were written to the place. */
+void command_upload_received(struct command_upload *upload, size_t size);
+
+/** Bytes of the block. */
+size_t command_upload_size(const struct command_upload *upload);
+
+/** All is there: store and answer; *upload is NULL afterwards, but for BUSY.
+ *  returns  OK | BUSY (call again later) | INVALID (no line end behind the block: answered, close) */
+SESS_MUST_CHECK enum sess_status command_upload_finish(struct command_context *context,
+                                                       struct command_upload **upload,
+                                                       struct buffer *out);
+
+/** The client is gone: nothing is stored; *upload is NULL afterwards. */
+void command_upload_abort(struct command_upload **upload);
+
+/** Wired call, worker to store: see store_tick; `shared` is a struct command_shared. */
+bool command_tick(void *shared, struct store_ticker *ticker, int64_t now_s, unsigned max_steps);
+
+#endif

@@ -1,0 +1,24 @@
+/* The daemon: all rooms wired together, from start to stop.
+ *
+ * Threads: one daemon, on the thread that called. */
+#ifndef SESSIOND_DAEMON_DAEMON_H
+#define SESSIOND_DAEMON_DAEMON_H
+
+#include "sessiond/daemon/settings.h"
+
+/* Exit codes, of sysexits.h where it has one. */
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_COMMAND_LINE = 64,
+    EXIT_IO = 74,
+    EXIT_UNAVAILABLE = 75, /* address in use */
+    EXIT_CONFIGURATION = 78,
+};
+
+/** Run until a signal says to stop. Errors go to the log. Returns the exit code. */
+enum exit_code daemon_run(struct settings *settings, struct registry *registry);
+
+/** Fill the registry's metrics and sections for printing tables; nothing may be reported from it. */
+SESS_MUST_CHECK enum sess_status daemon_register_rows(struct registry *registry);
+
+#endif

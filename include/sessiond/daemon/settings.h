@@ -1,0 +1,54 @@
+/* The daemon's settings: every room's options as one struct, and what follows from them together.
+ *
+ * Values come from defaults, a file and the command line, in that order of rank (base/option.h).
+ * Threads: start-up only. */
+#ifndef SESSIOND_DAEMON_SETTINGS_H
+#define SESSIOND_DAEMON_SETTINGS_H
+
+#include "sessiond/base/registry.h"
+#include "sessiond/net/server.h"
+#include "sessiond/store/store.h"
+
+#include <stdio.h>
+
+#define DAEMON_OPTIONS(X)                                                                          \
+    X(user, TEXT, "none", NULL, NULL, OPTION_FIXED | OPTION_NONE,                                  \
+      "User to become after the listeners are open, when started as root; `root` stays root.")     \
+    X(log_level, CHOICE, "info", "error warning info debug", NULL, OPTION_FIXED,                   \
+      "What is written to standard error.")
+struct daemon_options {
+    DAEMON_OPTIONS(OPTION_DECLARE)
+};
+extern const struct option_table daemon_option_table;
+
+struct settings {
+    struct net_options net;
+    struct store_options store;
+    struct daemon_options daemon;
+};
+
+/* How `memory` is divided. The parts add up to it, so none can starve another. */
+struct memory_split {
+    size_t connections; /* what connections still have to read or send */
+    size_t in_flight;   /* large values on their way in */
+    size_t data;        /* entries and index */
+};
+
+/** Bind all tables to `settings` in the registry, with their defaults.
+ *  returns  OK | INVALID, OUT_OF_RANGE, LIMIT (a wrong row: a bug) */
+SESS_MUST_CHECK enum sess_status settings_register(struct settings *settings,
+                                                   struct registry *registry,
+                                                   struct sess_error *error);
+
+/** Divide `memory`. returns OK | OUT_OF_RANGE (the parts asked for are more than half of it) */
+SESS_MUST_CHECK enum sess_status settings_split_memory(const struct settings *settings,
+                                                       struct memory_split *out,
+                                                       struct sess_error *error);
+
+/** Number of workers: as set, or one for each processor. */
+unsigned settings_threads(const struct settings *settings);
+
+/** The present settings in the form of the config file: `--print-config`. */
+void settings_print(const struct registry *registry, FILE *out);
+
+#endif

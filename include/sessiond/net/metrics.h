@@ -1,0 +1,27 @@
+/* The net's metrics: one struct for each worker and one for the acceptor, each written by its thread.
+ *
+ * Source of the names: memcached doc/protocol.txt, "General-purpose statistics". */
+#ifndef SESSIOND_NET_METRICS_H
+#define SESSIOND_NET_METRICS_H
+
+#include "sessiond/base/metric.h"
+
+#define NET_METRICS(X)                                                                             \
+    X(curr_connections, GAUGE, "connections open now")                                             \
+    X(total_connections, COUNTER, "connections accepted")                                          \
+    X(rejected_connections, COUNTER, "connections over max-connections, told so and closed")       \
+    X(listen_disabled_num, COUNTER, "times that accepting paused for lack of descriptors or memory") \
+    X(idle_kicks, COUNTER, "connections closed by one of the timeouts")                            \
+    X(closed_for_memory, COUNTER, "connections closed because connection-memory was used up")      \
+    X(conn_yields, COUNTER, "times that a connection had more to do than one turn allows")         \
+    X(binary_refused, COUNTER, "connections closed because they spoke the binary protocol")        \
+    X(bytes_read, COUNTER, "bytes received from clients")                                          \
+    X(bytes_written, COUNTER, "bytes sent to clients")                                             \
+    X(threads, GAUGE, "worker threads")
+
+struct net_metrics {
+    NET_METRICS(METRIC_DECLARE)
+};
+extern const struct metric_table net_metric_table;
+
+#endif

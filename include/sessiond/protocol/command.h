@@ -1,0 +1,46 @@
+/* The command table: one row for each command word.
+ *
+ * Not what commands do (room command). Source: protocol/commands.def. */
+#ifndef SESSIOND_PROTOCOL_COMMAND_H
+#define SESSIOND_PROTOCOL_COMMAND_H
+
+#include "sessiond/base/slice.h"
+
+enum command_id {
+#define COMMAND(id, word, arguments, handler, mode, syntax, doc) COMMAND_##id,
+#include "sessiond/protocol/commands.def"
+#undef COMMAND
+    COMMAND_COUNT
+};
+
+/* What tells the variants of one handler apart. */
+enum command_mode { MODE_PLAIN, MODE_WITH_CAS, MODE_SET, MODE_ADD, MODE_REPLACE };
+
+struct command {
+    enum command_id id;
+    const char *word;
+    const char *arguments; /* letters: see commands.def */
+    enum command_mode mode;
+    const char *syntax;
+    const char *doc;
+};
+
+/** The row of a word, or NULL. Words are case-sensitive. */
+const struct command *command_find(struct slice word);
+
+/** Whether a data block follows the line. */
+static inline bool command_takes_data(const struct command *command)
+{
+    return strchr(command->arguments, 'b') != NULL;
+}
+
+/** Whether the line ends in one or more keys, each run on its own. */
+static inline bool command_takes_keys(const struct command *command)
+{
+    return strchr(command->arguments, 'K') != NULL;
+}
+
+/** The row of an id. */
+const struct command *command_get_row(enum command_id id);
+
+#endif

@@ -1,0 +1,22 @@
+/* The store's metrics: one struct for each shard, written under its lock.
+ *
+ * Not the commands' counters (command/metrics.h). Source of the names: memcached doc/protocol.txt,
+ * "General-purpose statistics". */
+#ifndef SESSIOND_STORE_METRICS_H
+#define SESSIOND_STORE_METRICS_H
+
+#include "sessiond/base/metric.h"
+
+#define STORE_METRICS(X)                                                                           \
+    X(curr_items, GAUGE, "sessions held now")                                                      \
+    X(total_items, COUNTER, "values stored since the start")                                       \
+    X(bytes, GAUGE, "bytes of keys, values and their entries")                                     \
+    X(reclaimed, COUNTER, "entries whose memory was taken back after their deadline")              \
+    X(evictions, COUNTER, "live sessions dropped for lack of memory: always 0")
+
+struct store_metrics {
+    STORE_METRICS(METRIC_DECLARE)
+};
+extern const struct metric_table store_metric_table;
+
+#endif

@@ -1,0 +1,163 @@
+/* The store: sessions by key, in shards, each with an absolute deadline.
+ *
+ * Knows no sockets, files or wire text. A write that fails changes nothing. No live entry is ever
+ * evicted. Every call may come from any thread and locks at most one shard, for a bounded time;
+ * `now_s` is the caller's wall time, of which a shard uses the latest it has seen.
+ *
+ * Each outcome carries tickets (store/mutation.h) that the reply must wait for where the journal's
+ * mode says so. Source of the commands' rules: memcached doc/protocol.txt, "Storage commands". */
+#ifndef SESSIOND_STORE_STORE_H
+#define SESSIOND_STORE_STORE_H
+
+#include "sessiond/base/budget.h"
+#include "sessiond/base/hash.h"
+#include "sessiond/base/option.h"
+#include "sessiond/base/report.h"
+#include "sessiond/base/slice.h"
+#include "sessiond/base/status.h"
+#include "sessiond/store/metrics.h"
+#include "sessiond/store/mutation.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define STORE_NO_DEADLINE INT64_MAX /* the latest of all deadlines */
+
+enum {
+    STORE_SHARDS = 256,
+    STORE_KEY_MAX = 250,    /* bytes */
+    STORE_COPY_MAX = 16384, /* bytes; a larger value is shared by reference, not copied under a lock */
+};
+
+#define STORE_OPTIONS(X)                                                                           \
+    X(memory, SIZE, "1g", "16m", NULL, OPTION_FIXED,                                               \
+      "Memory for sessions, connections and values on their way. When it is full, live sessions "  \
+      "stay and new ones get an error.")                                                           \
+    X(max_value, SIZE, "1m", "1k", "64m", OPTION_FIXED, "Largest value that is stored.")
+struct store_options {
+    STORE_OPTIONS(OPTION_DECLARE)
+};
+extern const struct option_table store_option_table;
+
+struct store;
+
+struct store_config {
+    size_t max_value_bytes;   /* 0..64 MiB */
+    struct budget *data;      /* charged for entries and index; borrowed */
+    struct budget *in_flight; /* charged for uploads; borrowed */
+    struct hash_key hash_key; /* secret, one for each process */
+    uint64_t first_cas;       /* >= 1; CAS ids of new versions start here */
+    int64_t now_s;            /* wall seconds at the start */
+};
+
+/** returns OK (the caller owns *out) | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status store_create(const struct store_config *config,
+                                              struct store **out);
+
+/** Frees all entries, zeroed, and sets *store to NULL. No other call may be under way. */
+void store_destroy(struct store **store);
+
+/** Wired call: whom to ask before each change. Before the first change; NULL asks nobody. */
+void store_on_mutation(struct store *store, mutation_fn hook, void *context);
+
+struct store_outcome {
+    uint64_t ticket;            /* of the last change in the key's shard; 0: none */
+    uint64_t revocation_ticket; /* of the last revocation in the key's shard; 0: none */
+    uint64_t cas;               /* of the entry after a write; else 0 */
+};
+
+enum store_mode { STORE_SET, STORE_ADD, STORE_REPLACE };
+
+struct store_write {
+    enum store_mode mode;
+    struct slice key;   /* 1..STORE_KEY_MAX bytes */
+    struct slice value; /* copied */
+    uint32_t flags;
+    int64_t deadline_s; /* at or before now: the ordinary result, nothing is kept, and a live key
+                           that it would replace is deleted */
+};
+
+/** Store a value under a key.
+ *  returns  OK | NOT_STORED (add of a live key, replace of none) | TOO_LARGE | NO_MEMORY | BUSY |
+ *           REFUSED; but for OK nothing changed. *outcome is set by all of them. */
+SESS_MUST_CHECK enum sess_status store_write(struct store *store, const struct store_write *write,
+                                             int64_t now_s, struct store_outcome *outcome);
+
+/** Delete a key. returns OK | NOT_FOUND | BUSY | REFUSED; *outcome is set by all of them. */
+SESS_MUST_CHECK enum sess_status store_delete(struct store *store, struct slice key, int64_t now_s,
+                                              struct store_outcome *outcome);
+
+/** Give a live key a new deadline; one at or before now deletes it. The CAS id stays.
+ *  returns  OK | NOT_FOUND | BUSY | REFUSED | NO_MEMORY (only for a deadline after 2106 on a key
+ *           that had an earlier one); *outcome is set by all of them */
+SESS_MUST_CHECK enum sess_status store_touch(struct store *store, struct slice key,
+                                             int64_t deadline_s, int64_t now_s,
+                                             struct store_outcome *outcome);
+
+struct shard;
+struct value_block;
+
+/* A look at one live entry. Up to STORE_COPY_MAX bytes are looked at under the shard's lock: copy
+ * and end at once. A larger value is immutable and held by reference: copy at leisure. */
+struct store_reading {
+    struct slice value; /* until store_read_end */
+    uint32_t flags;
+    uint64_t cas;
+    struct store_outcome outcome;
+    struct shard *locked;      /* the store's own */
+    struct value_block *block; /* the store's own */
+};
+
+/** Look a key up.
+ *  returns  OK (the caller must call store_read_end, soon) | NOT_FOUND (only reading->outcome is
+ *           set, and nothing is to be ended) */
+SESS_MUST_CHECK enum sess_status store_read_begin(struct store *store, struct slice key,
+                                                  int64_t now_s, struct store_reading *reading);
+void store_read_end(struct store_reading *reading);
+
+struct store_upload;
+
+/** Begin to receive a value of `size` bytes in its place, invisible until it is committed. The place
+ *  has `tail` bytes more, for what follows a value on the wire.
+ *  returns  OK (end with commit or abort) | TOO_LARGE | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status store_upload_begin(struct store *store, size_t size, size_t tail,
+                                                    struct store_upload **out);
+
+/** Where the next bytes belong, at most `most`; room for them is charged as it is given out.
+ *  *size 0 with OK: all bytes, the tail too, are there.
+ *  returns  OK | AGAIN (values in flight are at their cap: try again later) */
+SESS_MUST_CHECK enum sess_status store_upload_place(struct store_upload *upload, size_t most,
+                                                    uint8_t **place, size_t *size);
+
+/** Tell that `size` bytes were written to the place. */
+void store_upload_received(struct store_upload *upload, size_t size);
+
+/** The tail's bytes, once all have arrived. */
+struct slice store_upload_tail(const struct store_upload *upload);
+
+/** Store the received value (write->value is not used). The upload ends and *upload is NULL, but for
+ *  BUSY, after which it can be committed again. returns as store_write. */
+SESS_MUST_CHECK enum sess_status store_upload_commit(struct store *store,
+                                                     struct store_upload **upload,
+                                                     const struct store_write *write, int64_t now_s,
+                                                     struct store_outcome *outcome);
+
+/** Zero and free an upload that will not be committed; *upload is NULL. */
+void store_upload_abort(struct store_upload **upload);
+
+/* The shards that one worker looks after, and where it goes on. */
+struct store_ticker {
+    unsigned first;    /* immutable: 0..stride-1 */
+    unsigned stride;   /* immutable: number of workers */
+    unsigned position; /* the owner's thread */
+};
+
+/** Wired call, worker to store: take back what has expired, in at most `max_steps` steps of bounded
+ *  work. Returns true when there is more to do at once. */
+bool store_tick(struct store *store, struct store_ticker *ticker, int64_t now_s,
+                unsigned max_steps);
+
+/** Add the store's metrics to a report (a registry_report_fn; context is the store). */
+void store_report(void *store, struct report *report);
+
+#endif

@@ -1,0 +1,209 @@
+/* The option table engine: rows to values and back. What people read of a row is option_print.c.
+ * Threads: start-up only. Memory: none of its own. */
+#include "sessiond/base/option.h"
+
+#include "sessiond/base/number.h"
+
+static void *value_of(const struct option_binding *binding, const struct option_row *row)
+{
+    return (char *)binding->values + row->offset;
+}
+
+static bool same_name(const char *field, const char *name)
+{
+    for (; *field != '\0' && *name != '\0'; field++, name++) {
+        if (*field != *name && !(*field == '_' && *name == '-')) {
+            return false;
+        }
+    }
+    return *field == *name;
+}
+
+const struct option_row *option_find(const struct option_binding *binding, const char *name)
+{
+    for (size_t i = 0; i < binding->table->n_rows; i++) {
+        if (same_name(binding->table->rows[i].field, name)) {
+            return &binding->table->rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* Index of `text` among the blank-separated `words`. */
+static enum sess_status parse_choice(const char *words, struct slice text, uint64_t *out)
+{
+    uint64_t index = 0;
+
+    for (const char *word = words; *word != '\0'; index++) {
+        size_t length = strcspn(word, " ");
+
+        if (slice_equal(slice_of(word, length), text)) {
+            *out = index;
+            return SESS_OK;
+        }
+        word += length;
+        word += strspn(word, " ");
+    }
+    return SESS_INVALID;
+}
+
+static enum sess_status parse_number(const struct option_row *row, struct slice text, uint64_t *out)
+{
+    switch (row->kind) {
+    case OPTION_COUNT:
+        return number_parse_u64(text, UINT64_MAX, out);
+    case OPTION_SIZE:
+        return number_parse_size(text, out);
+    case OPTION_DURATION:
+        return number_parse_duration(text, out);
+    case OPTION_CHOICE:
+        return parse_choice(row->lowest, text, out);
+    case OPTION_FLAG:
+        return parse_choice("no yes", text, out);
+    default:
+        return SESS_INVALID;
+    }
+}
+
+static bool is_switched_off(const struct option_row *row, const char *text)
+{
+    return ((row->flags & OPTION_NONE) != 0 && strcmp(text, "none") == 0) ||
+           ((row->flags & OPTION_AUTO) != 0 && strcmp(text, "auto") == 0);
+}
+
+static bool in_range(const struct option_row *row, uint64_t value)
+{
+    uint64_t bound;
+
+    if (row->kind == OPTION_CHOICE) {
+        return true;
+    }
+    if (row->lowest != NULL &&
+        (parse_number(row, slice_from_text(row->lowest), &bound) != SESS_OK || value < bound)) {
+        return false;
+    }
+    return row->highest == NULL ||
+           (parse_number(row, slice_from_text(row->highest), &bound) == SESS_OK && value <= bound);
+}
+
+static enum sess_status refuse(const struct option_row *row, const char *text,
+                               enum sess_status status, struct sess_error *error)
+{
+    char name[OPTION_TEXT_SIZE];
+    char range[OPTION_TEXT_SIZE];
+
+    option_name(row, name, sizeof name);
+    option_range(row, range, sizeof range);
+    return error_set(error, status, "%s: '%.100s' will not do: it takes %s", name, text, range);
+}
+
+static enum sess_status assign_number(const struct option_binding *binding,
+                                      const struct option_row *row, const char *text,
+                                      struct sess_error *error)
+{
+    uint64_t value = 0;
+
+    if (!is_switched_off(row, text)) {
+        enum sess_status status = parse_number(row, slice_from_text(text), &value);
+
+        if (status == SESS_OK && !in_range(row, value)) {
+            status = SESS_OUT_OF_RANGE;
+        }
+        if (status != SESS_OK) {
+            return refuse(row, text, status, error);
+        }
+    }
+    if (row->kind == OPTION_FLAG) {
+        *(bool *)value_of(binding, row) = value != 0;
+    } else {
+        *(uint64_t *)value_of(binding, row) = value;
+    }
+    return SESS_OK;
+}
+
+static enum sess_status assign_text(const struct option_row *row, const char *text, char *out,
+                                    struct sess_error *error)
+{
+    if (strlen(text) >= OPTION_TEXT_SIZE) {
+        return refuse(row, text, SESS_OUT_OF_RANGE, error);
+    }
+    if (text[0] == '\0') {
+        return refuse(row, text, SESS_INVALID, error);
+    }
+    memset(out, 0, OPTION_TEXT_SIZE);
+    memcpy(out, is_switched_off(row, text) ? "" : text,
+           is_switched_off(row, text) ? 0 : strlen(text));
+    return SESS_OK;
+}
+
+static enum sess_status assign_item(const struct option_row *row, const char *text,
+                                    bool replace_all, struct option_list *list,
+                                    struct sess_error *error)
+{
+    size_t index = replace_all ? 0 : list->n_items;
+    enum sess_status status;
+
+    if (index == OPTION_LIST_MAX) {
+        char name[OPTION_TEXT_SIZE];
+
+        option_name(row, name, sizeof name);
+        return error_set(error, SESS_LIMIT, "%s: given more than %d times", name, OPTION_LIST_MAX);
+    }
+    status = assign_text(row, text, list->items[index], error);
+    if (status == SESS_OK) {
+        list->n_items = index + 1;
+    }
+    return status;
+}
+
+enum sess_status option_assign(struct option_binding *binding, const struct option_row *row,
+                               const char *text, enum option_source source,
+                               struct sess_error *error)
+{
+    enum option_source *present = &binding->source[row - binding->table->rows];
+    enum sess_status status;
+
+    if (source < *present) {
+        /* Outranked, but a wrong value must still be told. */
+        struct option_list scratch = {.n_items = 0};
+        struct option_row elsewhere = *row;
+        struct option_binding trial = {.table = binding->table, .values = &scratch};
+
+        elsewhere.offset = 0;
+        return row->kind == OPTION_LIST || row->kind == OPTION_TEXT
+                   ? assign_text(row, text, scratch.items[0], error)
+                   : assign_number(&trial, &elsewhere, text, error);
+    }
+    switch (row->kind) {
+    case OPTION_LIST:
+        status = assign_item(row, text, source > *present || source == OPTION_FROM_DEFAULT,
+                             value_of(binding, row), error);
+        break;
+    case OPTION_TEXT:
+        status = assign_text(row, text, value_of(binding, row), error);
+        break;
+    default:
+        status = assign_number(binding, row, text, error);
+        break;
+    }
+    if (status == SESS_OK) {
+        *present = source;
+    }
+    return status;
+}
+
+enum sess_status option_bind(struct option_binding *binding, const struct option_table *table,
+                             void *values, struct sess_error *error)
+{
+    *binding = (struct option_binding){.table = table, .values = values};
+    for (size_t i = 0; i < table->n_rows; i++) {
+        const struct option_row *row = &table->rows[i];
+        enum sess_status status =
+            option_assign(binding, row, row->default_text, OPTION_FROM_DEFAULT, error);
+
+        if (status != SESS_OK) {
+            return status;
+        }
+    }
+    return SESS_OK;
+}

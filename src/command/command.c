@@ -1,0 +1,70 @@
+/* From a request to its handler, and what all handlers share.
+ *
+ * Threads: the context's owner. Memory: grows the caller's buffer. */
+#include "sessiond/command/command.h"
+
+#include "handlers.h"
+
+static const struct metric_row metric_rows[] = {COMMAND_METRICS(METRIC_ROW)};
+const struct metric_table command_metric_table = {
+    .rows = metric_rows, .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
+
+static const command_fn handlers[] = {
+#define COMMAND(id, word, arguments, handler, mode, syntax, doc) [COMMAND_##id] = command_##handler,
+#include "sessiond/protocol/commands.def"
+#undef COMMAND
+};
+
+void answer(const struct request *request, struct buffer *out, enum reply reply)
+{
+    if (!request->noreply) {
+        reply_put(out, reply);
+    }
+}
+
+void note_ticket(struct command_context *context, const struct store_outcome *outcome)
+{
+    if (outcome->ticket > context->ticket) {
+        context->ticket = outcome->ticket;
+    }
+}
+
+/* Room for any fixed line must be there before anything changes: a change whose reply cannot be
+ * written would have to be guessed by the client. */
+static bool make_room(struct command_context *context, struct buffer *out)
+{
+    if (buffer_reserve(out, REPLY_LINE_MAX) != SESS_OK) {
+        context->must_close = true;
+    }
+    return !context->must_close;
+}
+
+enum sess_status command_run(struct command_context *context, const struct request *request,
+                             struct buffer *out)
+{
+    if (!make_room(context, out)) {
+        return SESS_OK;
+    }
+    return handlers[request->command->id](context, request, out);
+}
+
+void command_reject(struct command_context *context, const struct request *request,
+                    struct buffer *out)
+{
+    if (request->error == REPLY_TOO_LARGE) {
+        metric_add(&context->metrics.store_too_large, 1);
+    } else {
+        metric_add(&context->metrics.protocol_errors, 1);
+    }
+    if (make_room(context, out)) {
+        answer(request, out, request->error);
+    }
+    context->must_close = context->must_close || request->must_close;
+}
+
+bool command_tick(void *shared, struct store_ticker *ticker, int64_t now_s, unsigned max_steps)
+{
+    const struct command_shared *self = shared;
+
+    return store_tick(self->store, ticker, now_s, max_steps);
+}

@@ -1,0 +1,46 @@
+/* The handlers of the command table, one for each family.
+ *
+ * Private to the room. Each appends its reply to `out`, in which command_run has made room for the
+ * fixed lines; OK, or BUSY with nothing changed or appended. A row that names a handler which is not
+ * here does not compile. */
+#ifndef SESSIOND_SRC_COMMAND_HANDLERS_H
+#define SESSIOND_SRC_COMMAND_HANDLERS_H
+
+#include "sessiond/command/command.h"
+
+typedef enum sess_status (*command_fn)(struct command_context *context,
+                                       const struct request *request, struct buffer *out);
+
+enum sess_status command_get(struct command_context *context, const struct request *request,
+                             struct buffer *out);
+enum sess_status command_store(struct command_context *context, const struct request *request,
+                               struct buffer *out);
+enum sess_status command_delete(struct command_context *context, const struct request *request,
+                                struct buffer *out);
+enum sess_status command_touch(struct command_context *context, const struct request *request,
+                               struct buffer *out);
+enum sess_status command_flush_all(struct command_context *context, const struct request *request,
+                                   struct buffer *out);
+enum sess_status command_stats(struct command_context *context, const struct request *request,
+                               struct buffer *out);
+enum sess_status command_version(struct command_context *context, const struct request *request,
+                                 struct buffer *out);
+enum sess_status command_help(struct command_context *context, const struct request *request,
+                              struct buffer *out);
+enum sess_status command_quit(struct command_context *context, const struct request *request,
+                              struct buffer *out);
+
+/** The reply line, unless the client asked for none. */
+void answer(const struct request *request, struct buffer *out, enum reply reply);
+
+/** What the replies of this turn must wait for. */
+void note_ticket(struct command_context *context, const struct store_outcome *outcome);
+
+/** The store command's fixed part, from a request. */
+struct store_write store_write_of(const struct request *request, int64_t now_s);
+
+/** Count and answer the end of a store command, but for BUSY. */
+void answer_store(struct command_context *context, const struct request *request,
+                  enum sess_status status, struct buffer *out);
+
+#endif

@@ -1,0 +1,104 @@
+/* Store commands whose value arrives in pieces. The rest of them: session.c.
+ *
+ * Threads: the context's owner. Memory: the request's fixed part, the value in the store. */
+#include "handlers.h"
+
+#include <stdlib.h>
+
+enum { LINE_END_SIZE = 2 };
+
+struct command_upload {
+    struct store_upload *value;
+    struct request request; /* its slices point into this struct */
+    uint8_t key[STORE_KEY_MAX];
+};
+
+enum sess_status command_upload_begin(struct command_context *context,
+                                      const struct request *request, struct buffer *out,
+                                      struct command_upload **upload)
+{
+    struct command_upload *begun = calloc(1, sizeof *begun);
+    enum sess_status status = begun == NULL ? SESS_NO_MEMORY : SESS_OK;
+
+    if (status == SESS_OK) {
+        status = store_upload_begin(context->shared->store, request->value_size, LINE_END_SIZE,
+                                    &begun->value);
+    }
+    if (status != SESS_OK) {
+        free(begun);
+        if (buffer_reserve(out, REPLY_LINE_MAX) == SESS_OK) {
+            answer_store(context, request, SESS_NO_MEMORY, out);
+        } else {
+            context->must_close = true;
+        }
+        return SESS_NO_MEMORY;
+    }
+    begun->request = *request;
+    memcpy(begun->key, request->key.data, request->key.size);
+    begun->request.key.data = begun->key;
+    *upload = begun;
+    return SESS_OK;
+}
+
+enum sess_status command_upload_place(struct command_upload *upload, size_t most, uint8_t **place,
+                                      size_t *size)
+{
+    return store_upload_place(upload->value, most, place, size);
+}
+
+void command_upload_received(struct command_upload *upload, size_t size)
+{
+    store_upload_received(upload->value, size);
+}
+
+size_t command_upload_size(const struct command_upload *upload)
+{
+    return upload->request.value_size;
+}
+
+void command_upload_abort(struct command_upload **upload)
+{
+    if (*upload == NULL) {
+        return;
+    }
+    store_upload_abort(&(*upload)->value);
+    explicit_bzero(*upload, sizeof **upload);
+    free(*upload);
+    *upload = NULL;
+}
+
+static enum sess_status refuse_block(struct command_context *context,
+                                     struct command_upload **upload, struct buffer *out)
+{
+    metric_add(&context->metrics.protocol_errors, 1);
+    reply_put(out, REPLY_BAD_DATA);
+    context->must_close = true;
+    command_upload_abort(upload);
+    return SESS_INVALID;
+}
+
+enum sess_status command_upload_finish(struct command_context *context,
+                                       struct command_upload **upload, struct buffer *out)
+{
+    struct store_write write = store_write_of(&(*upload)->request, context->now.wall_s);
+    struct store_outcome outcome;
+    enum sess_status status;
+
+    if (buffer_reserve(out, REPLY_LINE_MAX) != SESS_OK) {
+        context->must_close = true;
+        command_upload_abort(upload);
+        return SESS_OK;
+    }
+    if (!slice_equal(store_upload_tail((*upload)->value), SLICE_LITERAL("\r\n"))) {
+        return refuse_block(context, upload, out);
+    }
+    status = store_upload_commit(context->shared->store, &(*upload)->value, &write,
+                                 context->now.wall_s, &outcome);
+    if (status == SESS_BUSY) {
+        return status;
+    }
+    note_ticket(context, &outcome);
+    answer_store(context, &(*upload)->request, status, out);
+    command_upload_abort(upload);
+    return SESS_OK;
+}

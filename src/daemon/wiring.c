@@ -1,0 +1,182 @@
+/* Where the rooms are joined: every call that does not go straight down is set here.
+ *
+ *     worker -> store   tick(time, budget)     net_config.tick
+ *     store -> journal  mutation               store_on_mutation: nobody asks yet, no journal
+ *     worker -> journal committed?(ticket)     comes with the journal
+ *     journal -> worker wake                   comes with the journal
+ *
+ * Threads: start-up and stop only. Memory: one struct that owns all rooms. */
+#include "wiring.h"
+
+#include "sessiond/base/log.h"
+#include "sessiond/daemon/daemon.h"
+#include "sessiond/daemon/privileges.h"
+#include "sessiond/daemon/process.h"
+
+#include <stdlib.h>
+
+struct wiring {
+    struct clock *clock;
+    struct budget connections;
+    struct budget in_flight;
+    struct budget data;
+    struct store *store;
+    struct command_shared commands;
+    struct log_limit flush_log;
+    struct log_limit binary_log;
+    struct net_server *server;
+    struct process process;
+};
+
+static enum sess_status make_budgets(struct wiring *wiring, const struct settings *settings,
+                                     struct sess_error *error)
+{
+    struct memory_split split;
+    enum sess_status status = settings_split_memory(settings, &split, error);
+
+    if (status == SESS_OK) {
+        budget_init(&wiring->connections, split.connections);
+        budget_init(&wiring->in_flight, split.in_flight);
+        budget_init(&wiring->data, split.data);
+    }
+    return status;
+}
+
+static enum sess_status make_store(struct wiring *wiring, const struct settings *settings,
+                                   struct sess_error *error)
+{
+    struct store_config config = {
+        .max_value_bytes = settings->store.max_value,
+        .data = &wiring->data,
+        .in_flight = &wiring->in_flight,
+        .first_cas = 1,
+    };
+    enum sess_status status = clock_create(&wiring->clock);
+
+    if (status != SESS_OK) {
+        return error_set(error, status, "cannot read the clock: %s", status_text(status));
+    }
+    config.now_s = clock_now(wiring->clock).wall_s;
+    status = hash_key_draw(&config.hash_key);
+    if (status == SESS_OK) {
+        status = store_create(&config, &wiring->store);
+    }
+    return status == SESS_OK
+               ? SESS_OK
+               : error_set(error, status, "cannot make the store: %s", status_text(status));
+}
+
+static size_t allowed_connections(const struct settings *settings)
+{
+    size_t wanted = settings->net.max_connections;
+    size_t allowed = privileges_raise_descriptors(wanted);
+
+    if (allowed < wanted) {
+        log_write(LOG_LEVEL_WARNING,
+                  "max-connections is lowered from %zu to %zu: the limit of open files allows no more",
+                  wanted, allowed);
+    }
+    return allowed;
+}
+
+static enum sess_status make_server(struct wiring *wiring, const struct settings *settings,
+                                    const struct registry *registry, struct sess_error *error)
+{
+    struct net_config config = {
+        .options = &settings->net,
+        .commands = &wiring->commands,
+        .clock = wiring->clock,
+        .binary_log = &wiring->binary_log,
+        .connections = &wiring->connections,
+        .max_value_bytes = settings->store.max_value,
+        .n_threads = settings_threads(settings),
+        .max_connections = allowed_connections(settings),
+        .tick = command_tick,
+        .tick_context = &wiring->commands,
+    };
+
+    wiring->commands = (struct command_shared){
+        .store = wiring->store, .registry = registry, .flush_log = &wiring->flush_log};
+    wiring->process = (struct process){
+        .clock = wiring->clock,
+        .started = clock_now(wiring->clock),
+        .max_connections = config.max_connections,
+        .memory_bytes = settings->store.memory,
+    };
+    return net_server_create(&config, &wiring->server, error);
+}
+
+/* With NULL for the wiring, only the rows are told, for whoever prints tables. */
+static enum sess_status register_figures(struct registry *registry, struct wiring *wiring)
+{
+    enum sess_status status =
+        registry_add_metrics(registry, &process_metric_table, process_report,
+                             wiring == NULL ? NULL : &wiring->process);
+
+    if (status == SESS_OK) {
+        status = registry_add_metrics(registry, &net_metric_table, net_server_report,
+                                      wiring == NULL ? NULL : wiring->server);
+    }
+    if (status == SESS_OK) {
+        status = registry_add_metrics(registry, &command_metric_table, net_server_report_commands,
+                                      wiring == NULL ? NULL : wiring->server);
+    }
+    if (status == SESS_OK) {
+        status = registry_add_metrics(registry, &store_metric_table, store_report,
+                                      wiring == NULL ? NULL : wiring->store);
+    }
+    if (status == SESS_OK) {
+        status = registry_add_section(registry, "settings", "every option with its value",
+                                      registry_report_settings, registry);
+    }
+    return status;
+}
+
+enum sess_status daemon_register_rows(struct registry *registry)
+{
+    return register_figures(registry, NULL);
+}
+
+enum sess_status wiring_create(const struct settings *settings, struct registry *registry,
+                               struct wiring **out, struct sess_error *error)
+{
+    struct wiring *wiring = calloc(1, sizeof *wiring);
+    enum sess_status status;
+
+    if (wiring == NULL) {
+        return error_set(error, SESS_NO_MEMORY, "no memory to start");
+    }
+    status = make_budgets(wiring, settings, error);
+    if (status == SESS_OK) {
+        status = make_store(wiring, settings, error);
+    }
+    if (status == SESS_OK) {
+        status = make_server(wiring, settings, registry, error);
+    }
+    if (status == SESS_OK && register_figures(registry, wiring) != SESS_OK) {
+        status = error_set(error, SESS_LIMIT, "too many figures for the registry");
+    }
+    if (status != SESS_OK) {
+        wiring_destroy(&wiring);
+        return status;
+    }
+    *out = wiring;
+    return SESS_OK;
+}
+
+void wiring_destroy(struct wiring **wiring)
+{
+    if (*wiring == NULL) {
+        return;
+    }
+    net_server_destroy(&(*wiring)->server);
+    store_destroy(&(*wiring)->store);
+    clock_destroy(&(*wiring)->clock);
+    free(*wiring);
+    *wiring = NULL;
+}
+
+struct net_server *wiring_server(struct wiring *wiring)
+{
+    return wiring->server;
+}

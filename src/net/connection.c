@@ -1,0 +1,301 @@
+/* A connection's life, timers and output. Requests are turn.c.
+ *
+ * Threads: its worker's. Memory: the struct; unread and unsent while there is something in them,
+ * charged to the connections' budget. */
+#include "connection.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { VALUE_BYTES_PER_SECOND = 16384 };
+
+static void unlink_from_list(struct connection *connection)
+{
+    struct connection_list *list = connection->listed;
+    struct connection **link;
+    struct connection *last = NULL;
+
+    if (list == NULL) {
+        return;
+    }
+    for (link = &list->first; *link != connection; link = &(*link)->listed_next) {
+        last = *link;
+    }
+    *link = connection->listed_next;
+    if (list->last == connection) {
+        list->last = last;
+    }
+    connection->listed = NULL;
+}
+
+void connection_enlist(struct connection *connection, struct connection_list *list)
+{
+    if (connection->listed != NULL) {
+        return;
+    }
+    connection->listed = list;
+    connection->listed_next = NULL;
+    if (list->first == NULL) {
+        list->first = connection;
+    } else {
+        list->last->listed_next = connection;
+    }
+    list->last = connection;
+}
+
+struct connection *connection_unlist(struct connection_list *list)
+{
+    struct connection *first = list->first;
+
+    if (first != NULL) {
+        unlink_from_list(first);
+    }
+    return first;
+}
+
+static void watch(struct connection *connection, short what,
+                  void (*callback)(evutil_socket_t, short, void *))
+{
+    (void)event_del(&connection->io);
+    (void)event_assign(&connection->io, connection->worker->base, connection->transport.fd,
+                       (short)(what | EV_PERSIST), callback, connection);
+    /* UNTESTED: fails only without memory; then the timeouts close the connection. */
+    (void)event_add(&connection->io, NULL);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    (void)fd;
+    (void)what;
+    /* On a list, its turn is still to come or has just been. */
+    if (connection->listed == NULL) {
+        turn_run(connection);
+    }
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    (void)fd;
+    (void)what;
+    metric_add(&connection->worker->metrics.idle_kicks, 1);
+    connection_destroy(connection);
+}
+
+enum sess_status connection_create(struct worker *worker, const struct accepted *accepted)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+
+    if (connection == NULL) {
+        (void)close(accepted->fd);
+        return SESS_NO_MEMORY;
+    }
+    connection->worker = worker;
+    connection->transport = (struct transport){.calls = &transport_plain, .fd = accepted->fd};
+    address_format(&accepted->peer, connection->peer, sizeof connection->peer);
+    parser_init(&connection->parser, &worker->limits);
+    connection->next = worker->connections;
+    if (connection->next != NULL) {
+        connection->next->previous = connection;
+    }
+    worker->connections = connection;
+    metric_add(&worker->metrics.curr_connections, 1);
+    metric_add(&worker->metrics.total_connections, 1);
+    (void)event_assign(&connection->timer, worker->base, -1, 0, on_timer, connection);
+    (void)event_assign(&connection->io, worker->base, accepted->fd, EV_READ | EV_PERSIST,
+                       on_readable, connection);
+    if (event_add(&connection->io, NULL) != 0) {
+        connection_destroy(connection);
+        return SESS_NO_MEMORY;
+    }
+    connection_wait_for(connection, WAIT_IDLE, true);
+    return SESS_OK;
+}
+
+void connection_destroy(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+
+    (void)event_del(&connection->io);
+    (void)event_del(&connection->timer);
+    unlink_from_list(connection);
+    command_upload_abort(&connection->upload);
+    if (connection->next != NULL) {
+        connection->next->previous = connection->previous;
+    }
+    *(connection->previous == NULL ? &worker->connections : &connection->previous->next) =
+        connection->next;
+    buffer_release(&connection->unread);
+    buffer_release(&connection->unsent);
+    budget_release(worker->config->connections, connection->charged);
+    (void)close(connection->transport.fd);
+    free(connection);
+    metric_add(&worker->metrics.curr_connections, -(uint64_t)1);
+    atomic_fetch_sub(&worker->n_connections, 1);
+}
+
+bool connection_charge(struct connection *connection)
+{
+    struct budget *budget = connection->worker->config->connections;
+    size_t held = connection->unread.capacity + connection->unsent.capacity;
+
+    if (held > connection->charged && !budget_charge(budget, held - connection->charged)) {
+        return false;
+    }
+    if (held < connection->charged) {
+        budget_release(budget, connection->charged - held);
+    }
+    connection->charged = held;
+    return true;
+}
+
+static uint64_t time_for(const struct connection *connection, enum connection_wait wait)
+{
+    const struct net_options *options = connection->worker->config->options;
+
+    switch (wait) {
+    case WAIT_COMMAND:
+        return options->command_timeout;
+    case WAIT_VALUE:
+        return options->value_timeout == 0
+                   ? 0
+                   : options->value_timeout +
+                         command_upload_size(connection->upload) * 1000 / VALUE_BYTES_PER_SECOND;
+    case WAIT_OUTPUT:
+        return options->output_timeout;
+    case WAIT_IDLE:
+        return options->idle_timeout;
+    default:
+        return 0;
+    }
+}
+
+void connection_wait_for(struct connection *connection, enum connection_wait wait,
+                         bool has_progress)
+{
+    uint64_t ms = time_for(connection, wait);
+    struct timeval time = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+
+    if (ms == 0) {
+        wait = WAIT_NONE;
+    }
+    if (connection->wait == wait && (wait == WAIT_NONE || !has_progress)) {
+        return;
+    }
+    connection->wait = wait;
+    if (wait == WAIT_NONE) {
+        (void)event_del(&connection->timer);
+    } else {
+        (void)event_add(&connection->timer, &time);
+    }
+}
+
+/* The socket takes bytes again. */
+static void on_writable(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    (void)fd;
+    (void)what;
+    connection_flush(connection);
+}
+
+static void pause_reading(struct connection *connection)
+{
+    if (!connection->is_writing) {
+        connection->is_writing = true;
+        watch(connection, EV_WRITE, on_writable);
+    }
+}
+
+/* All replies are sent: go on where the last turn ended. */
+static void resume_reading(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+
+    if (connection->is_writing) {
+        connection->is_writing = false;
+        watch(connection, EV_READ, on_readable);
+        connection_wait_for(connection,
+                            connection->upload != NULL       ? WAIT_VALUE
+                            : connection->unread.size > 0 ? WAIT_COMMAND
+                                                          : WAIT_IDLE,
+                            true);
+    }
+    if (connection->is_stalled) {
+        /* Its socket may stay readable: looking at it again and again would only burn time. */
+        (void)event_del(&connection->io);
+        connection_enlist(connection, &worker->stalled);
+    } else if (connection->has_more || worker->is_stopping) {
+        connection_enlist(connection, &worker->ready);
+    }
+}
+
+void connection_try_again(struct connection *connection)
+{
+    connection->is_stalled = false;
+    (void)event_add(&connection->io, NULL);
+    connection_enlist(connection, &connection->worker->ready);
+}
+
+/* Send once. Returns false when the connection is broken. */
+static bool send_some(struct connection *connection, struct slice bytes, size_t *sent)
+{
+    enum sess_status status =
+        connection->transport.calls->send(&connection->transport, bytes, sent);
+
+    if (status == SESS_IO) {
+        return false;
+    }
+    if (status == SESS_AGAIN) {
+        *sent = 0;
+    }
+    metric_add(&connection->worker->metrics.bytes_written, *sent);
+    return true;
+}
+
+/* Send what was left before, or this turn's part: never both, since a paused connection runs nothing.
+ * Returns false when the connection is broken or holds back more than it may. */
+static bool send_output(struct connection *connection)
+{
+    struct slice part = slice_of(connection->worker->output.data + connection->output_start,
+                                 connection->output_size);
+    size_t sent = 0;
+
+    if (connection->unsent.size > 0) {
+        if (!send_some(connection, buffer_slice(&connection->unsent), &sent)) {
+            return false;
+        }
+        buffer_consume(&connection->unsent, sent);
+    } else if (part.size > 0) {
+        if (!send_some(connection, part, &sent) ||
+            buffer_append(&connection->unsent, slice_from(part, sent)) != SESS_OK) {
+            return false;
+        }
+    }
+    connection->output_size = 0;
+    if (connection->unsent.size == 0) {
+        buffer_release(&connection->unsent);
+    } else {
+        connection_wait_for(connection, WAIT_OUTPUT, sent > 0);
+    }
+    return connection_charge(connection);
+}
+
+void connection_flush(struct connection *connection)
+{
+    if (!send_output(connection)) {
+        connection_destroy(connection);
+    } else if (connection->unsent.size > 0) {
+        pause_reading(connection);
+    } else if (connection->is_closing) {
+        connection_destroy(connection);
+    } else {
+        resume_reading(connection);
+    }
+}

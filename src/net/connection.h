@@ -1,0 +1,74 @@
+/* One client connection.
+ *
+ * Private to net. An idle connection owns no buffer. It is in one of three states: reading requests
+ * (upload NULL), receiving a large value (upload set), or paused because its socket does not take
+ * its replies (unsent is not empty); plus closing, when what is unsent is the last it gets.
+ * Threads: its worker's. */
+#ifndef SESSIOND_SRC_NET_CONNECTION_H
+#define SESSIOND_SRC_NET_CONNECTION_H
+
+#include "transport.h"
+#include "worker.h"
+
+/* What a connection is given time for. */
+enum connection_wait { WAIT_NONE, WAIT_COMMAND, WAIT_VALUE, WAIT_OUTPUT, WAIT_IDLE };
+
+struct connection {
+    struct worker *worker;   /* immutable */
+    struct transport transport;
+    struct connection *next; /* all of the worker's */
+    struct connection *previous;
+    struct connection *listed_next; /* in the list it is on, if any */
+    struct connection_list *listed; /* replied, ready, stalled, or NULL */
+    struct event io;                /* readable, or writable while paused */
+    struct event timer;
+    enum connection_wait wait; /* what `timer` is armed for */
+    struct parser parser;
+    struct command_upload *upload;
+    struct buffer unread;  /* input that is not run yet */
+    struct buffer unsent;  /* output that the socket did not take */
+    size_t output_start;   /* of its part in the worker's output */
+    size_t output_size;
+    size_t charged;        /* to the connections' budget: for unread and unsent */
+    bool has_more;         /* unread may hold what can be run without reading */
+    bool is_stalled;       /* and that waits for memory or for the journal */
+    bool is_closing;       /* nothing is read any more */
+    bool is_writing;       /* `io` waits for the socket to take more */
+    char peer[64];         /* for the log; terminated */
+};
+
+/** Take over an accepted descriptor: OK | NO_MEMORY (the descriptor is closed). */
+SESS_MUST_CHECK enum sess_status connection_create(struct worker *worker,
+                                                   const struct accepted *accepted);
+
+/** Close and free. */
+void connection_destroy(struct connection *connection);
+
+/** Put on a list; no effect when it is on one already. */
+void connection_enlist(struct connection *connection, struct connection_list *list);
+
+/** Take the first off a list, or NULL. */
+struct connection *connection_unlist(struct connection_list *list);
+
+/** Give it time for `wait`, counted from now if it waited for something else before or if there was
+ *  progress. */
+void connection_wait_for(struct connection *connection, enum connection_wait wait,
+                         bool has_progress);
+
+/** Send its part of the worker's output, keep the rest, pause or close it as needed. The connection
+ *  may be gone afterwards. */
+void connection_flush(struct connection *connection);
+
+/** Let a stalled connection have another turn. */
+void connection_try_again(struct connection *connection);
+
+/** Charge what it holds back. Returns false when that is over the budget. */
+bool connection_charge(struct connection *connection);
+
+/* turn.c: */
+
+/** Read once and run what has arrived, within the turn's bounds. Replies wait in the worker's output.
+ *  The connection may be gone afterwards. */
+void turn_run(struct connection *connection);
+
+#endif

@@ -1,0 +1,160 @@
+/* Listening sockets. Not what happens to accepted ones. Threads: the acceptor's. Memory: none. */
+#include "listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024, UNIX_SOCKET_UMASK = 0117 };
+
+static const struct sockaddr *socket_address(const struct net_address *address)
+{
+    return (const struct sockaddr *)(const void *)&address->socket;
+}
+
+static bool is_unix(const struct net_address *address)
+{
+    return address->socket.ss_family == AF_UNIX;
+}
+
+static const char *unix_path(const struct net_address *address)
+{
+    return ((const struct sockaddr_un *)(const void *)&address->socket)->sun_path;
+}
+
+/* A socket file left by a process that is gone refuses connections. */
+static void remove_stale(const struct net_address *address)
+{
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (probe < 0) {
+        return;
+    }
+    if (connect(probe, socket_address(address), address->size) != 0 && errno == ECONNREFUSED) {
+        (void)unlink(unix_path(address));
+    }
+    (void)close(probe);
+}
+
+static int bind_address(int fd, const struct net_address *address)
+{
+    mode_t old_mask;
+    int result;
+
+    if (!is_unix(address)) {
+        return bind(fd, socket_address(address), address->size);
+    }
+    remove_stale(address);
+    /* Before bind, so that the file is never open wider, not even for a moment. */
+    old_mask = umask(UNIX_SOCKET_UMASK);
+    result = bind(fd, socket_address(address), address->size);
+    (void)umask(old_mask);
+    return result;
+}
+
+static void set_options(int fd, const struct net_address *address)
+{
+    int on = 1;
+
+    /* Without these a restart may have to wait, or an IPv6 wildcard take IPv4 too: no reason to stop. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->socket.ss_family == AF_INET6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    }
+}
+
+static enum sess_status fail(const struct net_address *address, const char *doing,
+                             struct sess_error *error)
+{
+    int reason = errno;
+    char text[ADDRESS_TEXT_SIZE];
+
+    address_format(address, text, sizeof text);
+    if (reason == EADDRINUSE) {
+        return error_set(error, SESS_ADDRESS_IN_USE,
+                         "%s is in use: is another sessiond running? Stop it, or set another listen",
+                         text);
+    }
+    return error_set(error, SESS_IO, "cannot %s %s: %s", doing, text, strerror(reason));
+}
+
+enum sess_status listener_open(struct listener *listener, const struct net_address *address,
+                               struct sess_error *error)
+{
+    const char *doing = "listen on";
+    int fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    enum sess_status status;
+
+    if (fd < 0) {
+        return fail(address, "open a socket for", error);
+    }
+    set_options(fd, address);
+    listener->address = *address;
+    if (bind_address(fd, address) == 0 && listen(fd, BACKLOG) == 0) {
+        listener->address.size = sizeof listener->address.socket;
+        if (is_unix(address) ||
+            getsockname(fd, (struct sockaddr *)(void *)&listener->address.socket,
+                        &listener->address.size) == 0) {
+            listener->fd = fd;
+            return SESS_OK;
+        }
+        doing = "learn the port of";
+    }
+    status = fail(address, doing, error);
+    (void)close(fd);
+    return status;
+}
+
+static enum sess_status status_of_accept(int reason)
+{
+    switch (reason) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return SESS_LIMIT;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+        return SESS_IO;
+    default:
+        /* The rest are errors of the connection that did not come about: accept(2). */
+        return SESS_AGAIN;
+    }
+}
+
+enum sess_status listener_accept(const struct listener *listener, int *fd, struct net_address *peer)
+{
+    int on = 1;
+    int accepted;
+
+    memset(peer, 0, sizeof *peer);
+    peer->size = sizeof peer->socket;
+    accepted = accept4(listener->fd, (struct sockaddr *)(void *)&peer->socket, &peer->size,
+                       SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (accepted < 0) {
+        return status_of_accept(errno);
+    }
+    if (!is_unix(&listener->address)) {
+        (void)setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    } else {
+        *peer = listener->address;
+    }
+    *fd = accepted;
+    return SESS_OK;
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener->fd >= 0) {
+        (void)close(listener->fd);
+        if (is_unix(&listener->address)) {
+            (void)unlink(unix_path(&listener->address));
+        }
+        listener->fd = -1;
+    }
+}

@@ -1,0 +1,29 @@
+/* One listening socket.
+ *
+ * Private to net. Threads: the acceptor's, start-up and shut-down included. */
+#ifndef SESSIOND_SRC_NET_LISTENER_H
+#define SESSIOND_SRC_NET_LISTENER_H
+
+#include "sessiond/net/address.h"
+
+struct listener {
+    int fd;
+    struct net_address address; /* with the port that was picked */
+};
+
+/** Open, bind and listen. A unix socket that nobody answers on is replaced; it is made 0660.
+ *  returns  OK | ADDRESS_IN_USE | IO */
+SESS_MUST_CHECK enum sess_status listener_open(struct listener *listener,
+                                               const struct net_address *address,
+                                               struct sess_error *error);
+
+/** Accept one connection, non-blocking and close-on-exec.
+ *  returns  OK | AGAIN (nobody there, or gone again) | LIMIT (descriptors or memory are short: pause)
+ *           | IO */
+SESS_MUST_CHECK enum sess_status listener_accept(const struct listener *listener, int *fd,
+                                                 struct net_address *peer);
+
+/** Close; a unix socket's file is removed. */
+void listener_close(struct listener *listener);
+
+#endif

@@ -1,0 +1,279 @@
+/* A connection's turn: read once, then parse, run, reply, until the input or the turn's share ends.
+ *
+ * Not sockets' readiness (connection.c), not the end of the turn (worker.c).
+ * Threads: the connection's worker. Memory: the worker's input and output buffers; what is left of
+ * the input is copied to the connection. */
+#include "connection.h"
+
+#include "sessiond/base/log.h"
+
+enum {
+    TURN_COMMANDS = 128,       /* of one connection in one turn */
+    TURN_OUTPUT = 262144,      /* bytes of replies, before the last one that passes it */
+    UPLOAD_RECV_MAX = 262144,  /* bytes of a large value in one recv */
+};
+
+/* How a step of the turn ended. */
+enum step {
+    STEP_GO_ON, /* try the next request */
+    STEP_WAIT,  /* more input is needed */
+    STEP_STALL, /* the request stays as it is, until memory or the journal have room */
+};
+
+struct turn {
+    struct connection *connection;
+    struct worker *worker;
+    struct command_context *context;
+    struct slice input;     /* not run yet */
+    size_t output_start;    /* of this connection's replies in the worker's output */
+    size_t input_size;      /* bytes of the worker's input that were used */
+    unsigned n_served;      /* requests that were answered */
+};
+
+static enum step answer_upload(struct turn *turn)
+{
+    if (command_upload_finish(turn->context, &turn->connection->upload, &turn->worker->output) ==
+        SESS_BUSY) {
+        return STEP_STALL;
+    }
+    return STEP_GO_ON;
+}
+
+/* The part of a large value that came with its line. */
+static enum step fill_upload(struct turn *turn)
+{
+    struct command_upload *upload = turn->connection->upload;
+    uint8_t *place;
+    size_t size;
+
+    for (;;) {
+        if (command_upload_place(upload, UPLOAD_RECV_MAX, &place, &size) != SESS_OK) {
+            return STEP_STALL;
+        }
+        if (size == 0) {
+            return answer_upload(turn);
+        }
+        if (turn->input.size == 0) {
+            return STEP_WAIT;
+        }
+        size = size < turn->input.size ? size : turn->input.size;
+        memcpy(place, turn->input.data, size);
+        command_upload_received(upload, size);
+        turn->input = slice_from(turn->input, size);
+    }
+}
+
+static enum step begin_upload(struct turn *turn, const struct request *request)
+{
+    struct connection *connection = turn->connection;
+
+    if (command_upload_begin(turn->context, request, &turn->worker->output, &connection->upload) !=
+        SESS_OK) {
+        parser_swallow(&connection->parser, request->value_size);
+        return STEP_GO_ON;
+    }
+    connection_wait_for(connection, WAIT_VALUE, true);
+    return fill_upload(turn);
+}
+
+static void tell_binary(struct turn *turn)
+{
+    metric_add(&turn->worker->metrics.binary_refused, 1);
+    log_limited(turn->worker->config->binary_log, 60, LOG_LEVEL_WARNING,
+                "%s speaks memcached's binary protocol, which is refused: for PHP set "
+                "memcached.sess_binary_protocol=0, for Dalli 3.2 and later protocol: :meta",
+                turn->connection->peer);
+}
+
+/* One request: parse, run, reply. */
+static enum step run_one(struct turn *turn)
+{
+    struct connection *connection = turn->connection;
+    struct request request;
+    size_t used;
+    enum parse_result result = parser_next(&connection->parser, turn->input, &request, &used);
+    struct slice rest = slice_from(turn->input, used);
+
+    switch (result) {
+    case PARSE_REQUEST:
+        if (command_run(turn->context, &request, &turn->worker->output) == SESS_BUSY) {
+            return STEP_STALL;
+        }
+        break;
+    case PARSE_UPLOAD:
+        turn->input = rest;
+        return begin_upload(turn, &request);
+    case PARSE_ERROR:
+        command_reject(turn->context, &request, &turn->worker->output);
+        break;
+    case PARSE_CLOSE_BINARY:
+        tell_binary(turn);
+        turn->context->must_close = true;
+        break;
+    case PARSE_CLOSE:
+        turn->context->must_close = true;
+        break;
+    case PARSE_MORE:
+        turn->input = rest;
+        return STEP_WAIT;
+    }
+    turn->input = rest;
+    return STEP_GO_ON;
+}
+
+static bool share_is_used_up(const struct turn *turn)
+{
+    size_t made = turn->worker->output.size - turn->output_start;
+    size_t limit = turn->worker->config->options->output_limit;
+
+    return turn->n_served >= TURN_COMMANDS || made >= TURN_OUTPUT || made >= limit;
+}
+
+/* Run what has arrived. */
+static void run_requests(struct turn *turn)
+{
+    struct connection *connection = turn->connection;
+    enum step step = STEP_GO_ON;
+
+    if (connection->upload != NULL) {
+        step = fill_upload(turn);
+        turn->n_served += step == STEP_GO_ON;
+    }
+    while (step == STEP_GO_ON && !turn->context->must_close) {
+        if (share_is_used_up(turn)) {
+            metric_add(&turn->worker->metrics.conn_yields, 1);
+            connection->has_more = true;
+            return;
+        }
+        step = run_one(turn);
+        turn->n_served += step == STEP_GO_ON;
+    }
+    connection->is_stalled = step == STEP_STALL;
+    connection->has_more = connection->is_stalled;
+}
+
+/* Receive once into the worker's input, behind what was left. */
+static enum sess_status receive_requests(struct turn *turn)
+{
+    struct connection *connection = turn->connection;
+    struct worker *worker = turn->worker;
+    size_t kept = connection->unread.size;
+    size_t got = 0;
+    enum sess_status status = SESS_OK;
+
+    if (kept > 0) {
+        memcpy(worker->input, connection->unread.data, kept);
+        buffer_release(&connection->unread);
+    }
+    if (!connection->has_more) {
+        status = connection->transport.calls->recv(&connection->transport, worker->input + kept,
+                                                   WORKER_INPUT_SIZE - kept, &got);
+        metric_add(&worker->metrics.bytes_read, got);
+    }
+    turn->input_size = kept + got;
+    turn->input = slice_of(worker->input, turn->input_size);
+    return status;
+}
+
+/* Receive once, straight into a large value's place. */
+static enum sess_status receive_upload(struct turn *turn)
+{
+    struct connection *connection = turn->connection;
+    uint8_t *place;
+    size_t size;
+    size_t got = 0;
+    enum sess_status status =
+        command_upload_place(connection->upload, UPLOAD_RECV_MAX, &place, &size);
+
+    if (status != SESS_OK || size == 0) {
+        return SESS_OK;
+    }
+    status = connection->transport.calls->recv(&connection->transport, place, size, &got);
+    if (status == SESS_OK) {
+        command_upload_received(connection->upload, got);
+        metric_add(&turn->worker->metrics.bytes_read, got);
+    }
+    return status;
+}
+
+static enum sess_status receive(struct turn *turn)
+{
+    struct connection *connection = turn->connection;
+
+    return connection->upload != NULL && connection->unread.size == 0 ? receive_upload(turn)
+                                                                      : receive_requests(turn);
+}
+
+/* What is not run stays with the connection, and a begun request is given a time to end. */
+static bool keep_rest(struct turn *turn)
+{
+    struct connection *connection = turn->connection;
+    bool is_between = turn->input.size == 0 && parser_is_between(&connection->parser);
+
+    if (buffer_append(&connection->unread, turn->input) != SESS_OK) {
+        return false;
+    }
+    if (connection->upload == NULL && !connection->has_more) {
+        connection_wait_for(connection, is_between ? WAIT_IDLE : WAIT_COMMAND, turn->n_served > 0);
+    }
+    return connection_charge(connection);
+}
+
+/* Whether this turn was the connection's last: the client or a command says so, or the daemon stops
+ * and everything that had arrived is answered. */
+static bool is_last_turn(const struct turn *turn, enum sess_status received)
+{
+    if (turn->context->must_close) {
+        return true;
+    }
+    if (turn->connection->has_more) {
+        return false;
+    }
+    return received == SESS_CLOSED || (turn->worker->is_stopping && received == SESS_AGAIN);
+}
+
+static void end_turn(struct turn *turn, enum sess_status received)
+{
+    struct connection *connection = turn->connection;
+    struct worker *worker = turn->worker;
+
+    connection->output_start = turn->output_start;
+    connection->output_size = worker->output.size - turn->output_start;
+    connection->is_closing = is_last_turn(turn, received);
+    if (!connection->is_closing && !keep_rest(turn)) {
+        metric_add(&worker->metrics.closed_for_memory, 1);
+        connection_destroy(connection);
+        return;
+    }
+    if (connection->output_size > 0 || connection->is_closing || connection->has_more ||
+        worker->is_stopping) {
+        connection_enlist(connection, &worker->replied);
+    }
+}
+
+void turn_run(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    struct turn turn = {
+        .connection = connection,
+        .worker = worker,
+        .context = &worker->context,
+        .output_start = worker->output.size,
+    };
+    enum sess_status received = receive(&turn);
+
+    if (received == SESS_IO) {
+        connection_destroy(connection);
+        return;
+    }
+    turn.context->now = worker_now(worker);
+    turn.context->peer = connection->peer;
+    turn.context->must_close = false;
+    connection->has_more = false;
+    run_requests(&turn);
+    end_turn(&turn, received);
+    explicit_bzero(worker->input, turn.input_size);
+    if (worker->output.size > WORKER_OUTPUT_FLUSH) {
+        worker_end_turn(worker);
+    }
+}

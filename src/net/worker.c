@@ -1,0 +1,266 @@
+/* The worker's loop. Not what a connection does in its turn (turn.c).
+ *
+ * Threads: worker_create, _give, _ask_stop, _join, _destroy are the acceptor's; the rest is the
+ * worker's own. Memory: the struct, an input buffer, an output buffer that grows within a turn. */
+#include "worker.h"
+
+#include "connection.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void set_timer(struct event *timer, uint64_t ms)
+{
+    struct timeval time = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+
+    (void)event_add(timer, &time);
+}
+
+struct instant worker_now(struct worker *worker)
+{
+    if (!worker->time_is_read) {
+        worker->context.now = clock_now(worker->config->clock);
+        worker->time_is_read = true;
+    }
+    return worker->context.now;
+}
+
+void worker_end_turn(struct worker *worker)
+{
+    struct connection *connection;
+
+    while ((connection = connection_unlist(&worker->replied)) != NULL) {
+        connection_flush(connection);
+    }
+    buffer_clear(&worker->output, WORKER_OUTPUT_KEPT);
+}
+
+/* Those on the list now; what they put there again has its turn after the others'. */
+static void run_ready(struct worker *worker)
+{
+    struct connection *last = worker->ready.last;
+    struct connection *connection = NULL;
+
+    if (worker->ready.first == NULL) {
+        return;
+    }
+    while (connection != last) {
+        connection = connection_unlist(&worker->ready);
+        turn_run(connection);
+    }
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    struct worker *worker = context;
+    struct connection *connection;
+    bool has_more = worker->config->tick(worker->config->tick_context, &worker->ticker,
+                                         worker_now(worker).wall_s, WORKER_TICK_STEPS);
+
+    (void)fd;
+    (void)what;
+    while ((connection = connection_unlist(&worker->stalled)) != NULL) {
+        connection_try_again(connection);
+    }
+    set_timer(&worker->tick_event, has_more ? WORKER_TICK_BUSY_MS : WORKER_TICK_MS);
+}
+
+static void on_stop_timeout(evutil_socket_t fd, short what, void *context)
+{
+    struct worker *worker = context;
+
+    (void)fd;
+    (void)what;
+    while (worker->connections != NULL) {
+        connection_destroy(worker->connections);
+    }
+}
+
+static void begin_stop(struct worker *worker)
+{
+    worker->is_stopping = true;
+    set_timer(&worker->stop_event, worker->config->options->stop_timeout);
+    for (struct connection *connection = worker->connections; connection != NULL;
+         connection = connection->next) {
+        if (!connection->is_writing) {
+            connection_enlist(connection, &worker->ready);
+        }
+    }
+}
+
+static bool take_accepted(struct worker *worker, struct accepted *accepted)
+{
+    bool is_one_there;
+
+    (void)pthread_mutex_lock(&worker->inbox_lock);
+    is_one_there = worker->n_inbox > 0;
+    if (is_one_there) {
+        *accepted = worker->inbox[--worker->n_inbox];
+    }
+    (void)pthread_mutex_unlock(&worker->inbox_lock);
+    return is_one_there;
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *context)
+{
+    struct worker *worker = context;
+    struct accepted accepted;
+    uint64_t count;
+
+    (void)what;
+    /* Only the counter's reset matters. */
+    if (read((int)fd, &count, sizeof count) < 0 && errno != EAGAIN) {
+        return;
+    }
+    while (take_accepted(worker, &accepted)) {
+        if (connection_create(worker, &accepted) != SESS_OK) {
+            atomic_fetch_sub(&worker->n_connections, 1);
+        }
+    }
+    if (atomic_load(&worker->stop_asked) && !worker->is_stopping) {
+        begin_stop(worker);
+    }
+}
+
+static void *run(void *context)
+{
+    struct worker *worker = context;
+
+    set_timer(&worker->tick_event, WORKER_TICK_MS);
+    while (!worker->is_stopping || worker->connections != NULL) {
+        int flags = EVLOOP_ONCE | (worker->ready.first != NULL ? EVLOOP_NONBLOCK : 0);
+
+        worker->time_is_read = false;
+        (void)event_base_loop(worker->base, flags);
+        run_ready(worker);
+        worker_end_turn(worker);
+    }
+    return NULL;
+}
+
+static void set_limits(struct worker *worker)
+{
+    const struct net_config *config = worker->config;
+
+    worker->limits = (struct parser_limits){
+        .line_max = config->options->line_limit,
+        .value_max = config->max_value_bytes,
+        .inline_max = STORE_COPY_MAX,
+    };
+}
+
+static enum sess_status open_base(struct worker *worker)
+{
+    struct event_config *settings = event_config_new();
+
+    if (settings == NULL) {
+        return SESS_NO_MEMORY;
+    }
+    /* Only its own thread touches the base; others wake it through wake_fd. */
+    (void)event_config_set_flag(settings, EVENT_BASE_FLAG_NOLOCK);
+    worker->base = event_base_new_with_config(settings);
+    event_config_free(settings);
+    worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->base == NULL || worker->wake_fd < 0) {
+        return SESS_IO;
+    }
+    (void)event_assign(&worker->wake_event, worker->base, worker->wake_fd, EV_READ | EV_PERSIST,
+                       on_wake, worker);
+    (void)event_assign(&worker->tick_event, worker->base, -1, 0, on_tick, worker);
+    (void)event_assign(&worker->stop_event, worker->base, -1, 0, on_stop_timeout, worker);
+    return event_add(&worker->wake_event, NULL) == 0 ? SESS_OK : SESS_NO_MEMORY;
+}
+
+enum sess_status worker_create(const struct net_config *config, unsigned number,
+                               struct worker **out)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    enum sess_status status;
+
+    if (worker == NULL) {
+        return SESS_NO_MEMORY;
+    }
+    worker->config = config;
+    worker->wake_fd = -1;
+    worker->context.shared = config->commands;
+    worker->ticker =
+        (struct store_ticker){.first = number, .stride = config->n_threads, .position = number};
+    set_limits(worker);
+    (void)pthread_mutex_init(&worker->inbox_lock, NULL);
+    worker->input = malloc(WORKER_INPUT_SIZE);
+    status = worker->input == NULL ? SESS_NO_MEMORY : open_base(worker);
+    if (status != SESS_OK) {
+        worker_destroy(&worker);
+        return status;
+    }
+    *out = worker;
+    return SESS_OK;
+}
+
+void worker_destroy(struct worker **worker)
+{
+    struct worker *self = *worker;
+    struct accepted accepted;
+
+    if (self == NULL) {
+        return;
+    }
+    while (take_accepted(self, &accepted)) {
+        (void)close(accepted.fd);
+    }
+    if (self->base != NULL) {
+        event_base_free(self->base);
+    }
+    if (self->wake_fd >= 0) {
+        (void)close(self->wake_fd);
+    }
+    (void)pthread_mutex_destroy(&self->inbox_lock);
+    buffer_release(&self->output);
+    free(self->input);
+    free(self);
+    *worker = NULL;
+}
+
+enum sess_status worker_start(struct worker *worker)
+{
+    return pthread_create(&worker->thread, NULL, run, worker) == 0 ? SESS_OK : SESS_NO_MEMORY;
+}
+
+static void wake(struct worker *worker)
+{
+    uint64_t one = 1;
+
+    /* A full counter wakes as well. */
+    if (write(worker->wake_fd, &one, sizeof one) < 0) {
+        return;
+    }
+}
+
+void worker_ask_stop(struct worker *worker)
+{
+    atomic_store(&worker->stop_asked, true);
+    wake(worker);
+}
+
+void worker_join(struct worker *worker)
+{
+    (void)pthread_join(worker->thread, NULL);
+}
+
+enum sess_status worker_give(struct worker *worker, const struct accepted *accepted)
+{
+    bool has_room;
+
+    (void)pthread_mutex_lock(&worker->inbox_lock);
+    has_room = worker->n_inbox < WORKER_INBOX_SIZE;
+    if (has_room) {
+        worker->inbox[worker->n_inbox++] = *accepted;
+        atomic_fetch_add(&worker->n_connections, 1);
+    }
+    (void)pthread_mutex_unlock(&worker->inbox_lock);
+    wake(worker);
+    return has_room ? SESS_OK : SESS_LIMIT;
+}

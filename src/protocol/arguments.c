@@ -1,0 +1,167 @@
+/* Arguments by letter. Not framing (parser.c). Threads: any. Memory: none. */
+#include "arguments.h"
+
+#include "sessiond/base/number.h"
+#include "words.h"
+
+#include <string.h>
+
+/* Lengths beyond this are not lengths: memcached's largest is just below. */
+#define BYTES_ABSURD ((uint64_t)1 << 31)
+
+bool arguments_key_is_valid(struct slice key)
+{
+    if (key.size == 0 || key.size > PARSER_KEY_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < key.size; i++) {
+        if (key.data[i] <= 0x20 || key.data[i] == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void note_fault(struct argument_fault *fault, enum reply reply)
+{
+    if (!fault->is_set) {
+        fault->is_set = true;
+        fault->reply = reply;
+    }
+}
+
+static void read_key(struct slice word, struct request *request, struct argument_fault *fault)
+{
+    if (arguments_key_is_valid(word)) {
+        request->key = word;
+    } else {
+        note_fault(fault, REPLY_BAD_FORMAT);
+    }
+}
+
+static void read_flags(struct slice word, struct request *request, struct argument_fault *fault)
+{
+    uint64_t flags;
+
+    if (number_parse_u64(word, UINT32_MAX, &flags) == SESS_OK) {
+        request->flags = (uint32_t)flags;
+    } else {
+        note_fault(fault, REPLY_BAD_FORMAT);
+    }
+}
+
+static void read_exptime(struct slice word, struct request *request, struct argument_fault *fault)
+{
+    if (number_parse_i64(word, &request->exptime) != SESS_OK) {
+        note_fault(fault, command_takes_data(request->command) ? REPLY_BAD_FORMAT : REPLY_BAD_EXPTIME);
+    }
+}
+
+static void read_bytes(struct slice word, struct request *request, struct argument_fault *fault)
+{
+    uint64_t bytes = 0;
+
+    switch (number_parse_u64(word, BYTES_ABSURD - 1, &bytes)) {
+    case SESS_OK:
+        request->value_size = (size_t)bytes;
+        break;
+    case SESS_OUT_OF_RANGE:
+        fault->bytes_absurd = true;
+        break;
+    default:
+        fault->bytes_unknown = true;
+        note_fault(fault, REPLY_BAD_FORMAT);
+        break;
+    }
+}
+
+/* A word where only `noreply` may stand. */
+static void read_noreply(struct slice word, struct request *request, struct argument_fault *fault)
+{
+    if (word.size > 0 && !slice_equal(word, SLICE_LITERAL("noreply"))) {
+        note_fault(fault, request->command->id == COMMAND_DELETE ? REPLY_DELETE_USAGE
+                                                                 : REPLY_BAD_FORMAT);
+    }
+}
+
+/* A word that may be missing. */
+static bool take_optional(struct slice *rest, struct slice *word)
+{
+    struct slice after = *rest;
+
+    *word = words_next(&after);
+    if (word->size == 0 || slice_equal(*word, SLICE_LITERAL("noreply"))) {
+        return false;
+    }
+    *rest = after;
+    return true;
+}
+
+static void take_zero(struct slice *rest)
+{
+    struct slice after = *rest;
+
+    if (slice_equal(words_next(&after), SLICE_LITERAL("0"))) {
+        *rest = after;
+    }
+}
+
+/* One argument. A missing word that must be there is a fault of the line. */
+static void read_argument(char letter, struct slice *rest, struct request *request,
+                          struct argument_fault *fault)
+{
+    struct slice word;
+
+    switch (letter) {
+    case '0':
+        take_zero(rest);
+        return;
+    case 'w':
+        if (take_optional(rest, &word)) {
+            request->word = word;
+        }
+        return;
+    case 'n':
+        read_noreply(words_next(rest), request, fault);
+        return;
+    case '~':
+        *rest = slice_of(NULL, 0);
+        return;
+    default:
+        break;
+    }
+    word = words_next(rest);
+    if (word.size == 0) {
+        note_fault(fault, command_takes_data(request->command) ? REPLY_BAD_FORMAT : REPLY_ERROR);
+        fault->bytes_unknown = true;
+        return;
+    }
+    switch (letter) {
+    case 'k':
+        read_key(word, request, fault);
+        break;
+    case 'f':
+        read_flags(word, request, fault);
+        break;
+    case 'e':
+        read_exptime(word, request, fault);
+        break;
+    default:
+        read_bytes(word, request, fault);
+        break;
+    }
+}
+
+void arguments_read(const struct command *command, struct slice line, struct request *request,
+                    struct argument_fault *fault)
+{
+    *fault = (struct argument_fault){.is_set = false};
+    request->noreply = strchr(command->arguments, 'n') != NULL &&
+                       slice_equal(words_last(line), SLICE_LITERAL("noreply"));
+    for (const char *letter = command->arguments; *letter != '\0'; letter++) {
+        read_argument(*letter, &line, request, fault);
+    }
+    if (words_next(&line).size > 0) {
+        note_fault(fault, command_takes_data(command) ? REPLY_BAD_FORMAT : REPLY_ERROR);
+    }
+}

@@ -1,0 +1,25 @@
+/* The words behind a command word, read as the row's argument letters say.
+ *
+ * Private to the protocol: parser.c finds the line, this reads it. */
+#ifndef SESSIOND_SRC_PROTOCOL_ARGUMENTS_H
+#define SESSIOND_SRC_PROTOCOL_ARGUMENTS_H
+
+#include "sessiond/protocol/parser.h"
+
+/* What is wrong with a line. When several things are, the first one counts, but for the byte count:
+ * without it nobody knows where the next request begins. */
+struct argument_fault {
+    bool is_set;
+    enum reply reply;
+    bool bytes_unknown; /* the byte count is missing or no number */
+    bool bytes_absurd;  /* it is a number, but beyond every limit */
+};
+
+/** Whether the bytes may stand in a key: none at or below 0x20, no 0x7F. */
+bool arguments_key_is_valid(struct slice key);
+
+/** Read `line` (what follows the command word, without its end) into the request. */
+void arguments_read(const struct command *command, struct slice line, struct request *request,
+                    struct argument_fault *fault);
+
+#endif

@@ -1,0 +1,294 @@
+/* Framing: where a request begins and ends. Arguments are arguments.c.
+ *
+ * Threads: the owner's. Memory: none; slices point into the input.
+ * A parser is in one of three states: before a command line (keys_of NULL, swallow 0), among the
+ * keys of a get (keys_of set), or inside a refused data block (swallow > 0). */
+#include "sessiond/protocol/parser.h"
+
+#include "arguments.h"
+#include "words.h"
+
+enum { LINE_END_SIZE = 2, BYTE_BINARY = 0x80, BYTE_TLS = 0x16 };
+
+void parser_init(struct parser *parser, const struct parser_limits *limits)
+{
+    *parser = (struct parser){.limits = limits};
+}
+
+void parser_swallow(struct parser *parser, size_t value_size)
+{
+    parser->swallow = (uint64_t)value_size + LINE_END_SIZE;
+}
+
+bool parser_is_between(const struct parser *parser)
+{
+    return parser->swallow == 0 && parser->keys_of == NULL;
+}
+
+static enum parse_result fail(struct parser *parser, struct request *request, enum reply reply,
+                              bool must_close)
+{
+    parser->errors++;
+    request->error = reply;
+    request->must_close = must_close || parser->errors >= PARSER_ERRORS_MAX;
+    if (must_close) {
+        /* The client would wait for ever if it were not told why. */
+        request->noreply = false;
+    }
+    return PARSE_ERROR;
+}
+
+static enum parse_result succeed(struct parser *parser, enum parse_result result)
+{
+    parser->errors = 0;
+    parser->has_served = true;
+    return result;
+}
+
+/* Drop what has come of a refused block. Its line end must be one, else the next request's start
+ * is uncertain. */
+static enum parse_result drop_block(struct parser *parser, struct slice input, size_t *used)
+{
+    for (*used = 0; *used < input.size && parser->swallow > 0; (*used)++, parser->swallow--) {
+        if (parser->swallow > LINE_END_SIZE) {
+            uint64_t block = parser->swallow - LINE_END_SIZE;
+            size_t step = input.size - *used < block ? input.size - *used : (size_t)block;
+
+            parser->swallow -= step - 1;
+            *used += step - 1;
+        } else if (input.data[*used] != "\n\r"[parser->swallow - 1]) {
+            return PARSE_CLOSE;
+        }
+    }
+    return PARSE_MORE;
+}
+
+/* Behind a key: is that the end of the line? -1 when it cannot be told yet. */
+static int line_ends(struct slice rest, size_t *end_size)
+{
+    if (rest.size > 0 && rest.data[0] == '\n') {
+        *end_size = 1;
+        return 1;
+    }
+    if (rest.size > 1 && rest.data[0] == '\r' && rest.data[1] == '\n') {
+        *end_size = 2;
+        return 1;
+    }
+    return rest.size == 0 || (rest.size == 1 && rest.data[0] == '\r') ? -1 : 0;
+}
+
+static size_t key_length(struct slice text)
+{
+    size_t size = 0;
+
+    while (size < text.size && text.data[size] > ' ') {
+        size++;
+    }
+    return size;
+}
+
+/* The next key of a get, and whether it is the last: nothing waits for the end of the line. */
+static enum parse_result next_key(struct parser *parser, struct slice input,
+                                  struct request *request, size_t *used)
+{
+    struct slice rest = words_skip_blanks(input);
+    struct slice key = slice_first(rest, key_length(rest));
+    size_t end_size = 0;
+    int ends;
+
+    if (key.size == rest.size && key.size > 0 && key.size <= PARSER_KEY_MAX) {
+        *used = input.size - rest.size;
+        return PARSE_MORE;
+    }
+    if (key.size > 0 && !arguments_key_is_valid(key)) {
+        return fail(parser, request, REPLY_BAD_FORMAT, true);
+    }
+    rest = words_skip_blanks(slice_from(rest, key.size));
+    ends = line_ends(rest, &end_size);
+    if (ends == 0 && key.size == 0) {
+        return fail(parser, request, REPLY_BAD_FORMAT, true);
+    }
+    if (ends < 0 && key.size == 0) {
+        *used = input.size - rest.size;
+        return PARSE_MORE;
+    }
+    request->command = parser->keys_of;
+    request->key = key;
+    request->is_last_key = ends > 0;
+    *used = input.size - rest.size + end_size;
+    if (ends > 0) {
+        parser->keys_of = NULL;
+    }
+    return succeed(parser, PARSE_REQUEST);
+}
+
+/* The whole line of a get is here: one bad key spoils it, before any value is sent. */
+static enum parse_result begin_keys(struct parser *parser, struct slice keys,
+                                    struct request *request, struct slice input, size_t *used)
+{
+    struct slice rest = keys;
+    struct slice key = words_next(&rest);
+
+    if (key.size == 0) {
+        return fail(parser, request, REPLY_ERROR, false);
+    }
+    for (; key.size > 0; key = words_next(&rest)) {
+        if (!arguments_key_is_valid(key)) {
+            return fail(parser, request, REPLY_BAD_FORMAT, false);
+        }
+    }
+    parser->keys_of = request->command;
+    *used = (size_t)(keys.data - input.data);
+    return PARSE_MORE;
+}
+
+/* A line with a data block that will not be stored: read and drop the block if that is bearable. */
+static enum parse_result refuse_block(struct parser *parser, const struct argument_fault *fault,
+                                      enum reply reply, struct request *request)
+{
+    uint64_t bearable = (uint64_t)parser->limits->value_max * PARSER_SWALLOW_TIMES;
+    bool must_close =
+        fault->bytes_unknown || fault->bytes_absurd || request->value_size > bearable;
+
+    if (!must_close) {
+        parser_swallow(parser, request->value_size);
+    }
+    return fail(parser, request, reply, must_close);
+}
+
+/* A valid line whose data block begins at `block`. */
+static enum parse_result take_block(struct parser *parser, struct slice block,
+                                    struct request *request, size_t *used)
+{
+    size_t size = request->value_size;
+
+    if (size > parser->limits->inline_max) {
+        return succeed(parser, PARSE_UPLOAD);
+    }
+    if (block.size < size + LINE_END_SIZE) {
+        *used = 0;
+        return PARSE_MORE;
+    }
+    if (!slice_equal(slice_of(block.data + size, LINE_END_SIZE), SLICE_LITERAL("\r\n"))) {
+        return fail(parser, request, REPLY_BAD_DATA, true);
+    }
+    request->value = slice_first(block, size);
+    *used += size + LINE_END_SIZE;
+    return succeed(parser, PARSE_REQUEST);
+}
+
+static enum parse_result unknown_command(struct parser *parser, struct slice line,
+                                         struct request *request)
+{
+    if (slice_starts_with(words_last(line), SLICE_LITERAL("HTTP/"))) {
+        return PARSE_CLOSE;
+    }
+    return fail(parser, request, REPLY_ERROR, !parser->has_served);
+}
+
+/* A whole line of any command but a get; `rest` are its arguments, `behind` follows it. */
+static enum parse_result read_line(struct parser *parser, struct slice rest, struct slice behind,
+                                   struct request *request, size_t *used)
+{
+    struct argument_fault fault;
+
+    arguments_read(request->command, rest, request, &fault);
+    if (!command_takes_data(request->command)) {
+        return fault.is_set ? fail(parser, request, fault.reply, false)
+                            : succeed(parser, PARSE_REQUEST);
+    }
+    if (fault.is_set) {
+        return refuse_block(parser, &fault, fault.reply, request);
+    }
+    if (fault.bytes_absurd || request->value_size > parser->limits->value_max) {
+        return refuse_block(parser, &fault, REPLY_TOO_LARGE, request);
+    }
+    return take_block(parser, behind, request, used);
+}
+
+/* No line end yet: wait, unless the line is too long or its keys can be streamed. */
+static enum parse_result read_partial(struct parser *parser, struct slice input,
+                                      struct request *request, size_t *used)
+{
+    struct slice rest = input;
+    const struct command *command;
+
+    if (input.size <= parser->limits->line_max) {
+        return PARSE_MORE;
+    }
+    command = command_find(words_next(&rest));
+    if (command == NULL || !command_takes_keys(command)) {
+        return fail(parser, request, REPLY_LINE_TOO_LONG, true);
+    }
+    parser->keys_of = command;
+    *used = input.size - rest.size;
+    return PARSE_MORE;
+}
+
+/* Before a command line. The keys of a get stay in the input: keys_of is set, then. */
+static enum parse_result next_line(struct parser *parser, struct slice input,
+                                   struct request *request, size_t *used)
+{
+    const uint8_t *newline = memchr(input.data, '\n', input.size);
+    struct slice line;
+    struct slice rest;
+
+    if (newline == NULL) {
+        return read_partial(parser, input, request, used);
+    }
+    *used = (size_t)(newline - input.data) + 1;
+    line = slice_first(input, *used - 1);
+    if (line.size > 0 && line.data[line.size - 1] == '\r') {
+        line.size--;
+    }
+    rest = line;
+    request->command = command_find(words_next(&rest));
+    if (request->command != NULL && command_takes_keys(request->command)) {
+        return begin_keys(parser, rest, request, input, used);
+    }
+    if (line.size > parser->limits->line_max) {
+        return fail(parser, request, REPLY_LINE_TOO_LONG, true);
+    }
+    if (request->command == NULL) {
+        return unknown_command(parser, line, request);
+    }
+    return read_line(parser, rest, slice_from(input, *used), request, used);
+}
+
+/* Whether the connection's very first byte shows another protocol. */
+static bool is_foreign(const struct parser *parser, uint8_t byte)
+{
+    return !parser->has_served && parser->errors == 0 && parser->keys_of == NULL &&
+           (byte == BYTE_BINARY || byte == BYTE_TLS);
+}
+
+/* One step: some input is used, or a request found, or more input needed. */
+static enum parse_result step(struct parser *parser, struct slice input, struct request *request,
+                              size_t *used)
+{
+    if (parser->swallow > 0) {
+        return drop_block(parser, input, used);
+    }
+    if (parser->keys_of != NULL) {
+        return next_key(parser, input, request, used);
+    }
+    if (is_foreign(parser, input.data[0])) {
+        return input.data[0] == BYTE_BINARY ? PARSE_CLOSE_BINARY : PARSE_CLOSE;
+    }
+    return next_line(parser, input, request, used);
+}
+
+enum parse_result parser_next(struct parser *parser, struct slice input, struct request *request,
+                              size_t *used)
+{
+    enum parse_result result = PARSE_MORE;
+    size_t step_used = 1;
+
+    *request = (struct request){.command = NULL};
+    for (*used = 0; result == PARSE_MORE && step_used > 0 && *used < input.size;
+         *used += step_used) {
+        step_used = 0;
+        result = step(parser, slice_from(input, *used), request, &step_used);
+    }
+    return result;
+}

@@ -1,0 +1,78 @@
+/* Replies to bytes. Not who gets them. Threads: any. Memory: the caller's buffer. */
+#include "sessiond/protocol/reply.h"
+
+#include "sessiond/base/number.h"
+
+static const struct reply_row rows[] = {
+#define REPLY(id, text, doc) {text, doc},
+#include "sessiond/protocol/replies.def"
+#undef REPLY
+};
+
+#define REPLY(id, text, doc)                                                                       \
+    _Static_assert(sizeof(text) + 1 <= REPLY_LINE_MAX, "a fixed line fits its room");
+#include "sessiond/protocol/replies.def"
+#undef REPLY
+
+static const struct slice line_end = {(const uint8_t *)"\r\n", 2};
+static const struct slice blank = {(const uint8_t *)" ", 1};
+
+const struct reply_row *reply_get_row(enum reply reply)
+{
+    return &rows[reply];
+}
+
+void reply_put(struct buffer *out, enum reply reply)
+{
+    buffer_put(out, slice_from_text(rows[reply].text));
+    buffer_put(out, line_end);
+}
+
+static void put_number(struct buffer *out, uint64_t number)
+{
+    buffer_put(out, blank);
+    out->size += number_format_u64(number, out->data + out->size);
+}
+
+void reply_put_value(struct buffer *out, struct slice key, uint32_t flags, struct slice value,
+                     const uint64_t *cas)
+{
+    buffer_put(out, SLICE_LITERAL("VALUE "));
+    buffer_put(out, key);
+    put_number(out, flags);
+    put_number(out, value.size);
+    if (cas != NULL) {
+        put_number(out, *cas);
+    }
+    buffer_put(out, line_end);
+    buffer_put(out, value);
+    buffer_put(out, line_end);
+}
+
+enum sess_status reply_append_stat(struct buffer *out, struct slice name, struct slice value)
+{
+    struct slice word = SLICE_LITERAL("STAT ");
+    size_t size = word.size + name.size + blank.size + value.size + line_end.size;
+    enum sess_status status = buffer_reserve(out, size);
+
+    if (status == SESS_OK) {
+        buffer_put(out, word);
+        buffer_put(out, name);
+        buffer_put(out, blank);
+        buffer_put(out, value);
+        buffer_put(out, line_end);
+    }
+    return status;
+}
+
+enum sess_status reply_append_text(struct buffer *out, const char *text)
+{
+    struct slice line = slice_from_text(text);
+    enum sess_status status = buffer_reserve(out, line.size + line_end.size);
+
+    if (status == SESS_OK) {
+        buffer_put(out, line);
+        buffer_put(out, line_end);
+    }
+    return status;
+}

@@ -1,0 +1,59 @@
+/* The index of one shard: from a key's hash to its entry.
+ *
+ * Private to the store. Buckets of one cache line with seven slots, each a 16-bit tag and an
+ * address; small overflow pieces; linear hashing, which splits one bucket an insert and so never
+ * stalls to double. Buckets are never merged, so no entry ever moves to a lower home bucket: a walk
+ * in bucket order misses nothing. Threads: under the shard's lock.
+ * Source: Litwin: Linear Hashing (1980). */
+#ifndef SESSIOND_SRC_STORE_INDEX_H
+#define SESSIOND_SRC_STORE_INDEX_H
+
+#include "entry.h"
+#include "sessiond/base/budget.h"
+#include "sessiond/base/hash.h"
+
+enum { INDEX_BUCKET_SLOTS = 7, INDEX_SEGMENT_BUCKETS = 64, INDEX_SEGMENTS_FIRST = 8 };
+
+struct index_bucket {
+    uint64_t slots[INDEX_BUCKET_SLOTS]; /* tag in the top 16 bits, address below; 0: empty */
+    struct index_bucket *overflow;      /* NULL, or the next piece of this bucket */
+};
+
+struct index {
+    struct index_bucket **segments; /* each of INDEX_SEGMENT_BUCKETS home buckets */
+    size_t n_segments;              /* allocated segments */
+    size_t segments_capacity;       /* of the array */
+    size_t n_buckets;               /* home buckets in use */
+    size_t round;                   /* home buckets when the running doubling began: a power of 2 */
+    size_t n_entries;
+    struct index_bucket *spare;      /* overflow pieces for use, linked by `overflow` */
+    const struct hash_key *hash_key; /* borrowed */
+    struct budget *budget;           /* borrowed; charged for segments and pieces */
+};
+
+/** returns OK | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status index_init(struct index *index, const struct hash_key *hash_key,
+                                            struct budget *budget);
+
+/** Destroy every entry, then the index. */
+void index_fini(struct index *index);
+
+/** The slot that holds `key`'s entry, or NULL. Valid until the next change of the index. */
+uint64_t *index_find(struct index *index, uint64_t hash, struct slice key);
+
+/** The entry in a slot. */
+struct entry *index_entry(uint64_t slot);
+
+/** Have at hand what one insert may need. returns OK | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status index_reserve(struct index *index);
+
+/** Insert an entry whose key is not there; cannot fail after index_reserve. */
+void index_insert(struct index *index, uint64_t hash, struct entry *entry);
+
+/** Put another entry of the same key into its slot. */
+void index_replace(uint64_t *slot, struct entry *entry);
+
+/** Empty a slot that index_find gave for `hash`. */
+void index_remove(struct index *index, uint64_t hash, uint64_t *slot);
+
+#endif

@@ -1,0 +1,102 @@
+/* Values that arrive in pieces, straight into their place. Not the wire (net), not the write itself
+ * (change.c). Threads: one for each upload. Memory: the value's block, charged as bytes arrive: what
+ * is only announced takes no memory. */
+#include "change.h"
+
+#include <stdlib.h>
+
+enum { CHARGE_STEP = 65536 }; /* bytes given out at once */
+
+struct store_upload {
+    struct budget *in_flight;
+    struct value_block *block;
+    size_t received;
+    size_t charged;
+};
+
+enum sess_status store_upload_begin(struct store *store, size_t size, size_t tail,
+                                    struct store_upload **out)
+{
+    struct store_upload *upload;
+
+    if (size > store->config.max_value_bytes) {
+        return SESS_TOO_LARGE;
+    }
+    upload = calloc(1, sizeof *upload);
+    if (upload == NULL) {
+        return SESS_NO_MEMORY;
+    }
+    upload->block = value_block_create(size, size + tail);
+    if (upload->block == NULL) {
+        free(upload);
+        return SESS_NO_MEMORY;
+    }
+    upload->in_flight = store->config.in_flight;
+    *out = upload;
+    return SESS_OK;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+enum sess_status store_upload_place(struct store_upload *upload, size_t most, uint8_t **place,
+                                    size_t *size)
+{
+    size_t missing = upload->block->allocated - upload->received;
+
+    if (missing > 0 && upload->charged == upload->received) {
+        size_t step = smaller(missing, CHARGE_STEP);
+
+        if (!budget_charge(upload->in_flight, step)) {
+            return SESS_AGAIN;
+        }
+        upload->charged += step;
+    }
+    *place = upload->block->bytes + upload->received;
+    *size = smaller(upload->charged - upload->received, most);
+    return SESS_OK;
+}
+
+void store_upload_received(struct store_upload *upload, size_t size)
+{
+    upload->received += size;
+}
+
+struct slice store_upload_tail(const struct store_upload *upload)
+{
+    const struct value_block *block = upload->block;
+
+    return slice_of(block->bytes + block->size, block->allocated - block->size);
+}
+
+static void end_upload(struct store_upload **upload)
+{
+    budget_release((*upload)->in_flight, (*upload)->charged);
+    value_block_release((*upload)->block);
+    free(*upload);
+    *upload = NULL;
+}
+
+void store_upload_abort(struct store_upload **upload)
+{
+    if (*upload == NULL) {
+        return;
+    }
+    /* What never arrived was never written: zeroing it would only make memory of it. */
+    (*upload)->block->allocated = (*upload)->received;
+    end_upload(upload);
+}
+
+enum sess_status store_upload_commit(struct store *store, struct store_upload **upload,
+                                     const struct store_write *write, int64_t now_s,
+                                     struct store_outcome *outcome)
+{
+    enum sess_status status = change_write(store, write, (*upload)->block, now_s, outcome);
+
+    if (status != SESS_BUSY) {
+        end_upload(upload);
+    }
+    return status;
+}

@@ -1,0 +1,318 @@
+"""A real Django site with its sessions in sessiond and its object cache in memcached, used as by a browser.
+
+Every case runs in three modes: the session engine of packaging/django, and Django's own cache
+sessions with each of its two memcached backends. What the engine does in detail is tested by
+test_session_engine.py and test_session_cache.py.
+"""
+
+import http.cookiejar
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from sessiond_process import MemcachedProcess, SessiondProcess, _DaemonProcess, parse_address
+
+SITE = HERE / "site"
+NAME, PASSWORD = "ada", "correct horse"
+ANSWER_DEADLINE_S = 30
+
+NOT_LOGGED_IN = {"user": ""}
+LOGGED_IN = {"user": NAME}
+
+_users = tempfile.TemporaryDirectory(prefix="sessiond-site-")
+USERS_DATABASE = os.path.join(_users.name, "users.sqlite3")
+
+
+def site_environment(mode, sessions, object_cache, database):
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(SITE), str(ROOT / "packaging" / "django")]),
+        "SITE_SESSION_MODE": mode,
+        "SITE_SESSIONS": sessions,
+        "SITE_OBJECT_CACHE": object_cache,
+        "SITE_DATABASE": database,
+    }
+
+
+def setUpModule():
+    """Makes the database with its one user; each site gets a copy."""
+    env = {
+        **site_environment("pymemcache", "127.0.0.1:1", "127.0.0.1:1", USERS_DATABASE),
+        "DJANGO_SETTINGS_MODULE": "settings",
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+    }
+    for command in (["migrate", "--verbosity", "0"],
+                    ["createsuperuser", "--noinput", "--username", NAME, "--email", "ada@example.org", "--verbosity", "0"]):
+        subprocess.run([sys.executable, "-m", "django", *command], env=env, check=True, timeout=60)
+
+
+def tearDownModule():
+    _users.cleanup()
+
+
+def named(address):
+    return "%s:%d" % address
+
+
+class SiteProcess(_DaemonProcess):
+    """The running site; sessions and object_cache are the servers it uses."""
+
+    def __init__(self, mode, sessions, object_cache):
+        super().__init__()
+        self._directory = tempfile.TemporaryDirectory(prefix="sessiond-site-")
+        database = shutil.copy(USERS_DATABASE, self._directory.name)
+        self._env = site_environment(mode, named(sessions.address), named(object_cache.address), database)
+        self.address = None
+
+    def start(self):
+        self._spawn([sys.executable, str(SITE / "serve.py")], self._env)
+        if not self.stdout.wait_for(lambda lines: lines, ANSWER_DEADLINE_S):
+            self._raise("did not start")
+        self.address = parse_address(self.stdout.lines()[0].rpartition(" ")[2])
+
+    def _discard(self):
+        super()._discard()
+        self._directory.cleanup()
+
+
+class Answer:
+    """What the site said: status, the text, and the text as JSON."""
+
+    def __init__(self, response):
+        with response:
+            self.status = response.status
+            self.text = response.read().decode()
+
+    @property
+    def json(self):
+        if self.status != 200:
+            raise AssertionError(f"the site answered {self.status}: {self.text[:500]}")
+        return json.loads(self.text)
+
+
+class Browser:
+    """Keeps cookies and sends forms back with their hidden token."""
+
+    def __init__(self, site):
+        self._site = f"http://{named(site.address)}"
+        self._cookies = http.cookiejar.CookieJar()
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self._cookies)
+        )
+
+    def _open(self, path, body=None, headers=None):
+        request = urllib.request.Request(self._site + path, body, headers or {})
+        try:
+            return Answer(self._opener.open(request, timeout=ANSWER_DEADLINE_S))
+        except urllib.error.HTTPError as error:
+            return Answer(error)
+
+    def get(self, path):
+        return self._open(path)
+
+    def post(self, path, **fields):
+        fields.setdefault("csrfmiddlewaretoken", self.cookie("csrftoken"))
+        return self._open(path, urllib.parse.urlencode(fields).encode())
+
+    def cookie(self, name):
+        return next((cookie.value for cookie in self._cookies if cookie.name == name), None)
+
+    @property
+    def session_id(self):
+        return self.cookie("sessionid")
+
+    def log_in(self):
+        """Fills in the login form; the answer is the page that follows it."""
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get("/login/").text)[1]
+        return self.post("/login/", username=NAME, password=PASSWORD, csrfmiddlewaretoken=token)
+
+    def log_out(self):
+        return self.post("/logout/")
+
+
+def replay(site, path, session_id):
+    """A visit with a cookie that was kept aside."""
+    return Browser(site)._open(path, headers={"Cookie": f"sessionid={session_id}"})
+
+
+class SiteCases:
+    """The cases of every mode."""
+
+    mode = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.sessiond = cls.enterClassContext(SessiondProcess())
+        cls.memcached = cls.enterClassContext(MemcachedProcess())
+        cls.site = cls.enterClassContext(SiteProcess(cls.mode, cls.sessiond, cls.memcached))
+
+    def visitor(self, logged_in=True):
+        browser = Browser(self.site)
+        if logged_in:
+            self.assertEqual(browser.log_in().json, LOGGED_IN)
+        return browser
+
+    def assert_dead(self, session_id):
+        """The id opens nothing, and is not taken over for a new session."""
+        self.assertEqual(replay(self.site, "/whoami/", session_id).json, NOT_LOGGED_IN)
+        self.assertEqual(replay(self.site, "/counter/", session_id).json, {"count": 1})
+        self.assertEqual(replay(self.site, "/counter/", session_id).json, {"count": 1})
+
+    def test_sessions_are_in_sessiond_and_pages_are_not(self):
+        browser = self.visitor()
+        with self.sessiond.connect() as conversation:
+            self.assertIsNotNone(conversation.get(f":1:django.contrib.sessions.cache{browser.session_id}"))
+            browser.post("/object-cache/write/", value="mine")
+            self.assertIsNone(conversation.get(":1:page"))
+        with self.memcached.connect() as conversation:
+            self.assertIsNotNone(conversation.get(":1:page"))
+
+    def test_wrong_password_does_not_log_in(self):
+        browser = self.visitor(logged_in=False)
+        browser.get("/login/")
+        browser.post("/login/", username=NAME, password="wrong")
+        self.assertEqual(browser.get("/whoami/").json, NOT_LOGGED_IN)
+
+    def test_still_logged_in_after_the_object_cache_is_cleared_and_restarted(self):
+        browser = self.visitor()
+        browser.post("/object-cache/write/", value="cached").json
+        self.assertEqual(browser.get("/object-cache/read/").json, {"value": "cached"})
+        browser.post("/object-cache/clear/").json
+        self.assertEqual(browser.get("/object-cache/read/").json, {"value": None})
+        self.assertEqual(browser.get("/whoami/").json, LOGGED_IN)
+        self.memcached.restart()
+        self.assertEqual(browser.get("/whoami/").json, LOGGED_IN)
+        browser.post("/object-cache/write/", value="cached again").json
+        self.assertEqual(browser.get("/object-cache/read/").json, {"value": "cached again"})
+
+    def test_logged_out_stays_out(self):
+        browser = self.visitor()
+        session_id = browser.session_id
+        self.assertEqual(replay(self.site, "/whoami/", session_id).json, LOGGED_IN)
+        self.assertEqual(browser.log_out().json, NOT_LOGGED_IN)
+        self.assertEqual(browser.get("/whoami/").json, NOT_LOGGED_IN)
+        self.assert_dead(session_id)
+
+    def test_login_changes_the_session_id_and_keeps_the_session(self):
+        browser = self.visitor(logged_in=False)
+        self.assertEqual(browser.get("/counter/").json, {"count": 1})
+        before = browser.session_id
+        self.assertEqual(browser.log_in().json, LOGGED_IN)
+        self.assertNotEqual(browser.session_id, before)
+        self.assertEqual(browser.get("/counter/").json, {"count": 2})
+        self.assert_dead(before)
+
+    def test_sessions_end_on_time(self):
+        # Django's clock stands still here: the cookie stays, only the session server's time moves.
+        short, ordinary = self.visitor(), self.visitor()
+        short.post("/expire-after/", seconds=3600).json
+        self.sessiond.move_clock(3600 - 60)
+        self.assertEqual(short.get("/whoami/").json, LOGGED_IN)
+        self.sessiond.move_clock(61)
+        session_id = short.session_id
+        self.assertEqual(short.get("/whoami/").json, NOT_LOGGED_IN)
+        self.assert_dead(session_id)
+        self.sessiond.move_clock(14 * 86400 - 3600 - 60)
+        self.assertEqual(ordinary.get("/whoami/").json, LOGGED_IN)
+        self.sessiond.move_clock(61)
+        self.assertEqual(ordinary.get("/whoami/").json, NOT_LOGGED_IN)
+
+    def test_a_visit_renews_the_session(self):
+        browser = self.visitor()
+        browser.post("/expire-after/", seconds=3600).json
+        for visit in range(1, 4):
+            self.sessiond.move_clock(3000)
+            self.assertEqual(browser.get("/counter/").json, {"count": visit})
+
+    def test_a_request_in_flight_at_logout_does_not_bring_the_session_back(self):
+        with SiteProcess(self.mode, self.sessiond, self.memcached) as site:
+            browser = Browser(site)
+            self.assertEqual(browser.log_in().json, LOGGED_IN)
+            session_id = browser.session_id
+            in_flight = []
+            thread = threading.Thread(target=lambda: in_flight.append(replay(site, "/slow/", session_id)))
+            thread.start()
+            self.assertEqual(Browser(site).get("/slow/entered/").json, {"entered": True})
+            self.assertEqual(browser.log_out().json, NOT_LOGGED_IN)
+            Browser(site).get("/slow/finish/").json
+            thread.join(ANSWER_DEADLINE_S)
+            self.assertEqual([answer.status for answer in in_flight], [400])
+            self.assertEqual(replay(site, "/whoami/", session_id).json, NOT_LOGGED_IN)
+            self.assertEqual(replay(site, "/counter/", session_id).json, {"count": 1})
+
+    def test_clearing_the_session_server_by_mistake_is_refused(self):
+        browser = self.visitor()
+        with SiteProcess(self.mode, self.sessiond, object_cache=self.sessiond) as wrong_site:
+            other = Browser(wrong_site)
+            other.get("/login/")
+            answer = other.post("/object-cache/clear/")
+            self.assertEqual(answer.status, 500, answer.text)
+            self.assertIn("flush_all not allowed", answer.text)
+        self.assertEqual(browser.get("/whoami/").json, LOGGED_IN)
+
+
+class EngineTest(SiteCases, unittest.TestCase):
+    """SESSION_ENGINE = 'sessiond_django.session_engine'."""
+
+    mode = "engine"
+
+    def test_server_down_is_an_error_that_says_where(self):
+        with SessiondProcess() as sessiond:
+            where = named(sessiond.address)
+            with SiteProcess(self.mode, sessiond, self.memcached) as site:
+                browser = Browser(site)
+                self.assertEqual(browser.log_in().json, LOGGED_IN)
+                session_id = browser.session_id
+                sessiond.kill()
+                for path in ("/whoami/", "/counter/", "/whoami/"):
+                    answer = browser.get(path)
+                    self.assertEqual(answer.status, 500, answer.text)
+                    self.assertIn("SessionServerError", answer.text)
+                    self.assertIn(where, answer.text)
+                    self.assertIn("SESSION_CACHE", answer.text)
+                self.assertEqual(browser.log_out().status, 500)
+                self.assertEqual(browser.session_id, session_id)
+                self.assertEqual(browser.get("/object-cache/read/").status, 200)
+                with SessiondProcess(["--listen", where]):
+                    self.assertEqual(Browser(site).log_in().json, LOGGED_IN)
+
+    def test_a_cookie_that_cannot_be_a_key_is_no_session(self):
+        for junk in ("x" * 300, "with space in it", "nul\\000nul\\000", "caf\xe9caf\xe9"):
+            self.assertEqual(replay(self.site, "/whoami/", f'"{junk}"').json, NOT_LOGGED_IN)
+
+    def test_requests_leave_no_connection_behind(self):
+        browser = self.visitor()
+        idle = self.sessiond.wait_for_stat("curr_connections", lambda count: count > 0)
+        for _ in range(20):
+            browser.get("/counter/").json
+        self.sessiond.wait_for_stat("curr_connections", lambda count: count <= idle)
+
+
+class PyMemcacheTest(SiteCases, unittest.TestCase):
+    """Django's cache sessions with PyMemcacheCache."""
+
+    mode = "pymemcache"
+
+
+class PyLibMCTest(SiteCases, unittest.TestCase):
+    """Django's cache sessions with PyLibMCCache."""
+
+    mode = "pylibmc"
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,63 @@
+"""check_generated.py finds a stale text, --write mends it, and nothing else changes."""
+
+import unittest
+
+from tiny_tree import TinyTree
+
+SCRIPT = "check_generated.py"
+
+
+class Generated(TinyTree):
+    def setUp(self):
+        super().setUp()
+        sessiond = self.write("sessiond", "#!/bin/sh\necho \"listen = here\"\n")
+        tables = self.write("print_tables", "#!/bin/sh\n[ \"$1\" = known ] && echo \"| $1 |\"\n")
+        sessiond.chmod(0o755)
+        tables.chmod(0o755)
+        self.arguments = ("--sessiond", sessiond, "--docs", tables)
+        self.write("sessiond.conf.example", "listen = here\n")
+        self.page = self.write("docs/PAGE.md", self.page_text("known", "| known |\n"))
+
+    @staticmethod
+    def page_text(name, block):
+        return f"# Page\n<!-- generated: {name} -->\n{block}<!-- end generated -->\nby hand\n"
+
+    def test_fresh_texts_pass(self):
+        self.assert_passes(SCRIPT, *self.arguments)
+
+    def test_stale_example(self):
+        self.write("sessiond.conf.example", "listen = there\n")
+        self.assert_finds("-listen = there", SCRIPT, *self.arguments)
+
+    def test_missing_example(self):
+        (self.root / "sessiond.conf.example").unlink()
+        self.assert_finds("+listen = here", SCRIPT, *self.arguments)
+
+    def test_stale_block(self):
+        for place in ("docs/deeper/PAGE.md", "README.md"):
+            path = self.write(place, self.page_text("known", "| old |\n"))
+            self.assert_finds("-| old |", SCRIPT, *self.arguments)
+            path.unlink()
+
+    def test_trailing_space_counts(self):
+        self.write("docs/PAGE.md", self.page_text("known", "| known | \n"))
+        self.assert_finds("-| known | ", SCRIPT, *self.arguments)
+
+    def test_unknown_name(self):
+        self.write("docs/PAGE.md", self.page_text("unknown", ""))
+        self.assert_finds("unknown: exit 1", SCRIPT, *self.arguments)
+
+    def test_open_block(self):
+        self.write("docs/PAGE.md", "<!-- generated: known -->\n| known |\n")
+        self.assert_finds("not closed", SCRIPT, *self.arguments)
+
+    def test_write(self):
+        self.write("docs/PAGE.md", self.page_text("known", "| old |\n"))
+        self.write("sessiond.conf.example", "")
+        self.assert_passes(SCRIPT, *self.arguments, "--write")
+        self.assertEqual(self.page.read_text(), self.page_text("known", "| known |\n"))
+        self.assert_passes(SCRIPT, *self.arguments)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,166 @@
+"""What a person at telnet and a monitor see: stats, help, and a log without secrets."""
+
+import unittest
+
+from integration_case import IntegrationCase
+
+CLASSIC = (
+    "pid uptime time version pointer_size rusage_user rusage_system max_connections curr_connections "
+    "total_connections rejected_connections cmd_get cmd_set cmd_flush cmd_touch get_hits get_misses "
+    "delete_hits delete_misses touch_hits touch_misses bytes_read bytes_written limit_maxbytes threads bytes "
+    "curr_items total_items evictions"
+).split()
+COMMANDS = "get gets set add replace delete touch version stats quit help flush_all".split()
+
+
+class StatsTest(IntegrationCase):
+    def test_classic_names(self):
+        daemon = self.start("--threads", "3", "--memory", "64m", "--max-connections", "77")
+        stats = daemon.stats()
+        self.assertEqual([name for name in CLASSIC if name not in stats], [])
+        self.assertEqual(stats["pid"], str(daemon.pid))
+        self.assertEqual(stats["version"], "1.6.18")
+        self.assertEqual(stats["threads"], "3")
+        self.assertEqual(stats["pointer_size"], "64")
+        self.assertEqual(stats["limit_maxbytes"], str(64 << 20))
+        self.assertEqual(stats["max_connections"], "77")
+        self.assertEqual(stats["evictions"], "0")
+        self.assertIn("sessiond_version", stats)
+
+    def test_numbers_are_numbers(self):
+        for name, value in self.start().stats().items():
+            if name not in ("version", "sessiond_version", "libevent"):
+                with self.subTest(name):
+                    self.assertRegex(value, r"^-?\d+(\.\d+)?$")
+
+    def test_each_name_once(self):
+        daemon = self.start()
+        with daemon.connect() as conversation:
+            conversation.send_line("stats")
+            names = [line.split(" ")[1] for line in conversation.read_until(b"END\r\n").decode().splitlines()[:-1]]
+        self.assertEqual(sorted(names), sorted(set(names)))
+
+    def test_counters(self):
+        daemon = self.start("--threads", "2")
+        conversations = [self.connect(daemon) for _ in range(4)]
+        for number, conversation in enumerate(conversations):
+            self.assertEqual(conversation.set(f"counted:{number}", "x" * 100), "STORED")
+            self.assertIsNotNone(conversation.get(f"counted:{number}"))
+            self.assertIsNone(conversation.get("absent"))
+            self.assertEqual(conversation.ask(f"touch counted:{number} 100"), "TOUCHED")
+            self.assertEqual(conversation.ask("touch absent 100"), "NOT_FOUND")
+            self.assertEqual(conversation.ask("delete absent"), "NOT_FOUND")
+            self.assertEqual(conversation.ask("flush_all"), "CLIENT_ERROR flush_all not allowed")
+        self.assertEqual(conversations[0].ask("delete counted:0"), "DELETED")
+        stats = conversations[0].stats()
+        wanted = {
+            "cmd_set": 4, "cmd_get": 8, "get_hits": 4, "get_misses": 4, "cmd_touch": 8, "touch_hits": 4,
+            "touch_misses": 4, "delete_hits": 1, "delete_misses": 4, "curr_items": 3, "total_items": 4,
+            "curr_connections": 4, "total_connections": 4,
+        }
+        self.assertEqual({name: int(stats[name]) for name in wanted}, wanted)
+        self.assertGreaterEqual(int(stats["bytes"]), 3 * 100)
+        self.assertGreater(int(stats["bytes_read"]), 400)
+        self.assertGreater(int(stats["bytes_written"]), 400)
+
+    def test_expired_are_counted(self):
+        daemon = self.start()
+        with daemon.connect() as conversation:
+            for number in range(10):
+                self.assertEqual(conversation.set(f"ends:{number}", "x", exptime=10), "STORED")
+        daemon.move_clock(11)
+        daemon.wait_for_stat("curr_items", 0)
+        self.assertEqual(daemon.stats()["evictions"], "0")
+
+    def test_uptime_and_time_follow_the_clock(self):
+        daemon = self.start()
+        before = daemon.stats()
+        daemon.move_clock(1000)
+        after = daemon.stats()
+        self.assertAlmostEqual(int(after["time"]) - int(before["time"]), 1000, delta=5)
+        self.assertAlmostEqual(int(after["uptime"]) - int(before["uptime"]), 1000, delta=5)
+
+    def test_help_names_every_command(self):
+        daemon = self.start()
+        with daemon.connect() as conversation:
+            conversation.send("help\r\nversion\r\n")
+            text = conversation.read_until(b"VERSION 1.6.18\r\n").decode("ascii")
+            for name in COMMANDS:
+                self.assertRegex(text, rf"(?m)^\W*{name}\b")
+            conversation.expect_open()
+        self.assertNotIn("\n", text.replace("\r\n", ""))
+
+    def test_help_as_the_first_line(self):
+        daemon = self.start()
+        with daemon.connect() as conversation:
+            conversation.send_line("help")
+            conversation.send_line("version")
+            conversation.read_until(b"VERSION 1.6.18\r\n")
+
+    def test_stats_while_many_ask(self):
+        daemon = self.start("--threads", "4")
+        conversations = [self.connect(daemon) for _ in range(20)]
+        for _ in range(20):
+            for conversation in conversations:
+                conversation.send("stats\r\n")
+            for conversation in conversations:
+                self.assertIn(b"STAT pid ", conversation.read_until(b"END\r\n"))
+
+    def test_stats_over_a_unix_socket(self):
+        path = self.path("data.sock")
+        daemon = self.start("--listen", f"unix:{path}")
+        self.assertEqual(daemon.stats()["pid"], str(daemon.pid))
+
+    def test_secrets_stay_out_of_log_and_stats(self):
+        """T-SEC-01, T-SEC-05: no key and no value, whatever goes wrong, at the highest verbosity."""
+        daemon = self.start("-v", "--log-level", "debug", "--max-value", "1k")
+        key, value = "SECRETKEY", "SECRETVALUE"
+        with daemon.connect() as conversation:
+            self.assertEqual(conversation.set(key, value), "STORED")
+            self.assertEqual(conversation.get(key), value.encode())
+            self.assertEqual(conversation.set(key, value * 100), "SERVER_ERROR object too large for cache")
+            self.assertEqual(conversation.ask(f"touch {key} {value}"), "CLIENT_ERROR invalid exptime argument")
+            self.assertEqual(conversation.ask(f"{value} {key}"), "ERROR")
+            self.assertEqual(conversation.ask(f"delete {key * 30}"), "CLIENT_ERROR bad command line format")
+            conversation.send_line(f"set {key} 0 0 {value}")
+            self.assertEqual(conversation.read_line(), "CLIENT_ERROR bad command line format")
+            conversation.expect_closed()
+        with daemon.connect() as conversation:
+            conversation.send(f"set {key} 0 0 1\r\n{value}\r\n")
+            self.assertEqual(conversation.read_line(), "CLIENT_ERROR bad data chunk")
+        with daemon.connect() as conversation:
+            conversation.send_line(f"{value} {key}")
+            self.assertEqual(conversation.read_line(), "ERROR")
+        with daemon.connect() as conversation:
+            conversation.send(b"\x80" + value.encode())
+            conversation.expect_closed()
+        for section in ("", "settings", "items", "conns"):
+            with daemon.connect() as conversation:
+                conversation.send(f"stats {section}\r\nquit\r\n")
+                self.assertNotIn(b"SECRET", conversation.read_to_close())
+        log = daemon.stop()
+        self.assertNotIn("SECRET", log)
+        self.assertNotIn("\x80", log)
+
+    def test_binary_protocol_is_logged_with_advice_once(self):
+        daemon = self.start()
+        for _ in range(20):
+            with daemon.connect() as conversation:
+                conversation.send(b"\x80\x0a" + bytes(22))
+                conversation.expect_closed()
+        daemon.wait_for_stderr("binary protocol")
+        log = daemon.stop()
+        self.assertEqual(log.count("binary protocol"), 1)
+        self.assertIn("memcached.sess_binary_protocol=0", log)
+        self.assertIn("protocol: :meta", log)
+
+    def test_refused_flush_is_logged_with_the_peer(self):
+        daemon = self.start()
+        with daemon.connect() as conversation:
+            self.assertEqual(conversation.ask("flush_all"), "CLIENT_ERROR flush_all not allowed")
+            port = conversation.socket.getsockname()[1]
+        daemon.wait_for_stderr(rf"flush_all.*127\.0\.0\.1:{port}|127\.0\.0\.1:{port}.*flush_all")
+
+
+if __name__ == "__main__":
+    unittest.main()
