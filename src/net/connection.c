@@ -7,9 +7,14 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { VALUE_BYTES_PER_SECOND = 16384 };
+enum {
+    VALUE_BYTES_PER_SECOND = 16384,
+    FAREWELL_MS = 1000,           /* for the peer to take its last reply and close */
+    FAREWELL_RECVS = 16,          /* of what it still sends, at once */
+};
 
 static void unlink_from_list(struct connection *connection)
 {
@@ -83,7 +88,9 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
-    metric_add(&connection->worker->metrics.idle_kicks, 1);
+    if (connection->wait != WAIT_FAREWELL) {
+        metric_add(&connection->worker->metrics.idle_kicks, 1);
+    }
     connection_destroy(connection);
 }
 
@@ -170,6 +177,8 @@ static uint64_t time_for(const struct connection *connection, enum connection_wa
         return options->output_timeout;
     case WAIT_IDLE:
         return options->idle_timeout;
+    case WAIT_FAREWELL:
+        return FAREWELL_MS;
     default:
         return 0;
     }
@@ -287,6 +296,42 @@ static bool send_output(struct connection *connection)
     return connection_charge(connection);
 }
 
+/* Drop what the peer still sends, until it closes. */
+static void on_farewell(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+    struct worker *worker = connection->worker;
+    enum sess_status status = SESS_OK;
+    size_t got;
+
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; status == SESS_OK && i < FAREWELL_RECVS; i++) {
+        status = connection->transport.calls->recv(&connection->transport, worker->input,
+                                                   WORKER_INPUT_SIZE, &got);
+        if (status == SESS_OK) {
+            explicit_bzero(worker->input, got);
+        }
+    }
+    if (status == SESS_CLOSED || status == SESS_IO) {
+        connection_destroy(connection);
+    }
+}
+
+/* Closing a socket that holds unread bytes resets it, and the peer may lose its last reply. So the
+ * sending side is closed first, and the rest when the peer has closed its own, or after a while. */
+static void say_farewell(struct connection *connection)
+{
+    if (connection->is_peer_done || connection->worker->is_stopping ||
+        shutdown(connection->transport.fd, SHUT_WR) != 0) {
+        connection_destroy(connection);
+        return;
+    }
+    connection->is_writing = false;
+    watch(connection, EV_READ, on_farewell);
+    connection_wait_for(connection, WAIT_FAREWELL, true);
+}
+
 void connection_flush(struct connection *connection)
 {
     if (!send_output(connection)) {
@@ -294,7 +339,7 @@ void connection_flush(struct connection *connection)
     } else if (connection->unsent.size > 0) {
         pause_reading(connection);
     } else if (connection->is_closing) {
-        connection_destroy(connection);
+        say_farewell(connection);
     } else {
         resume_reading(connection);
     }

@@ -11,7 +11,7 @@
 #include "worker.h"
 
 /* What a connection is given time for. */
-enum connection_wait { WAIT_NONE, WAIT_COMMAND, WAIT_VALUE, WAIT_OUTPUT, WAIT_IDLE };
+enum connection_wait { WAIT_NONE, WAIT_COMMAND, WAIT_VALUE, WAIT_OUTPUT, WAIT_IDLE, WAIT_FAREWELL };
 
 struct connection {
     struct worker *worker;   /* immutable */
@@ -32,7 +32,8 @@ struct connection {
     size_t charged;        /* to the connections' budget: for unread and unsent */
     bool has_more;         /* unread may hold what can be run without reading */
     bool is_stalled;       /* and that waits for memory or for the journal */
-    bool is_closing;       /* nothing is read any more */
+    bool is_closing;       /* nothing is run any more */
+    bool is_peer_done;     /* the peer sends no more */
     bool is_writing;       /* `io` waits for the socket to take more */
     char peer[64];         /* for the log; terminated */
 };

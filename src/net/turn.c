@@ -239,6 +239,7 @@ static void end_turn(struct turn *turn, enum sess_status received)
 
     connection->output_start = turn->output_start;
     connection->output_size = worker->output.size - turn->output_start;
+    connection->is_peer_done = received == SESS_CLOSED;
     connection->is_closing = is_last_turn(turn, received);
     if (!connection->is_closing && !keep_rest(turn)) {
         metric_add(&worker->metrics.closed_for_memory, 1);

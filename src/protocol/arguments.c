@@ -75,12 +75,16 @@ static void read_bytes(struct slice word, struct request *request, struct argume
     }
 }
 
+static enum reply reply_to_surplus(const struct command *command, enum reply otherwise)
+{
+    return command->id == COMMAND_DELETE ? REPLY_DELETE_USAGE : otherwise;
+}
+
 /* A word where only `noreply` may stand. */
 static void read_noreply(struct slice word, struct request *request, struct argument_fault *fault)
 {
     if (word.size > 0 && !slice_equal(word, SLICE_LITERAL("noreply"))) {
-        note_fault(fault, request->command->id == COMMAND_DELETE ? REPLY_DELETE_USAGE
-                                                                 : REPLY_BAD_FORMAT);
+        note_fault(fault, reply_to_surplus(request->command, REPLY_BAD_FORMAT));
     }
 }
 
@@ -162,6 +166,7 @@ void arguments_read(const struct command *command, struct slice line, struct req
         read_argument(*letter, &line, request, fault);
     }
     if (words_next(&line).size > 0) {
-        note_fault(fault, command_takes_data(command) ? REPLY_BAD_FORMAT : REPLY_ERROR);
+        note_fault(fault, reply_to_surplus(command, command_takes_data(command) ? REPLY_BAD_FORMAT
+                                                                                : REPLY_ERROR));
     }
 }

@@ -1,8 +1,8 @@
 /* Framing: where a request begins and ends. Arguments are arguments.c.
  *
  * Threads: the owner's. Memory: none; slices point into the input.
- * A parser is in one of three states: before a command line (keys_of NULL, swallow 0), among the
- * keys of a get (keys_of set), or inside a refused data block (swallow > 0). */
+ * A parser is in one of four states: before a command line, among the keys of a get (keys_of), in
+ * the rest of a spoilt line (skips_line), or inside a refused data block (swallow). */
 #include "sessiond/protocol/parser.h"
 
 #include "arguments.h"
@@ -22,7 +22,7 @@ void parser_swallow(struct parser *parser, size_t value_size)
 
 bool parser_is_between(const struct parser *parser)
 {
-    return parser->swallow == 0 && parser->keys_of == NULL;
+    return parser->swallow == 0 && parser->keys_of == NULL && !parser->skips_line;
 }
 
 static enum parse_result fail(struct parser *parser, struct request *request, enum reply reply,
@@ -87,6 +87,24 @@ static size_t key_length(struct slice text)
     return size;
 }
 
+/* A bad key in a line that is streamed: where the line ends is certain, so the connection goes on
+ * behind it. */
+static enum parse_result spoil_line(struct parser *parser, struct request *request)
+{
+    parser->keys_of = NULL;
+    parser->skips_line = true;
+    return fail(parser, request, REPLY_BAD_FORMAT, false);
+}
+
+static enum parse_result skip_line(struct parser *parser, struct slice input, size_t *used)
+{
+    const uint8_t *newline = memchr(input.data, '\n', input.size);
+
+    *used = newline == NULL ? input.size : (size_t)(newline - input.data) + 1;
+    parser->skips_line = newline == NULL;
+    return PARSE_MORE;
+}
+
 /* The next key of a get, and whether it is the last: nothing waits for the end of the line. */
 static enum parse_result next_key(struct parser *parser, struct slice input,
                                   struct request *request, size_t *used)
@@ -101,12 +119,12 @@ static enum parse_result next_key(struct parser *parser, struct slice input,
         return PARSE_MORE;
     }
     if (key.size > 0 && !arguments_key_is_valid(key)) {
-        return fail(parser, request, REPLY_BAD_FORMAT, true);
+        return spoil_line(parser, request);
     }
     rest = words_skip_blanks(slice_from(rest, key.size));
     ends = line_ends(rest, &end_size);
     if (ends == 0 && key.size == 0) {
-        return fail(parser, request, REPLY_BAD_FORMAT, true);
+        return spoil_line(parser, request);
     }
     if (ends < 0 && key.size == 0) {
         *used = input.size - rest.size;
@@ -242,7 +260,9 @@ static enum parse_result next_line(struct parser *parser, struct slice input,
         line.size--;
     }
     rest = line;
-    request->command = command_find(words_next(&rest));
+    /* A line that begins with a blank has an empty command word. */
+    request->command =
+        line.size > 0 && line.data[0] == ' ' ? NULL : command_find(words_next(&rest));
     if (request->command != NULL && command_takes_keys(request->command)) {
         return begin_keys(parser, rest, request, input, used);
     }
@@ -268,6 +288,9 @@ static enum parse_result step(struct parser *parser, struct slice input, struct 
 {
     if (parser->swallow > 0) {
         return drop_block(parser, input, used);
+    }
+    if (parser->skips_line) {
+        return skip_line(parser, input, used);
     }
     if (parser->keys_of != NULL) {
         return next_key(parser, input, request, used);

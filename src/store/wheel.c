@@ -133,11 +133,13 @@ static void drop_slot(struct wheel *wheel, int level)
     list_init(head);
 }
 
-/* Move on to the next second that can matter, at most to now_s. */
+/* Move on to the next slot with timers in it, at most to now_s. One step looks at the slots of one
+ * level up to its end, so it is bounded too. */
 static void advance(struct wheel *wheel, int64_t now_s)
 {
     int level = 0;
     int64_t width;
+    int64_t end;
     int64_t next;
 
     while (level < WHEEL_LEVELS && wheel->n_timers[level] == 0) {
@@ -148,7 +150,11 @@ static void advance(struct wheel *wheel, int64_t now_s)
         return;
     }
     width = (int64_t)1 << slot_bits(level);
+    end = (wheel->now_s / level_span(level) + 1) * level_span(level);
     next = (wheel->now_s / width + 1) * width;
+    while (next < end && next < now_s && list_is_empty(slot_of(wheel, level, next))) {
+        next += width;
+    }
     wheel->now_s = next < now_s ? next : now_s;
     for (int above = 1; above < WHEEL_LEVELS; above++) {
         if (wheel->now_s % ((int64_t)1 << slot_bits(above)) == 0) {
