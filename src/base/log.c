@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The log sink: one of the two mutable globals of the house (docs/CONTRIBUTING.md). */
+/* The log sink: the one mutable global of the house (docs/CONTRIBUTING.md). */
 static _Atomic int log_sink_level = LOG_LEVEL_INFO;
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -30,7 +30,8 @@ static size_t format_head(char *line, size_t size, enum log_level level)
     return used + (size_t)snprintf(line + used, size - used, "%s ", level_names[level]);
 }
 
-static void write_line(enum log_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void write_line(enum log_level level,
+                                                             const char *format, va_list args)
 {
     char line[LOG_LINE_SIZE];
     size_t used = format_head(line, sizeof line, level);

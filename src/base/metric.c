@@ -10,8 +10,7 @@ void metric_sum(const struct metric_table *table, const void *owner, uint64_t *t
     }
 }
 
-void metric_report(const struct metric_table *table, const uint64_t *totals,
-                   struct report *report)
+void metric_report(const struct metric_table *table, const uint64_t *totals, struct report *report)
 {
     for (size_t i = 0; i < table->n_rows; i++) {
         report_add_u64(report, table->rows[i].name, totals[i]);

@@ -10,7 +10,7 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-    {"", 1}, {"k", 1ULL << 10}, {"m", 1ULL << 20}, {"g", 1ULL << 30},
+    {"", 1},           {"k", 1ULL << 10}, {"m", 1ULL << 20}, {"g", 1ULL << 30},
     {"K", 1ULL << 10}, {"M", 1ULL << 20}, {"G", 1ULL << 30}, {NULL, 0},
 };
 
@@ -53,8 +53,8 @@ enum sess_status number_parse_i64(struct slice text, int64_t *out)
     bool negative = text.size > 0 && text.data[0] == '-';
     uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1 : 0);
     uint64_t magnitude;
-    enum sess_status status = number_parse_u64(negative ? slice_from(text, 1) : text, limit,
-                                               &magnitude);
+    enum sess_status status =
+        number_parse_u64(negative ? slice_from(text, 1) : text, limit, &magnitude);
 
     if (status != SESS_OK) {
         return status;

@@ -48,8 +48,8 @@ static void format_number(const struct option_row *row, uint64_t value, char *ou
     }
 }
 
-bool option_format(const struct option_binding *binding, const struct option_row *row,
-                   size_t index, char *out, size_t out_size)
+bool option_format(const struct option_binding *binding, const struct option_row *row, size_t index,
+                   char *out, size_t out_size)
 {
     const void *value = (const char *)binding->values + row->offset;
     const char *text = value;

@@ -27,8 +27,8 @@ enum sess_status registry_add_section(struct registry *registry, const char *nam
     if (registry->n_sections == REGISTRY_ROOMS_MAX) {
         return SESS_LIMIT;
     }
-    registry->sections[registry->n_sections++] = (struct registry_section){
-        .name = name, .doc = doc, .report = report, .context = context};
+    registry->sections[registry->n_sections++] =
+        (struct registry_section){.name = name, .doc = doc, .report = report, .context = context};
     return SESS_OK;
 }
 

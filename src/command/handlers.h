@@ -6,7 +6,8 @@
 #ifndef SESSIOND_SRC_COMMAND_HANDLERS_H
 #define SESSIOND_SRC_COMMAND_HANDLERS_H
 
-#include "sessiond/command/command.h"
+#include "sessiond/command/context.h"
+#include "sessiond/protocol/request.h"
 
 typedef enum sess_status (*command_fn)(struct command_context *context,
                                        const struct request *request, struct buffer *out);

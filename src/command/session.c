@@ -24,8 +24,8 @@ static void get_one(struct command_context *context, const struct request *reque
                     struct buffer *out)
 {
     struct store_reading reading;
-    enum sess_status status = store_read_begin(context->shared->store, request->key,
-                                               context->now.wall_s, &reading);
+    enum sess_status status =
+        store_read_begin(context->shared->store, request->key, context->now.wall_s, &reading);
 
     metric_add(&context->metrics.cmd_get, 1);
     note_ticket(context, &reading.outcome);
@@ -114,8 +114,8 @@ enum sess_status command_delete(struct command_context *context, const struct re
                                 struct buffer *out)
 {
     struct store_outcome outcome;
-    enum sess_status status = store_delete(context->shared->store, request->key,
-                                           context->now.wall_s, &outcome);
+    enum sess_status status =
+        store_delete(context->shared->store, request->key, context->now.wall_s, &outcome);
     struct command_metrics *metrics = &context->metrics;
 
     if (status == SESS_BUSY) {
@@ -136,9 +136,9 @@ enum sess_status command_touch(struct command_context *context, const struct req
 {
     int64_t now_s = context->now.wall_s;
     struct store_outcome outcome;
-    enum sess_status status = store_touch(context->shared->store, request->key,
-                                          exptime_to_deadline(request->exptime, now_s), now_s,
-                                          &outcome);
+    enum sess_status status =
+        store_touch(context->shared->store, request->key,
+                    exptime_to_deadline(request->exptime, now_s), now_s, &outcome);
 
     if (status == SESS_BUSY) {
         return status;

@@ -2,6 +2,7 @@
  *
  * Threads: the context's owner. Memory: the request's fixed part, the value in the store. */
 #include "handlers.h"
+#include "sessiond/command/command.h"
 
 #include <stdlib.h>
 

@@ -196,8 +196,8 @@ static enum sess_status take_option(struct reading *reading, const struct getopt
     if (code >= FIRST_OPTION) {
         size_t n = (size_t)(code - FIRST_OPTION);
 
-        return option_assign(tables->bindings[n], tables->rows[n], optarg,
-                             OPTION_FROM_COMMAND_LINE, reading->error);
+        return option_assign(tables->bindings[n], tables->rows[n], optarg, OPTION_FROM_COMMAND_LINE,
+                             reading->error);
     }
     if (code >= FIRST_ACTION) {
         return take_action(reading, (enum action_id)(code - FIRST_ACTION), optarg);
@@ -210,8 +210,8 @@ static enum sess_status assign_listen(struct reading *reading)
 {
     char items[OPTION_LIST_MAX][OPTION_TEXT_SIZE];
     size_t n_items;
-    enum sess_status status = short_listen_compose(&reading->listen, items, &n_items,
-                                                   reading->error);
+    enum sess_status status =
+        short_listen_compose(&reading->listen, items, &n_items, reading->error);
 
     for (size_t i = 0; status == SESS_OK && i < n_items; i++) {
         status = assign_named(reading, "listen", items[i]);

@@ -2,6 +2,7 @@
 #include "sessiond/daemon/config_file.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_blank(char c)
@@ -35,8 +36,7 @@ static void cut_comment(char *line)
     }
 }
 
-static enum sess_status assign_line(struct registry *registry, char *line,
-                                    struct sess_error *error)
+static enum sess_status assign_line(struct registry *registry, char *line, struct sess_error *error)
 {
     struct option_binding *binding;
     const struct option_row *row;
@@ -61,28 +61,41 @@ static enum sess_status assign_line(struct registry *registry, char *line,
     return option_assign(binding, row, trim(equals + 1), OPTION_FROM_FILE, error);
 }
 
+/* A line as text: its end cut off, and nothing hidden behind a NUL. */
+static enum sess_status check_line(const char *line, size_t size, struct sess_error *error)
+{
+    if (size > CONFIG_LINE_MAX) {
+        return error_set(error, SESS_INVALID, "the line is longer than %d bytes", CONFIG_LINE_MAX);
+    }
+    if (strlen(line) != size) {
+        return error_set(error, SESS_INVALID, "this is no text: the line holds a NUL");
+    }
+    return SESS_OK;
+}
+
 static enum sess_status read_lines(struct registry *registry, FILE *file, const char *path,
                                    struct sess_error *error)
 {
-    char line[CONFIG_LINE_MAX];
+    enum sess_status status = SESS_OK;
+    unsigned number = 0;
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t size;
 
-    for (unsigned number = 1; fgets(line, sizeof line, file) != NULL; number++) {
-        enum sess_status status = SESS_OK;
-
-        /* fgets stops at a line end; without one the line is too long, cut by a NUL, or the last. */
-        if (strchr(line, '\n') == NULL && fgetc(file) != EOF) {
-            status = error_set(error, SESS_INVALID, "the line is too long, or no text");
-        } else {
+    while (status == SESS_OK && (size = getline(&line, &capacity, file)) >= 0) {
+        number++;
+        status = check_line(line, (size_t)size, error);
+        if (status == SESS_OK) {
             status = assign_line(registry, line, error);
         }
-        if (status != SESS_OK) {
-            return error_wrap(error, "%s:%u", path, number);
-        }
     }
-    if (ferror(file) != 0) {
-        return error_set(error, SESS_IO, "cannot read %s: %s", path, strerror(errno));
+    if (status != SESS_OK) {
+        status = error_wrap(error, "%s:%u", path, number);
+    } else if (ferror(file) != 0) {
+        status = error_set(error, SESS_IO, "cannot read %s: %s", path, strerror(errno));
     }
-    return SESS_OK;
+    free(line);
+    return status;
 }
 
 enum sess_status config_file_read(struct registry *registry, const char *path,

@@ -2,6 +2,7 @@
 #include "sessiond/daemon/command_line.h"
 #include "sessiond/daemon/config_file.h"
 #include "sessiond/daemon/daemon.h"
+#include "sessiond/daemon/privileges.h"
 
 #include <stdio.h>
 
@@ -19,7 +20,9 @@ static enum exit_code check(const struct settings *settings)
     struct memory_split split;
     struct sess_error error;
 
-    if (settings_split_memory(settings, &split, &error) != SESS_OK) {
+    if (settings_split_memory(settings, &split, &error) != SESS_OK ||
+        net_check_listen(&settings->net, &error) != SESS_OK ||
+        privileges_check(settings->daemon.user, &error) != SESS_OK) {
         return complain(EXIT_CONFIGURATION, &error);
     }
     (void)puts("The configuration is in order.");
@@ -54,14 +57,14 @@ int main(int argc, char *argv[])
     struct sess_error error;
 
     if (settings_register(&settings, &registry, &error) != SESS_OK) {
-        return complain(EXIT_CONFIGURATION, &error);
+        return (int)complain(EXIT_CONFIGURATION, &error);
     }
     if (command_line_read(&registry, argc, argv, &line, &error) != SESS_OK) {
-        return complain(EXIT_COMMAND_LINE, &error);
+        return (int)complain(EXIT_COMMAND_LINE, &error);
     }
     if (line.config_path != NULL &&
         config_file_read(&registry, line.config_path, &error) != SESS_OK) {
-        return complain(EXIT_CONFIGURATION, &error);
+        return (int)complain(EXIT_CONFIGURATION, &error);
     }
-    return act(line.action, &settings, &registry);
+    return (int)act(line.action, &settings, &registry);
 }

@@ -42,7 +42,8 @@ enum sess_status privileges_drop(const char *user, struct sess_error *error)
     /* Before any thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
     entry = getpwnam(user);
     if (entry == NULL) {
-        return error_set(error, SESS_NOT_FOUND, "user: there is no user '%s' on this machine", user);
+        return error_set(error, SESS_NOT_FOUND, "user: there is no user '%s' on this machine",
+                         user);
     }
     if (entry->pw_uid == geteuid()) {
         return SESS_OK;
@@ -69,6 +70,6 @@ size_t privileges_raise_descriptors(size_t wanted)
     if (limit.rlim_cur >= needed) {
         return wanted;
     }
-    return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (size_t)limit.rlim_cur - DESCRIPTORS_KEPT
+    return limit.rlim_cur / 2 > DESCRIPTORS_KEPT ? (size_t)limit.rlim_cur - DESCRIPTORS_KEPT
                                                  : (size_t)limit.rlim_cur / 2;
 }

@@ -26,8 +26,7 @@ void process_report(void *process, struct report *report)
     report_add_u64(report, "pid", (uint64_t)getpid());
     report_add_u64(report, "uptime", (uint64_t)(now.boot_ms - self->started.boot_ms) / 1000);
     report_add_u64(report, "time", (uint64_t)now.wall_s);
-    report_add(report, "version", "%s",
-               reply_get_row(REPLY_VERSION)->text + sizeof "VERSION " - 1);
+    report_add(report, "version", "%s", reply_get_row(REPLY_VERSION)->text + sizeof "VERSION " - 1);
     report_add(report, "sessiond_version", "%s", SESSIOND_VERSION);
     report_add_u64(report, "pointer_size", 8 * sizeof(void *));
     report_processor_time(report, "rusage_user", &usage.ru_utime);

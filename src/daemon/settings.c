@@ -6,7 +6,7 @@
 enum {
     CONNECTIONS_SHARE = 10, /* auto: memory / 10 */
     IN_FLIGHT_SHARE = 16,
-    IN_FLIGHT_VALUES = 2, /* at least so many of the largest values fit, else none could arrive */
+    IN_FLIGHT_VALUES = 2, /* of the largest: one within the budget, and one that may go over it */
     LINE_END_SIZE = 2,
 };
 
@@ -54,7 +54,7 @@ enum sess_status settings_split_memory(const struct settings *settings, struct m
                          memory >> 20);
     }
     *out = (struct memory_split){.connections = connections,
-                                 .in_flight = in_flight,
+                                 .in_flight = in_flight - values / IN_FLIGHT_VALUES,
                                  .data = memory - connections - in_flight};
     return SESS_OK;
 }

@@ -17,8 +17,8 @@ static enum sess_status compose_host(const char *host, size_t size, const char *
     if (size == 0 || size > OPTION_TEXT_SIZE / 2 || strlen(port) > OPTION_TEXT_SIZE / 4) {
         return error_set(error, SESS_INVALID, "-l: an address is empty or too long");
     }
-    has_port = host[0] == '[' ? host[size - 1] != ']'
-                              : first_colon != NULL && first_colon == last_colon;
+    has_port =
+        host[0] == '[' ? host[size - 1] != ']' : first_colon != NULL && first_colon == last_colon;
     if (has_port) {
         (void)snprintf(out, OPTION_TEXT_SIZE, "%.*s", (int)size, host);
     } else if (first_colon != NULL && host[0] != '[') {

@@ -9,9 +9,9 @@
 #include "wiring.h"
 
 #include "sessiond/base/log.h"
-#include "sessiond/daemon/daemon.h"
+#include "sessiond/command/command.h"
+#include "sessiond/daemon/figures.h"
 #include "sessiond/daemon/privileges.h"
-#include "sessiond/daemon/process.h"
 
 #include <stdlib.h>
 
@@ -72,9 +72,10 @@ static size_t allowed_connections(const struct settings *settings)
     size_t allowed = privileges_raise_descriptors(wanted);
 
     if (allowed < wanted) {
-        log_write(LOG_LEVEL_WARNING,
-                  "max-connections is lowered from %zu to %zu: the limit of open files allows no more",
-                  wanted, allowed);
+        log_write(
+            LOG_LEVEL_WARNING,
+            "max-connections is lowered from %zu to %zu: the limit of open files allows no more",
+            wanted, allowed);
     }
     return allowed;
 }
@@ -89,6 +90,7 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .binary_log = &wiring->binary_log,
         .connections = &wiring->connections,
         .max_value_bytes = settings->store.max_value,
+        .inline_value_bytes = STORE_COPY_MAX,
         .n_threads = settings_threads(settings),
         .max_connections = allowed_connections(settings),
         .tick = command_tick,
@@ -104,37 +106,6 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .memory_bytes = settings->store.memory,
     };
     return net_server_create(&config, &wiring->server, error);
-}
-
-/* With NULL for the wiring, only the rows are told, for whoever prints tables. */
-static enum sess_status register_figures(struct registry *registry, struct wiring *wiring)
-{
-    enum sess_status status =
-        registry_add_metrics(registry, &process_metric_table, process_report,
-                             wiring == NULL ? NULL : &wiring->process);
-
-    if (status == SESS_OK) {
-        status = registry_add_metrics(registry, &net_metric_table, net_server_report,
-                                      wiring == NULL ? NULL : wiring->server);
-    }
-    if (status == SESS_OK) {
-        status = registry_add_metrics(registry, &command_metric_table, net_server_report_commands,
-                                      wiring == NULL ? NULL : wiring->server);
-    }
-    if (status == SESS_OK) {
-        status = registry_add_metrics(registry, &store_metric_table, store_report,
-                                      wiring == NULL ? NULL : wiring->store);
-    }
-    if (status == SESS_OK) {
-        status = registry_add_section(registry, "settings", "every option with its value",
-                                      registry_report_settings, registry);
-    }
-    return status;
-}
-
-enum sess_status daemon_register_rows(struct registry *registry)
-{
-    return register_figures(registry, NULL);
 }
 
 enum sess_status wiring_create(const struct settings *settings, struct registry *registry,
@@ -153,7 +124,8 @@ enum sess_status wiring_create(const struct settings *settings, struct registry 
     if (status == SESS_OK) {
         status = make_server(wiring, settings, registry, error);
     }
-    if (status == SESS_OK && register_figures(registry, wiring) != SESS_OK) {
+    if (status == SESS_OK &&
+        figures_register(registry, &wiring->process, wiring->server, wiring->store) != SESS_OK) {
         status = error_set(error, SESS_LIMIT, "too many figures for the registry");
     }
     if (status != SESS_OK) {

@@ -18,7 +18,8 @@ static enum sess_status parse_unix(const char *path, struct net_address *out,
     struct sockaddr_un socket = {.sun_family = AF_UNIX};
 
     if (path[0] == '\0') {
-        return error_set(error, SESS_INVALID, "unix: needs a path, such as unix:/run/sessiond.sock");
+        return error_set(error, SESS_INVALID,
+                         "unix: needs a path, such as unix:/run/sessiond.sock");
     }
     if (strlen(path) >= sizeof socket.sun_path) {
         return error_set(error, SESS_OUT_OF_RANGE, "the path is longer than %zu bytes: %s",

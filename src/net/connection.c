@@ -4,16 +4,19 @@
  * charged to the connections' budget. */
 #include "connection.h"
 
+#include "sessiond/base/log.h"
+
 #include <event2/event.h>
-#include <stdio.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     VALUE_BYTES_PER_SECOND = 16384,
-    FAREWELL_MS = 1000,           /* for the peer to take its last reply and close */
-    FAREWELL_RECVS = 16,          /* of what it still sends, at once */
+    FAREWELL_MS = 1000,      /* for the peer to take its last reply and close */
+    FAREWELL_SIZE = 1 << 20, /* bytes of what it still sends that are read and dropped */
 };
 
 static void unlink_from_list(struct connection *connection)
@@ -64,7 +67,7 @@ static void watch(struct connection *connection, short what,
                   void (*callback)(evutil_socket_t, short, void *))
 {
     (void)event_del(&connection->io);
-    (void)event_assign(&connection->io, connection->worker->base, connection->transport.fd,
+    (void)event_assign(&connection->io, connection->loop->base, connection->transport.fd,
                        (short)(what | EV_PERSIST), callback, connection);
     /* UNTESTED: fails only without memory; then the timeouts close the connection. */
     (void)event_add(&connection->io, NULL);
@@ -76,10 +79,16 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
-    /* On a list, its turn is still to come or has just been. */
-    if (connection->listed == NULL) {
-        turn_run(connection);
-    }
+    /* No effect while it is on another list: its turn has just been. */
+    connection_enlist(connection, &connection->loop->ready);
+}
+
+/* The socket may have room for more only long after the peer took some: ask the kernel. */
+static int bytes_in_kernel(const struct connection *connection)
+{
+    int waiting = 0;
+
+    return ioctl(connection->transport.fd, SIOCOUTQ, &waiting) == 0 ? waiting : 0;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -88,34 +97,39 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
+    if (connection->wait == WAIT_OUTPUT && bytes_in_kernel(connection) < connection->in_kernel) {
+        connection_wait_for(connection, WAIT_OUTPUT, true);
+        return;
+    }
     if (connection->wait != WAIT_FAREWELL) {
-        metric_add(&connection->worker->metrics.idle_kicks, 1);
+        metric_add(&connection->loop->metrics.idle_kicks, 1);
     }
     connection_destroy(connection);
 }
 
-enum sess_status connection_create(struct worker *worker, const struct accepted *accepted)
+enum sess_status connection_create(struct loop *loop, int fd, const struct net_address *peer)
 {
     struct connection *connection = calloc(1, sizeof *connection);
 
     if (connection == NULL) {
-        (void)close(accepted->fd);
+        (void)close(fd);
         return SESS_NO_MEMORY;
     }
-    connection->worker = worker;
-    connection->transport = (struct transport){.calls = &transport_plain, .fd = accepted->fd};
-    address_format(&accepted->peer, connection->peer, sizeof connection->peer);
-    parser_init(&connection->parser, &worker->limits);
-    connection->next = worker->connections;
+    connection->loop = loop;
+    connection->transport = (struct transport){.calls = &transport_plain, .fd = fd};
+    address_format(peer, connection->peer, sizeof connection->peer);
+    parser_init(&connection->parser, &loop->limits);
+    connection->next = loop->connections;
     if (connection->next != NULL) {
         connection->next->previous = connection;
     }
-    worker->connections = connection;
-    metric_add(&worker->metrics.curr_connections, 1);
-    metric_add(&worker->metrics.total_connections, 1);
-    (void)event_assign(&connection->timer, worker->base, -1, 0, on_timer, connection);
-    (void)event_assign(&connection->io, worker->base, accepted->fd, EV_READ | EV_PERSIST,
-                       on_readable, connection);
+    loop->connections = connection;
+    log_write(LOG_LEVEL_DEBUG, "connection from %s", connection->peer);
+    metric_add(&loop->metrics.curr_connections, 1);
+    metric_add(&loop->metrics.total_connections, 1);
+    (void)event_assign(&connection->timer, loop->base, -1, 0, on_timer, connection);
+    (void)event_assign(&connection->io, loop->base, fd, EV_READ | EV_PERSIST, on_readable,
+                       connection);
     if (event_add(&connection->io, NULL) != 0) {
         connection_destroy(connection);
         return SESS_NO_MEMORY;
@@ -126,8 +140,9 @@ enum sess_status connection_create(struct worker *worker, const struct accepted 
 
 void connection_destroy(struct connection *connection)
 {
-    struct worker *worker = connection->worker;
+    struct loop *loop = connection->loop;
 
+    log_write(LOG_LEVEL_DEBUG, "connection from %s closed", connection->peer);
     (void)event_del(&connection->io);
     (void)event_del(&connection->timer);
     unlink_from_list(connection);
@@ -135,20 +150,20 @@ void connection_destroy(struct connection *connection)
     if (connection->next != NULL) {
         connection->next->previous = connection->previous;
     }
-    *(connection->previous == NULL ? &worker->connections : &connection->previous->next) =
+    *(connection->previous == NULL ? &loop->connections : &connection->previous->next) =
         connection->next;
     buffer_release(&connection->unread);
     buffer_release(&connection->unsent);
-    budget_release(worker->config->connections, connection->charged);
+    budget_release(loop->config->connections, connection->charged);
     (void)close(connection->transport.fd);
     free(connection);
-    metric_add(&worker->metrics.curr_connections, -(uint64_t)1);
-    atomic_fetch_sub(&worker->n_connections, 1);
+    metric_add(&loop->metrics.curr_connections, -(uint64_t)1);
+    atomic_fetch_sub(&loop->n_connections, 1);
 }
 
 bool connection_charge(struct connection *connection)
 {
-    struct budget *budget = connection->worker->config->connections;
+    struct budget *budget = connection->loop->config->connections;
     size_t held = connection->unread.capacity + connection->unsent.capacity;
 
     if (held > connection->charged && !budget_charge(budget, held - connection->charged)) {
@@ -163,7 +178,7 @@ bool connection_charge(struct connection *connection)
 
 static uint64_t time_for(const struct connection *connection, enum connection_wait wait)
 {
-    const struct net_options *options = connection->worker->config->options;
+    const struct net_options *options = connection->loop->config->options;
 
     switch (wait) {
     case WAIT_COMMAND:
@@ -188,7 +203,8 @@ void connection_wait_for(struct connection *connection, enum connection_wait wai
                          bool has_progress)
 {
     uint64_t ms = time_for(connection, wait);
-    struct timeval time = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+    struct timeval time = {.tv_sec = (time_t)(ms / 1000),
+                           .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 
     if (ms == 0) {
         wait = WAIT_NONE;
@@ -197,6 +213,7 @@ void connection_wait_for(struct connection *connection, enum connection_wait wai
         return;
     }
     connection->wait = wait;
+    connection->in_kernel = wait == WAIT_OUTPUT ? bytes_in_kernel(connection) : 0;
     if (wait == WAIT_NONE) {
         (void)event_del(&connection->timer);
     } else {
@@ -225,13 +242,13 @@ static void pause_reading(struct connection *connection)
 /* All replies are sent: go on where the last turn ended. */
 static void resume_reading(struct connection *connection)
 {
-    struct worker *worker = connection->worker;
+    struct loop *loop = connection->loop;
 
     if (connection->is_writing) {
         connection->is_writing = false;
         watch(connection, EV_READ, on_readable);
         connection_wait_for(connection,
-                            connection->upload != NULL       ? WAIT_VALUE
+                            connection->upload != NULL    ? WAIT_VALUE
                             : connection->unread.size > 0 ? WAIT_COMMAND
                                                           : WAIT_IDLE,
                             true);
@@ -239,9 +256,9 @@ static void resume_reading(struct connection *connection)
     if (connection->is_stalled) {
         /* Its socket may stay readable: looking at it again and again would only burn time. */
         (void)event_del(&connection->io);
-        connection_enlist(connection, &worker->stalled);
-    } else if (connection->has_more || worker->is_stopping) {
-        connection_enlist(connection, &worker->ready);
+        connection_enlist(connection, &loop->stalled);
+    } else if (connection->has_more || loop->is_stopping) {
+        connection_enlist(connection, &loop->ready);
     }
 }
 
@@ -249,7 +266,7 @@ void connection_try_again(struct connection *connection)
 {
     connection->is_stalled = false;
     (void)event_add(&connection->io, NULL);
-    connection_enlist(connection, &connection->worker->ready);
+    connection_enlist(connection, &connection->loop->ready);
 }
 
 /* Send once. Returns false when the connection is broken. */
@@ -264,7 +281,7 @@ static bool send_some(struct connection *connection, struct slice bytes, size_t 
     if (status == SESS_AGAIN) {
         *sent = 0;
     }
-    metric_add(&connection->worker->metrics.bytes_written, *sent);
+    metric_add(&connection->loop->metrics.bytes_written, *sent);
     return true;
 }
 
@@ -272,8 +289,8 @@ static bool send_some(struct connection *connection, struct slice bytes, size_t 
  * Returns false when the connection is broken or holds back more than it may. */
 static bool send_output(struct connection *connection)
 {
-    struct slice part = slice_of(connection->worker->output.data + connection->output_start,
-                                 connection->output_size);
+    struct slice part =
+        slice_of(connection->loop->output.data + connection->output_start, connection->output_size);
     size_t sent = 0;
 
     if (connection->unsent.size > 0) {
@@ -296,24 +313,20 @@ static bool send_output(struct connection *connection)
     return connection_charge(connection);
 }
 
-/* Drop what the peer still sends, until it closes. */
+/* Drop what the peer still sends, until it closes, but not for ever. */
 static void on_farewell(evutil_socket_t fd, short what, void *context)
 {
     struct connection *connection = context;
-    struct worker *worker = connection->worker;
-    enum sess_status status = SESS_OK;
-    size_t got;
+    struct loop *loop = connection->loop;
+    size_t got = 0;
+    enum sess_status status = connection->transport.calls->recv(&connection->transport, loop->input,
+                                                                LOOP_INPUT_SIZE, &got);
 
     (void)fd;
     (void)what;
-    for (unsigned i = 0; status == SESS_OK && i < FAREWELL_RECVS; i++) {
-        status = connection->transport.calls->recv(&connection->transport, worker->input,
-                                                   WORKER_INPUT_SIZE, &got);
-        if (status == SESS_OK) {
-            explicit_bzero(worker->input, got);
-        }
-    }
-    if (status == SESS_CLOSED || status == SESS_IO) {
+    explicit_bzero(loop->input, got);
+    connection->farewell_size += got;
+    if (status == SESS_CLOSED || status == SESS_IO || connection->farewell_size > FAREWELL_SIZE) {
         connection_destroy(connection);
     }
 }
@@ -322,7 +335,7 @@ static void on_farewell(evutil_socket_t fd, short what, void *context)
  * sending side is closed first, and the rest when the peer has closed its own, or after a while. */
 static void say_farewell(struct connection *connection)
 {
-    if (connection->is_peer_done || connection->worker->is_stopping ||
+    if (connection->is_peer_done || connection->loop->is_stopping ||
         shutdown(connection->transport.fd, SHUT_WR) != 0) {
         connection_destroy(connection);
         return;

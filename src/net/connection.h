@@ -7,40 +7,47 @@
 #ifndef SESSIOND_SRC_NET_CONNECTION_H
 #define SESSIOND_SRC_NET_CONNECTION_H
 
+#include "loop.h"
+#include "sessiond/command/command.h"
+#include "sessiond/net/address.h"
 #include "transport.h"
-#include "worker.h"
+
+#include <event2/event_struct.h>
 
 /* What a connection is given time for. */
 enum connection_wait { WAIT_NONE, WAIT_COMMAND, WAIT_VALUE, WAIT_OUTPUT, WAIT_IDLE, WAIT_FAREWELL };
 
 struct connection {
-    struct worker *worker;   /* immutable */
+    struct loop *loop; /* immutable */
     struct transport transport;
-    struct connection *next; /* all of the worker's */
+    struct connection *next; /* all of the loop's */
     struct connection *previous;
     struct connection *listed_next; /* in the list it is on, if any */
-    struct connection_list *listed; /* replied, ready, stalled, or NULL */
+    struct connection_list *listed; /* ready, replied, stalled, or NULL */
     struct event io;                /* readable, or writable while paused */
     struct event timer;
     enum connection_wait wait; /* what `timer` is armed for */
     struct parser parser;
     struct command_upload *upload;
-    struct buffer unread;  /* input that is not run yet */
-    struct buffer unsent;  /* output that the socket did not take */
-    size_t output_start;   /* of its part in the worker's output */
+    struct buffer unread; /* input that is not run yet */
+    struct buffer unsent; /* output that the socket did not take */
+    size_t output_start;  /* of its part in the loop's output */
     size_t output_size;
-    size_t charged;        /* to the connections' budget: for unread and unsent */
-    bool has_more;         /* unread may hold what can be run without reading */
-    bool is_stalled;       /* and that waits for memory or for the journal */
-    bool is_closing;       /* nothing is run any more */
-    bool is_peer_done;     /* the peer sends no more */
-    bool is_writing;       /* `io` waits for the socket to take more */
-    char peer[64];         /* for the log; terminated */
+    size_t charged;       /* to the connections' budget: for unread and unsent */
+    bool has_more;        /* unread may hold what can be run without reading */
+    bool is_stalled;      /* and that waits for memory or for the journal */
+    bool is_closing;      /* nothing is run any more */
+    bool is_peer_done;    /* the peer sends no more */
+    bool is_writing;      /* `io` waits for the socket to take more */
+    int in_kernel;        /* bytes sent but not taken by the peer when `timer` was armed */
+    size_t farewell_size; /* bytes dropped since its last reply */
+    char peer[64];        /* for the log; terminated */
 };
 
-/** Take over an accepted descriptor: OK | NO_MEMORY (the descriptor is closed). */
-SESS_MUST_CHECK enum sess_status connection_create(struct worker *worker,
-                                                   const struct accepted *accepted);
+/** Take over an accepted descriptor: OK | NO_MEMORY (the descriptor is closed). From then on it puts
+ *  itself on the loop's ready list when there is something to read. */
+SESS_MUST_CHECK enum sess_status connection_create(struct loop *loop, int fd,
+                                                   const struct net_address *peer);
 
 /** Close and free. */
 void connection_destroy(struct connection *connection);
@@ -56,7 +63,7 @@ struct connection *connection_unlist(struct connection_list *list);
 void connection_wait_for(struct connection *connection, enum connection_wait wait,
                          bool has_progress);
 
-/** Send its part of the worker's output, keep the rest, pause or close it as needed. The connection
+/** Send its part of the loop's output, keep the rest, pause or close it as needed. The connection
  *  may be gone afterwards. */
 void connection_flush(struct connection *connection);
 
@@ -65,11 +72,5 @@ void connection_try_again(struct connection *connection);
 
 /** Charge what it holds back. Returns false when that is over the budget. */
 bool connection_charge(struct connection *connection);
-
-/* turn.c: */
-
-/** Read once and run what has arrived, within the turn's bounds. Replies wait in the worker's output.
- *  The connection may be gone afterwards. */
-void turn_run(struct connection *connection);
 
 #endif

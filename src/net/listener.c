@@ -26,11 +26,17 @@ static const char *unix_path(const struct net_address *address)
     return ((const struct sockaddr_un *)(const void *)&address->socket)->sun_path;
 }
 
-/* A socket file left by a process that is gone refuses connections. */
+/* A socket file left by a process that is gone refuses connections, but so does a file that is no
+ * socket, which is none of our business. */
 static void remove_stale(const struct net_address *address)
 {
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct stat file;
+    int probe;
 
+    if (lstat(unix_path(address), &file) != 0 || !S_ISSOCK(file.st_mode)) {
+        return;
+    }
+    probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (probe < 0) {
         return;
     }
@@ -75,9 +81,9 @@ static enum sess_status fail(const struct net_address *address, const char *doin
 
     address_format(address, text, sizeof text);
     if (reason == EADDRINUSE) {
-        return error_set(error, SESS_ADDRESS_IN_USE,
-                         "%s is in use: is another sessiond running? Stop it, or set another listen",
-                         text);
+        return error_set(
+            error, SESS_ADDRESS_IN_USE,
+            "%s is in use: is another sessiond running? Stop it, or set another listen", text);
     }
     return error_set(error, SESS_IO, "cannot %s %s: %s", doing, text, strerror(reason));
 }

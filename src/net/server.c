@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPT_PAUSE_MS = 100, ACCEPTS_PER_TURN = 64 };
+enum { ACCEPT_PAUSE_US = 100000, ACCEPTS_PER_TURN = 64 };
 
 struct door {
     struct net_server *server;
@@ -41,21 +41,20 @@ struct net_server {
 #define ROW(...) OPTION_ROW(net_options, __VA_ARGS__)
 static const struct option_row option_rows[] = {NET_OPTIONS(ROW)};
 #undef ROW
-const struct option_table net_option_table = {
-    .title = "Listeners and connections",
-    .rows = option_rows,
-    .n_rows = sizeof option_rows / sizeof option_rows[0]};
+const struct option_table net_option_table = {.title = "Listeners and connections",
+                                              .rows = option_rows,
+                                              .n_rows = sizeof option_rows / sizeof option_rows[0]};
 
 static const struct metric_row metric_rows[] = {NET_METRICS(METRIC_ROW)};
-const struct metric_table net_metric_table = {
-    .rows = metric_rows, .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
+const struct metric_table net_metric_table = {.rows = metric_rows,
+                                              .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
 
 static size_t count_connections(const struct net_server *server)
 {
     size_t n = 0;
 
     for (unsigned i = 0; i < server->n_workers; i++) {
-        n += atomic_load(&server->workers[i]->n_connections);
+        n += atomic_load(&server->workers[i]->loop.n_connections);
     }
     return n;
 }
@@ -65,7 +64,8 @@ static struct worker *least_loaded(const struct net_server *server)
     struct worker *best = server->workers[0];
 
     for (unsigned i = 1; i < server->n_workers; i++) {
-        if (atomic_load(&server->workers[i]->n_connections) < atomic_load(&best->n_connections)) {
+        if (atomic_load(&server->workers[i]->loop.n_connections) <
+            atomic_load(&best->loop.n_connections)) {
             best = server->workers[i];
         }
     }
@@ -110,7 +110,7 @@ static void set_accepting(struct net_server *server, bool is_accepting)
 
 static void pause_accepting(struct net_server *server)
 {
-    struct timeval time = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+    struct timeval time = {.tv_usec = ACCEPT_PAUSE_US};
 
     set_accepting(server, false);
     (void)event_add(&server->pause_over, &time);
@@ -135,8 +135,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
-        enum sess_status status =
-            listener_accept(&door->listener, &accepted.fd, &accepted.peer);
+        enum sess_status status = listener_accept(&door->listener, &accepted.fd, &accepted.peer);
 
         if (status == SESS_AGAIN) {
             return;
@@ -149,25 +148,43 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
     }
 }
 
-static enum sess_status open_door(struct net_server *server, const char *text,
-                                  struct sess_error *error)
+static enum sess_status parse_listen(const struct net_options *options, const char *text,
+                                     struct net_address *address, struct sess_error *error)
 {
-    struct door *door = &server->doors[server->n_doors];
-    struct net_address address;
-    enum sess_status status = address_parse(text, &address, error);
+    enum sess_status status = address_parse(text, address, error);
 
-    if (status == SESS_OK && !address_is_loopback(&address) &&
-        !server->config.options->insecure_listen) {
+    if (status == SESS_OK && !address_is_loopback(address) && !options->insecure_listen) {
         status = error_set(error, SESS_REFUSED,
                            "%s can be reached from other machines, unencrypted and by anybody: "
                            "listen on 127.0.0.1, or set insecure-listen = yes",
                            text);
     }
+    return status == SESS_OK ? SESS_OK : error_wrap(error, "listen");
+}
+
+enum sess_status net_check_listen(const struct net_options *options, struct sess_error *error)
+{
+    struct net_address address;
+    enum sess_status status = SESS_OK;
+
+    for (size_t i = 0; status == SESS_OK && i < options->listen.n_items; i++) {
+        status = parse_listen(options, options->listen.items[i], &address, error);
+    }
+    return status;
+}
+
+static enum sess_status open_door(struct net_server *server, const char *text,
+                                  struct sess_error *error)
+{
+    struct door *door = &server->doors[server->n_doors];
+    struct net_address address;
+    enum sess_status status = parse_listen(server->config.options, text, &address, error);
+
     if (status == SESS_OK) {
         status = listener_open(&door->listener, &address, error);
     }
     if (status != SESS_OK) {
-        return error_wrap(error, "listen");
+        return status;
     }
     server->n_doors++;
     door->server = server;
@@ -315,7 +332,7 @@ void net_server_report(void *server, struct report *report)
 
     metric_sum(&net_metric_table, &self->metrics, totals);
     for (unsigned i = 0; i < self->n_workers; i++) {
-        metric_sum(&net_metric_table, &self->workers[i]->metrics, totals);
+        metric_sum(&net_metric_table, &self->workers[i]->loop.metrics, totals);
     }
     metric_report(&net_metric_table, totals, report);
 }
@@ -326,7 +343,7 @@ void net_server_report_commands(void *server, struct report *report)
     uint64_t totals[METRIC_ROWS_MAX] = {0};
 
     for (unsigned i = 0; i < self->n_workers; i++) {
-        metric_sum(&command_metric_table, &self->workers[i]->context.metrics, totals);
+        metric_sum(&command_metric_table, &self->workers[i]->loop.context.metrics, totals);
     }
     metric_report(&command_metric_table, totals, report);
 }

@@ -1,16 +1,16 @@
 /* A connection's turn: read once, then parse, run, reply, until the input or the turn's share ends.
  *
  * Not sockets' readiness (connection.c), not the end of the turn (worker.c).
- * Threads: the connection's worker. Memory: the worker's input and output buffers; what is left of
+ * Threads: the connection's worker. Memory: the loop's input and output buffers; what is left of
  * the input is copied to the connection. */
-#include "connection.h"
+#include "turn.h"
 
 #include "sessiond/base/log.h"
 
 enum {
-    TURN_COMMANDS = 128,       /* of one connection in one turn */
-    TURN_OUTPUT = 262144,      /* bytes of replies, before the last one that passes it */
-    UPLOAD_RECV_MAX = 262144,  /* bytes of a large value in one recv */
+    TURN_COMMANDS = 128,      /* of one connection in one turn */
+    TURN_OUTPUT = 262144,     /* bytes of replies, before the last one that passes it */
+    UPLOAD_RECV_MAX = 262144, /* bytes of a large value in one recv */
 };
 
 /* How a step of the turn ended. */
@@ -22,17 +22,17 @@ enum step {
 
 struct turn {
     struct connection *connection;
-    struct worker *worker;
+    struct loop *loop;
     struct command_context *context;
-    struct slice input;     /* not run yet */
-    size_t output_start;    /* of this connection's replies in the worker's output */
-    size_t input_size;      /* bytes of the worker's input that were used */
-    unsigned n_served;      /* requests that were answered */
+    struct slice input;  /* not run yet */
+    size_t output_start; /* of this connection's replies in the loop's output */
+    size_t input_size;   /* bytes of the loop's input that were used */
+    unsigned n_served;   /* requests that were answered */
 };
 
 static enum step answer_upload(struct turn *turn)
 {
-    if (command_upload_finish(turn->context, &turn->connection->upload, &turn->worker->output) ==
+    if (command_upload_finish(turn->context, &turn->connection->upload, &turn->loop->output) ==
         SESS_BUSY) {
         return STEP_STALL;
     }
@@ -67,7 +67,7 @@ static enum step begin_upload(struct turn *turn, const struct request *request)
 {
     struct connection *connection = turn->connection;
 
-    if (command_upload_begin(turn->context, request, &turn->worker->output, &connection->upload) !=
+    if (command_upload_begin(turn->context, request, &turn->loop->output, &connection->upload) !=
         SESS_OK) {
         parser_swallow(&connection->parser, request->value_size);
         return STEP_GO_ON;
@@ -78,8 +78,8 @@ static enum step begin_upload(struct turn *turn, const struct request *request)
 
 static void tell_binary(struct turn *turn)
 {
-    metric_add(&turn->worker->metrics.binary_refused, 1);
-    log_limited(turn->worker->config->binary_log, 60, LOG_LEVEL_WARNING,
+    metric_add(&turn->loop->metrics.binary_refused, 1);
+    log_limited(turn->loop->config->binary_log, 60, LOG_LEVEL_WARNING,
                 "%s speaks memcached's binary protocol, which is refused: for PHP set "
                 "memcached.sess_binary_protocol=0, for Dalli 3.2 and later protocol: :meta",
                 turn->connection->peer);
@@ -96,7 +96,7 @@ static enum step run_one(struct turn *turn)
 
     switch (result) {
     case PARSE_REQUEST:
-        if (command_run(turn->context, &request, &turn->worker->output) == SESS_BUSY) {
+        if (command_run(turn->context, &request, &turn->loop->output) == SESS_BUSY) {
             return STEP_STALL;
         }
         break;
@@ -104,7 +104,7 @@ static enum step run_one(struct turn *turn)
         turn->input = rest;
         return begin_upload(turn, &request);
     case PARSE_ERROR:
-        command_reject(turn->context, &request, &turn->worker->output);
+        command_reject(turn->context, &request, &turn->loop->output);
         break;
     case PARSE_CLOSE_BINARY:
         tell_binary(turn);
@@ -123,8 +123,8 @@ static enum step run_one(struct turn *turn)
 
 static bool share_is_used_up(const struct turn *turn)
 {
-    size_t made = turn->worker->output.size - turn->output_start;
-    size_t limit = turn->worker->config->options->output_limit;
+    size_t made = turn->loop->output.size - turn->output_start;
+    size_t limit = turn->loop->config->options->output_limit;
 
     return turn->n_served >= TURN_COMMANDS || made >= TURN_OUTPUT || made >= limit;
 }
@@ -141,7 +141,7 @@ static void run_requests(struct turn *turn)
     }
     while (step == STEP_GO_ON && !turn->context->must_close) {
         if (share_is_used_up(turn)) {
-            metric_add(&turn->worker->metrics.conn_yields, 1);
+            metric_add(&turn->loop->metrics.conn_yields, 1);
             connection->has_more = true;
             return;
         }
@@ -152,26 +152,26 @@ static void run_requests(struct turn *turn)
     connection->has_more = connection->is_stalled;
 }
 
-/* Receive once into the worker's input, behind what was left. */
+/* Receive once into the loop's input, behind what was left. */
 static enum sess_status receive_requests(struct turn *turn)
 {
     struct connection *connection = turn->connection;
-    struct worker *worker = turn->worker;
+    struct loop *loop = turn->loop;
     size_t kept = connection->unread.size;
     size_t got = 0;
     enum sess_status status = SESS_OK;
 
     if (kept > 0) {
-        memcpy(worker->input, connection->unread.data, kept);
+        memcpy(loop->input, connection->unread.data, kept);
         buffer_release(&connection->unread);
     }
     if (!connection->has_more) {
-        status = connection->transport.calls->recv(&connection->transport, worker->input + kept,
-                                                   WORKER_INPUT_SIZE - kept, &got);
-        metric_add(&worker->metrics.bytes_read, got);
+        status = connection->transport.calls->recv(&connection->transport, loop->input + kept,
+                                                   LOOP_INPUT_SIZE - kept, &got);
+        metric_add(&loop->metrics.bytes_read, got);
     }
     turn->input_size = kept + got;
-    turn->input = slice_of(worker->input, turn->input_size);
+    turn->input = slice_of(loop->input, turn->input_size);
     return status;
 }
 
@@ -191,7 +191,7 @@ static enum sess_status receive_upload(struct turn *turn)
     status = connection->transport.calls->recv(&connection->transport, place, size, &got);
     if (status == SESS_OK) {
         command_upload_received(connection->upload, got);
-        metric_add(&turn->worker->metrics.bytes_read, got);
+        metric_add(&turn->loop->metrics.bytes_read, got);
     }
     return status;
 }
@@ -229,37 +229,37 @@ static bool is_last_turn(const struct turn *turn, enum sess_status received)
     if (turn->connection->has_more) {
         return false;
     }
-    return received == SESS_CLOSED || (turn->worker->is_stopping && received == SESS_AGAIN);
+    return received == SESS_CLOSED || (turn->loop->is_stopping && received == SESS_AGAIN);
 }
 
 static void end_turn(struct turn *turn, enum sess_status received)
 {
     struct connection *connection = turn->connection;
-    struct worker *worker = turn->worker;
+    struct loop *loop = turn->loop;
 
     connection->output_start = turn->output_start;
-    connection->output_size = worker->output.size - turn->output_start;
+    connection->output_size = loop->output.size - turn->output_start;
     connection->is_peer_done = received == SESS_CLOSED;
     connection->is_closing = is_last_turn(turn, received);
     if (!connection->is_closing && !keep_rest(turn)) {
-        metric_add(&worker->metrics.closed_for_memory, 1);
+        metric_add(&loop->metrics.closed_for_memory, 1);
         connection_destroy(connection);
         return;
     }
     if (connection->output_size > 0 || connection->is_closing || connection->has_more ||
-        worker->is_stopping) {
-        connection_enlist(connection, &worker->replied);
+        loop->is_stopping) {
+        connection_enlist(connection, &loop->replied);
     }
 }
 
 void turn_run(struct connection *connection)
 {
-    struct worker *worker = connection->worker;
+    struct loop *loop = connection->loop;
     struct turn turn = {
         .connection = connection,
-        .worker = worker,
-        .context = &worker->context,
-        .output_start = worker->output.size,
+        .loop = loop,
+        .context = &loop->context,
+        .output_start = loop->output.size,
     };
     enum sess_status received = receive(&turn);
 
@@ -267,14 +267,11 @@ void turn_run(struct connection *connection)
         connection_destroy(connection);
         return;
     }
-    turn.context->now = worker_now(worker);
+    turn.context->now = loop_now(loop);
     turn.context->peer = connection->peer;
     turn.context->must_close = false;
     connection->has_more = false;
     run_requests(&turn);
     end_turn(&turn, received);
-    explicit_bzero(worker->input, turn.input_size);
-    if (worker->output.size > WORKER_OUTPUT_FLUSH) {
-        worker_end_turn(worker);
-    }
+    explicit_bzero(loop->input, turn.input_size);
 }

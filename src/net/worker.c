@@ -1,10 +1,11 @@
-/* The worker's loop. Not what a connection does in its turn (turn.c).
+/* The worker's thread. Not what a connection does in its turn (turn.c).
  *
  * Threads: worker_create, _give, _ask_stop, _join, _destroy are the acceptor's; the rest is the
- * worker's own. Memory: the struct, an input buffer, an output buffer that grows within a turn. */
+ * worker's own. Memory: the struct and its loop's buffers. */
 #include "worker.h"
 
 #include "connection.h"
+#include "turn.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -14,57 +15,65 @@
 
 static void set_timer(struct event *timer, uint64_t ms)
 {
-    struct timeval time = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+    struct timeval time = {.tv_sec = (time_t)(ms / 1000),
+                           .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 
     (void)event_add(timer, &time);
 }
 
-struct instant worker_now(struct worker *worker)
-{
-    if (!worker->time_is_read) {
-        worker->context.now = clock_now(worker->config->clock);
-        worker->time_is_read = true;
-    }
-    return worker->context.now;
-}
-
-void worker_end_turn(struct worker *worker)
+static void end_turn(struct worker *worker)
 {
     struct connection *connection;
 
-    while ((connection = connection_unlist(&worker->replied)) != NULL) {
+    while ((connection = connection_unlist(&worker->loop.replied)) != NULL) {
         connection_flush(connection);
     }
-    buffer_clear(&worker->output, WORKER_OUTPUT_KEPT);
+    buffer_clear(&worker->loop.output, LOOP_OUTPUT_KEPT);
 }
 
 /* Those on the list now; what they put there again has its turn after the others'. */
 static void run_ready(struct worker *worker)
 {
-    struct connection *last = worker->ready.last;
+    struct connection *last = worker->loop.ready.last;
     struct connection *connection = NULL;
 
-    if (worker->ready.first == NULL) {
+    if (worker->loop.ready.first == NULL) {
         return;
     }
     while (connection != last) {
-        connection = connection_unlist(&worker->ready);
+        connection = connection_unlist(&worker->loop.ready);
         turn_run(connection);
+        if (worker->loop.output.size > LOOP_OUTPUT_FLUSH) {
+            end_turn(worker);
+        }
+    }
+}
+
+static void on_stall_over(evutil_socket_t fd, short what, void *context)
+{
+    struct worker *worker = context;
+
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < WORKER_STALLED_TRIES; i++) {
+        struct connection *connection = connection_unlist(&worker->loop.stalled);
+
+        if (connection == NULL) {
+            return;
+        }
+        connection_try_again(connection);
     }
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
     struct worker *worker = context;
-    struct connection *connection;
-    bool has_more = worker->config->tick(worker->config->tick_context, &worker->ticker,
-                                         worker_now(worker).wall_s, WORKER_TICK_STEPS);
+    const struct net_config *config = worker->loop.config;
+    bool has_more = config->tick(config->tick_context, &worker->ticker,
+                                 loop_now(&worker->loop).wall_s, WORKER_TICK_STEPS);
 
     (void)fd;
     (void)what;
-    while ((connection = connection_unlist(&worker->stalled)) != NULL) {
-        connection_try_again(connection);
-    }
     set_timer(&worker->tick_event, has_more ? WORKER_TICK_BUSY_MS : WORKER_TICK_MS);
 }
 
@@ -74,19 +83,19 @@ static void on_stop_timeout(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
-    while (worker->connections != NULL) {
-        connection_destroy(worker->connections);
+    while (worker->loop.connections != NULL) {
+        connection_destroy(worker->loop.connections);
     }
 }
 
 static void begin_stop(struct worker *worker)
 {
-    worker->is_stopping = true;
-    set_timer(&worker->stop_event, worker->config->options->stop_timeout);
-    for (struct connection *connection = worker->connections; connection != NULL;
+    worker->loop.is_stopping = true;
+    set_timer(&worker->stop_event, worker->loop.config->options->stop_timeout);
+    for (struct connection *connection = worker->loop.connections; connection != NULL;
          connection = connection->next) {
         if (!connection->is_writing) {
-            connection_enlist(connection, &worker->ready);
+            connection_enlist(connection, &worker->loop.ready);
         }
     }
 }
@@ -116,11 +125,11 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
         return;
     }
     while (take_accepted(worker, &accepted)) {
-        if (connection_create(worker, &accepted) != SESS_OK) {
-            atomic_fetch_sub(&worker->n_connections, 1);
+        if (connection_create(&worker->loop, accepted.fd, &accepted.peer) != SESS_OK) {
+            atomic_fetch_sub(&worker->loop.n_connections, 1);
         }
     }
-    if (atomic_load(&worker->stop_asked) && !worker->is_stopping) {
+    if (atomic_load(&worker->stop_asked) && !worker->loop.is_stopping) {
         begin_stop(worker);
     }
 }
@@ -128,49 +137,36 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 static void *run(void *context)
 {
     struct worker *worker = context;
+    struct loop *loop = &worker->loop;
 
     set_timer(&worker->tick_event, WORKER_TICK_MS);
-    while (!worker->is_stopping || worker->connections != NULL) {
-        int flags = EVLOOP_ONCE | (worker->ready.first != NULL ? EVLOOP_NONBLOCK : 0);
+    while (!loop->is_stopping || loop->connections != NULL) {
+        int flags = EVLOOP_ONCE | (loop->ready.first != NULL ? EVLOOP_NONBLOCK : 0);
 
-        worker->time_is_read = false;
-        (void)event_base_loop(worker->base, flags);
+        loop->time_is_read = false;
+        (void)event_base_loop(loop->base, flags);
         run_ready(worker);
-        worker_end_turn(worker);
+        end_turn(worker);
+        if (loop->stalled.first != NULL && !event_pending(&worker->stall_event, EV_TIMEOUT, NULL)) {
+            set_timer(&worker->stall_event, WORKER_STALL_MS);
+        }
     }
     return NULL;
 }
 
-static void set_limits(struct worker *worker)
+static enum sess_status make_events(struct worker *worker)
 {
-    const struct net_config *config = worker->config;
+    struct event_base *base = worker->loop.base;
 
-    worker->limits = (struct parser_limits){
-        .line_max = config->options->line_limit,
-        .value_max = config->max_value_bytes,
-        .inline_max = STORE_COPY_MAX,
-    };
-}
-
-static enum sess_status open_base(struct worker *worker)
-{
-    struct event_config *settings = event_config_new();
-
-    if (settings == NULL) {
-        return SESS_NO_MEMORY;
-    }
-    /* Only its own thread touches the base; others wake it through wake_fd. */
-    (void)event_config_set_flag(settings, EVENT_BASE_FLAG_NOLOCK);
-    worker->base = event_base_new_with_config(settings);
-    event_config_free(settings);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (worker->base == NULL || worker->wake_fd < 0) {
+    if (worker->wake_fd < 0) {
         return SESS_IO;
     }
-    (void)event_assign(&worker->wake_event, worker->base, worker->wake_fd, EV_READ | EV_PERSIST,
-                       on_wake, worker);
-    (void)event_assign(&worker->tick_event, worker->base, -1, 0, on_tick, worker);
-    (void)event_assign(&worker->stop_event, worker->base, -1, 0, on_stop_timeout, worker);
+    (void)event_assign(&worker->wake_event, base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake,
+                       worker);
+    (void)event_assign(&worker->tick_event, base, -1, 0, on_tick, worker);
+    (void)event_assign(&worker->stall_event, base, -1, 0, on_stall_over, worker);
+    (void)event_assign(&worker->stop_event, base, -1, 0, on_stop_timeout, worker);
     return event_add(&worker->wake_event, NULL) == 0 ? SESS_OK : SESS_NO_MEMORY;
 }
 
@@ -183,15 +179,14 @@ enum sess_status worker_create(const struct net_config *config, unsigned number,
     if (worker == NULL) {
         return SESS_NO_MEMORY;
     }
-    worker->config = config;
     worker->wake_fd = -1;
-    worker->context.shared = config->commands;
     worker->ticker =
         (struct store_ticker){.first = number, .stride = config->n_threads, .position = number};
-    set_limits(worker);
     (void)pthread_mutex_init(&worker->inbox_lock, NULL);
-    worker->input = malloc(WORKER_INPUT_SIZE);
-    status = worker->input == NULL ? SESS_NO_MEMORY : open_base(worker);
+    status = loop_init(&worker->loop, config);
+    if (status == SESS_OK) {
+        status = make_events(worker);
+    }
     if (status != SESS_OK) {
         worker_destroy(&worker);
         return status;
@@ -211,15 +206,11 @@ void worker_destroy(struct worker **worker)
     while (take_accepted(self, &accepted)) {
         (void)close(accepted.fd);
     }
-    if (self->base != NULL) {
-        event_base_free(self->base);
-    }
+    loop_fini(&self->loop);
     if (self->wake_fd >= 0) {
         (void)close(self->wake_fd);
     }
     (void)pthread_mutex_destroy(&self->inbox_lock);
-    buffer_release(&self->output);
-    free(self->input);
     free(self);
     *worker = NULL;
 }
@@ -258,7 +249,7 @@ enum sess_status worker_give(struct worker *worker, const struct accepted *accep
     has_room = worker->n_inbox < WORKER_INBOX_SIZE;
     if (has_room) {
         worker->inbox[worker->n_inbox++] = *accepted;
-        atomic_fetch_add(&worker->n_connections, 1);
+        atomic_fetch_add(&worker->loop.n_connections, 1);
     }
     (void)pthread_mutex_unlock(&worker->inbox_lock);
     wake(worker);

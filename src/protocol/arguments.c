@@ -11,7 +11,7 @@
 
 bool arguments_key_is_valid(struct slice key)
 {
-    if (key.size == 0 || key.size > PARSER_KEY_MAX) {
+    if (key.size == 0 || key.size > REQUEST_KEY_MAX) {
         return false;
     }
     for (size_t i = 0; i < key.size; i++) {
@@ -53,7 +53,8 @@ static void read_flags(struct slice word, struct request *request, struct argume
 static void read_exptime(struct slice word, struct request *request, struct argument_fault *fault)
 {
     if (number_parse_i64(word, &request->exptime) != SESS_OK) {
-        note_fault(fault, command_takes_data(request->command) ? REPLY_BAD_FORMAT : REPLY_BAD_EXPTIME);
+        note_fault(fault,
+                   command_takes_data(request->command) ? REPLY_BAD_FORMAT : REPLY_BAD_EXPTIME);
     }
 }
 

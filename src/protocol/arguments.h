@@ -4,7 +4,7 @@
 #ifndef SESSIOND_SRC_PROTOCOL_ARGUMENTS_H
 #define SESSIOND_SRC_PROTOCOL_ARGUMENTS_H
 
-#include "sessiond/protocol/parser.h"
+#include "sessiond/protocol/request.h"
 
 /* What is wrong with a line. When several things are, the first one counts, but for the byte count:
  * without it nobody knows where the next request begins. */

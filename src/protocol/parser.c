@@ -56,7 +56,7 @@ static enum parse_result drop_block(struct parser *parser, struct slice input, s
 
             parser->swallow -= step - 1;
             *used += step - 1;
-        } else if (input.data[*used] != "\n\r"[parser->swallow - 1]) {
+        } else if (input.data[*used] != (parser->swallow == LINE_END_SIZE ? '\r' : '\n')) {
             return PARSE_CLOSE;
         }
     }
@@ -114,7 +114,7 @@ static enum parse_result next_key(struct parser *parser, struct slice input,
     size_t end_size = 0;
     int ends;
 
-    if (key.size == rest.size && key.size > 0 && key.size <= PARSER_KEY_MAX) {
+    if (key.size == rest.size && key.size > 0 && key.size <= REQUEST_KEY_MAX) {
         *used = input.size - rest.size;
         return PARSE_MORE;
     }
@@ -165,8 +165,7 @@ static enum parse_result refuse_block(struct parser *parser, const struct argume
                                       enum reply reply, struct request *request)
 {
     uint64_t bearable = (uint64_t)parser->limits->value_max * PARSER_SWALLOW_TIMES;
-    bool must_close =
-        fault->bytes_unknown || fault->bytes_absurd || request->value_size > bearable;
+    bool must_close = fault->bytes_unknown || fault->bytes_absurd || request->value_size > bearable;
 
     if (!must_close) {
         parser_swallow(parser, request->value_size);

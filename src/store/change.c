@@ -3,6 +3,8 @@
  * One order in all of them: memory in hand, lock, find, conditions, budget, ask the journal, and
  * then only what cannot fail. Threads: any. Memory: the new entry, made before the lock is taken;
  * the old one, freed after it. */
+#include "sessiond/store/store.h"
+
 #include "change.h"
 
 /* What one write found and made, on its way through the steps below. */

@@ -2,7 +2,7 @@
  * Memory: one allocation an entry, one a block; both zeroed before they are freed. */
 #include "entry.h"
 
-#include "sessiond/store/store.h"
+#include "sessiond/store/terms.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,8 +96,7 @@ enum sess_status entry_create(const struct entry_fields *fields, struct entry **
     struct slice inline_value =
         fields->block == NULL ? fields->value : slice_of(&fields->block, sizeof fields->block);
     size_t key_at = HEADER_SIZE + optional_size(bits, 0);
-    struct entry *entry =
-        malloc(sizeof *entry + key_at + fields->key.size + inline_value.size);
+    struct entry *entry = malloc(sizeof *entry + key_at + fields->key.size + inline_value.size);
     uint32_t length_and_bits = (uint32_t)inline_value.size | bits << LENGTH_BITS;
 
     if (entry == NULL) {

@@ -43,8 +43,8 @@ enum entry_bit {
 /* An immutable value of more than STORE_COPY_MAX bytes. The last release zeroes and frees it. */
 struct value_block {
     _Atomic uint32_t references;
-    size_t size;       /* bytes of the value */
-    size_t allocated;  /* bytes behind this header */
+    size_t size;      /* bytes of the value */
+    size_t allocated; /* bytes behind this header */
     uint8_t bytes[];
 };
 

@@ -7,9 +7,9 @@
 
 enum {
     ADDRESS_BITS = 48,
-    TAG_SHIFT = 40,         /* the tag comes from other bits of the hash than bucket and shard */
+    TAG_SHIFT = 40, /* the tag comes from other bits of the hash than bucket and shard */
     BUCKETS_FIRST = 4,
-    FILL_PER_BUCKET = 5,    /* entries a home bucket on average; above, a bucket is split */
+    FILL_PER_BUCKET = 5, /* entries a home bucket on average; above, a bucket is split */
     CACHE_LINE = 64,
 };
 
@@ -62,8 +62,8 @@ static enum sess_status add_segment(struct index *index)
     struct index_bucket *segment;
 
     if (index->n_segments == index->segments_capacity) {
-        size_t capacity = index->segments_capacity == 0 ? INDEX_SEGMENTS_FIRST
-                                                        : 2 * index->segments_capacity;
+        size_t capacity =
+            index->segments_capacity == 0 ? INDEX_SEGMENTS_FIRST : 2 * index->segments_capacity;
         struct index_bucket **grown = realloc(index->segments, capacity * sizeof *grown);
 
         if (grown == NULL) {
@@ -204,8 +204,7 @@ static void split_bucket(struct index *index)
     for (;;) {
         for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
             if (piece.slots[i] != 0) {
-                uint64_t hash =
-                    hash_bytes(index->hash_key, entry_key(index_entry(piece.slots[i])));
+                uint64_t hash = hash_bytes(index->hash_key, entry_key(index_entry(piece.slots[i])));
 
                 place(index, home_bucket(index, home_number(index, hash)), piece.slots[i]);
             }

@@ -1,5 +1,7 @@
 /* Looks at one key. Not changes (change.c). Threads: any; a small value is looked at under its
  * shard's lock, a large one by reference. Memory: none. */
+#include "sessiond/store/store.h"
+
 #include "shard.h"
 
 enum sess_status store_read_begin(struct store *store, struct slice key, int64_t now_s,

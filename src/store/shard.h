@@ -5,11 +5,15 @@
 #define SESSIOND_SRC_STORE_SHARD_H
 
 #include "index.h"
-#include "sessiond/store/store.h"
+#include "sessiond/store/metrics.h"
+#include "sessiond/store/mutation.h"
+#include "sessiond/store/terms.h"
 #include "wheel.h"
 
 #include <pthread.h>
 #include <stdalign.h>
+
+enum { STORE_SHARDS = 256 };
 
 struct shard {
     alignas(64) pthread_mutex_t lock;
@@ -28,6 +32,7 @@ struct store {
     struct store_config config;
     mutation_fn hook; /* NULL: nobody to ask */
     void *hook_context;
+    _Atomic bool has_favoured_upload; /* any thread: see upload.c */
     struct shard shards[STORE_SHARDS];
 };
 

@@ -59,7 +59,7 @@ void store_destroy(struct store **store)
         (void)pthread_mutex_destroy(&shard->lock);
         budget_release((*store)->config.data, metric_read(&shard->metrics.bytes));
     }
-    explicit_bzero(&(*store)->config.hash_key, sizeof (*store)->config.hash_key);
+    explicit_bzero(&(*store)->config.hash_key, sizeof(*store)->config.hash_key);
     free(*store);
     *store = NULL;
 }
@@ -90,8 +90,8 @@ struct place shard_lock(struct store *store, struct slice key, int64_t *now_s)
 
 static bool is_revocation(const struct mutation *mutation)
 {
-    return mutation->old_deadline_s != 0 && (mutation->kind == MUTATION_DELETE ||
-                                             mutation->deadline_s < mutation->old_deadline_s);
+    return mutation->old_deadline_s != 0 &&
+           (mutation->kind == MUTATION_DELETE || mutation->deadline_s < mutation->old_deadline_s);
 }
 
 enum sess_status shard_announce(struct store *store, struct shard *shard,

@@ -1,6 +1,12 @@
 /* Values that arrive in pieces, straight into their place. Not the wire (net), not the write itself
  * (change.c). Threads: one for each upload. Memory: the value's block, charged as bytes arrive: what
- * is only announced takes no memory. */
+ * is only announced takes no memory.
+ *
+ * When the budget is used up by values of which each has only begun, they would wait for each other
+ * for ever. So one upload at a time may go over the budget, by at most one value: it ends, and gives
+ * back what it held. */
+#include "sessiond/store/store.h"
+
 #include "change.h"
 
 #include <stdlib.h>
@@ -8,10 +14,11 @@
 enum { CHARGE_STEP = 65536 }; /* bytes given out at once */
 
 struct store_upload {
-    struct budget *in_flight;
+    struct store *store;
     struct value_block *block;
     size_t received;
     size_t charged;
+    bool is_favoured; /* the one that may go over the budget */
 };
 
 enum sess_status store_upload_begin(struct store *store, size_t size, size_t tail,
@@ -31,7 +38,7 @@ enum sess_status store_upload_begin(struct store *store, size_t size, size_t tai
         free(upload);
         return SESS_NO_MEMORY;
     }
-    upload->in_flight = store->config.in_flight;
+    upload->store = store;
     *out = upload;
     return SESS_OK;
 }
@@ -41,18 +48,38 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static bool become_favoured(struct store_upload *upload)
+{
+    bool nobody = false;
+
+    upload->is_favoured =
+        upload->is_favoured ||
+        atomic_compare_exchange_strong(&upload->store->has_favoured_upload, &nobody, true);
+    return upload->is_favoured;
+}
+
+static bool charge(struct store_upload *upload, size_t size)
+{
+    struct budget *in_flight = upload->store->config.in_flight;
+
+    if (!budget_charge(in_flight, size)) {
+        if (!become_favoured(upload)) {
+            return false;
+        }
+        budget_charge_always(in_flight, size);
+    }
+    upload->charged += size;
+    return true;
+}
+
 enum sess_status store_upload_place(struct store_upload *upload, size_t most, uint8_t **place,
                                     size_t *size)
 {
     size_t missing = upload->block->allocated - upload->received;
 
-    if (missing > 0 && upload->charged == upload->received) {
-        size_t step = smaller(missing, CHARGE_STEP);
-
-        if (!budget_charge(upload->in_flight, step)) {
-            return SESS_AGAIN;
-        }
-        upload->charged += step;
+    if (missing > 0 && upload->charged == upload->received &&
+        !charge(upload, smaller(missing, CHARGE_STEP))) {
+        return SESS_AGAIN;
     }
     *place = upload->block->bytes + upload->received;
     *size = smaller(upload->charged - upload->received, most);
@@ -73,7 +100,10 @@ struct slice store_upload_tail(const struct store_upload *upload)
 
 static void end_upload(struct store_upload **upload)
 {
-    budget_release((*upload)->in_flight, (*upload)->charged);
+    budget_release((*upload)->store->config.in_flight, (*upload)->charged);
+    if ((*upload)->is_favoured) {
+        atomic_store(&(*upload)->store->has_favoured_upload, false);
+    }
     value_block_release((*upload)->block);
     free(*upload);
     *upload = NULL;

@@ -19,10 +19,10 @@ struct wheel_timer {
 };
 
 struct wheel {
-    int64_t now_s;                                     /* everything up to here has been looked at */
-    struct wheel_timer seconds[WHEEL_SECONDS];         /* level 0, a second each */
+    int64_t now_s;                             /* everything up to here has been looked at */
+    struct wheel_timer seconds[WHEEL_SECONDS]; /* level 0, a second each */
     struct wheel_timer slots[WHEEL_LEVELS - 1][WHEEL_SLOTS]; /* 256 s, 16384 s, 2^20 s each */
-    struct wheel_timer falling; /* on their way to a lower level */
+    struct wheel_timer falling;                              /* on their way to a lower level */
     uint64_t n_timers[WHEEL_LEVELS]; /* in each level, with those that fell from it */
 };
 

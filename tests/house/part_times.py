@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 # Seconds on two cores, from an empty build directory.
-BUDGET = {"build": 180, "asan": 90, "tsan": 60, "unit": 20, "protocol": 60, "oracle": 30,
+BUDGET = {"build": 180, "asan": 120, "tsan": 120, "unit": 20, "protocol": 150, "oracle": 30,
           "clients": 90, "house": 30, "lint": 60, "crash": 30, "fuzz": 30, "package": 10}
 LABEL_TIME = re.compile(r"(\w+)\s+=\s+([\d.]+) sec\*proc")
 

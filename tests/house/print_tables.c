@@ -2,7 +2,8 @@
  *
  * Not a part of the daemon: tests/house/check_generated.py compares and rewrites the docs with it. */
 #include "sessiond/base/registry.h"
-#include "sessiond/daemon/daemon.h"
+#include "sessiond/daemon/figures.h"
+#include "sessiond/daemon/settings.h"
 #include "sessiond/protocol/command.h"
 #include "sessiond/protocol/reply.h"
 
@@ -88,7 +89,7 @@ int main(int argc, char *argv[])
     struct sess_error error;
 
     if (settings_register(&settings, &registry, &error) != SESS_OK ||
-        daemon_register_rows(&registry) != SESS_OK) {
+        figures_register(&registry, NULL, NULL, NULL) != SESS_OK) {
         (void)fputs("print_tables: the rows cannot be registered\n", stderr);
         return 1;
     }

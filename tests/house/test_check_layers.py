@@ -35,8 +35,9 @@ class Layers(TinyTree):
             target = "sessiond" if source.name == "main.c" else f"sessiond_{source.parent.name}"
             output = build / "CMakeFiles" / f"{target}.dir" / f"{name}.o"
             output.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["gcc", "-fPIE", "-I", self.root / "include", "-c", source, "-o", output],
-                           check=True)
+            subprocess.run(
+                ["gcc", "-fPIE", "-I", self.root / "include", "-c", source, "-o", output],
+                check=True)
         return build
 
     def test_clean_tree_passes(self):
@@ -127,11 +128,12 @@ class Layers(TinyTree):
         self.assert_finds("include/sessiond/base/number.h:1: atoi: ", SCRIPT)
 
     def test_mutable_globals(self):
-        for definition, symbol in (("int total = 1;", "total"), ("static int seen;", "seen"),
-                                   ("_Thread_local int mine;", "mine"),
-                                   ("int f(void) { static int calls; return ++calls; }", "calls")):
-            self.write("src/store/expiry.c", f"{definition}\nint *p(void);\n"
-                       + (f"int *p(void) {{ return &{symbol}; }}\n" if "calls" not in symbol else ""))
+        for code, symbol in (
+                ("int total = 1;", "total"),
+                ("static int seen; int *p(void) { return &seen; }", "seen"),
+                ("_Thread_local int mine;", "mine"),
+                ("int f(void) { static int calls; return ++calls; }", "calls")):
+            self.write("src/store/expiry.c", f"{code}\n")
             self.assert_finds(f"src/store/expiry.c: {symbol}", SCRIPT, "--build", self.compile())
 
     def test_missing_object(self):

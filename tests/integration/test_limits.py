@@ -207,15 +207,15 @@ class TimeLimitTest(IntegrationCase):
         stuck, steady = (self.connect(daemon, receive_buffer_bytes=4096) for _ in range(2))
         began = time.monotonic()
         for reader in (stuck, steady):
-            reader.send("get large\r\n" * 16)
+            reader.send("get large\r\n" * 64)
             reader.read_exactly(1)
-        due = 16 * len(b"VALUE large 0 %d\r\n\r\nEND\r\n" % MIB) + 16 * MIB - 1
+        due = 64 * len(b"VALUE large 0 %d\r\n\r\nEND\r\n" % MIB) + 64 * MIB - 1
         while time.monotonic() - began < 3.0:  # well over the limit, but never without progress for so long
-            steady.read_exactly(100_000)
-            due -= 100_000
+            steady.read_exactly(1_000_000)
+            due -= 1_000_000
             time.sleep(0.1)
         self.wait_until(lambda: int(daemon.stats()["curr_connections"]) <= 3, "the stuck reader is closed")
-        self.assertLess(len(stuck.read_to_close()), 16 * MIB)
+        self.assertLess(len(stuck.read_to_close()), 64 * MIB)
         steady.read_exactly(due)
         steady.expect_open()
         other.expect_open()

@@ -88,7 +88,7 @@ class ListenersTest(IntegrationCase):
 
     def test_a_file_that_is_no_socket_is_left_alone(self):
         path = self.write_file("precious", "do not lose\n")
-        ended = self.run_to_exit("--listen", f"unix:{path}", code=(EXIT_IN_USE, EXIT_CONFIGURATION))
+        ended = self.run_to_exit("--listen", f"unix:{path}", code=(EXIT_IN_USE, EXIT_CONFIGURATION), timeout_s=10)
         self.assertIn(path, ended.stderr)
         with open(path, encoding="utf-8") as file:
             self.assertEqual(file.read(), "do not lose\n")

@@ -194,6 +194,54 @@ class SlowClientsTest(IntegrationCase):
         self.assertEqual(stats["curr_items"], "1")
         self.assertEqual(int(stats["bytes"]), used)
 
+    def test_values_of_clients_that_left_make_room(self):
+        """B31: more half-sent values than fit into the memory for values on their way."""
+        daemon = self.start("--threads", "1", "--memory", "64m")
+        for leave in ("close", "reset", "shutdown_write"):
+            with self.subTest(leave):
+                gone = [self.connect(daemon) for _ in range(60)]
+                for number, writer in enumerate(gone):
+                    writer.send(b"set gone:%d 0 0 %d\r\n" % (number, MIB))
+                # Without reading, the daemon takes of each what fits; the rest waits in sockets, so send in threads.
+                senders = [threading.Thread(target=self.send_and_leave, args=(writer, leave)) for writer in gone]
+                for sender in senders:
+                    sender.start()
+                for sender in senders:
+                    sender.join(30)
+                    self.assertFalse(sender.is_alive(), "a sender hangs")
+                writer = self.connect(daemon)
+                self.assertEqual(writer.set("fresh", b"f" * MIB), "STORED")
+
+    def send_and_leave(self, writer, leave):
+        try:
+            writer.send(b"g" * (MIB - 1000))
+            getattr(writer, leave)()
+        except OSError:
+            pass  # the daemon may have had enough of it
+
+    def test_more_values_on_their_way_than_fit(self):
+        """Each waits for its turn, and none for ever: they must not wait for each other."""
+        daemon = self.start("--threads", "2", "--memory", "128m", "--value-timeout", "1h")
+        writers = [self.connect(daemon, timeout_s=30) for _ in range(60)]
+        for number, writer in enumerate(writers):
+            writer.send(b"set way:%d 0 0 %d\r\n" % (number, MIB) + b"w" * 500_000)
+        replies = [None] * len(writers)
+
+        def finish(number):
+            try:
+                writers[number].send(b"w" * (MIB - 500_000) + b"\r\n")
+                replies[number] = writers[number].read_line()
+            except (AssertionError, OSError) as error:
+                replies[number] = str(error)
+
+        senders = [threading.Thread(target=finish, args=(number,)) for number in range(len(writers))]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join(40)
+            self.assertFalse(sender.is_alive(), "a sender hangs")
+        self.assertEqual(replies, ["STORED"] * len(writers))
+
     def test_announcing_costs_nothing(self):
         """B33: memory is charged as bytes arrive, not as they are announced."""
         daemon = self.start("--memory", "1g")

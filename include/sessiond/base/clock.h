@@ -13,7 +13,7 @@
 struct clock;
 
 struct instant {
-    int64_t wall_s; /* effective wall time, whole seconds since 1970, never decreasing */
+    int64_t wall_s;  /* effective wall time, whole seconds since 1970, never decreasing */
     int64_t boot_ms; /* elapsed time, milliseconds since an arbitrary start */
 };
 

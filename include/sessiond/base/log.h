@@ -24,8 +24,7 @@ struct log_limit {
 void log_set_level(enum log_level level);
 
 /** Write one line. Threads: any; a line is one write. */
-void log_write(enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** Write one line unless `limit` let one pass less than `interval_s` ago. Threads: any. */
 void log_limited(struct log_limit *limit, int64_t interval_s, enum log_level level,

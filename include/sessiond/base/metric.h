@@ -56,7 +56,6 @@ static inline uint64_t metric_read(const _Atomic uint64_t *metric)
 void metric_sum(const struct metric_table *table, const void *owner, uint64_t *totals);
 
 /** Add the totals to a report, a line a row. */
-void metric_report(const struct metric_table *table, const uint64_t *totals,
-                   struct report *report);
+void metric_report(const struct metric_table *table, const uint64_t *totals, struct report *report);
 
 #endif

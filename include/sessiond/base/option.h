@@ -85,7 +85,7 @@ enum option_source { OPTION_FROM_DEFAULT, OPTION_FROM_FILE, OPTION_FROM_COMMAND_
 /* A table and the struct that holds its values. */
 struct option_binding {
     const struct option_table *table;
-    void *values;                           /* of the table's owner; borrowed */
+    void *values;                               /* of the table's owner; borrowed */
     enum option_source source[OPTION_ROWS_MAX]; /* of each row's value */
 };
 
@@ -102,13 +102,12 @@ const struct option_row *option_find(const struct option_binding *binding, const
  *  returns  OK | INVALID | OUT_OF_RANGE | LIMIT (list full); on failure nothing changed */
 SESS_MUST_CHECK enum sess_status option_assign(struct option_binding *binding,
                                                const struct option_row *row, const char *text,
-                                               enum option_source source,
-                                               struct sess_error *error);
+                                               enum option_source source, struct sess_error *error);
 
 /** The value as option_assign reads it; item `index` of a list, else index is 0. Terminated.
  *  Returns false, with nothing written, when there is no such item. */
-bool option_format(const struct option_binding *binding, const struct option_row *row,
-                   size_t index, char *out, size_t out_size);
+bool option_format(const struct option_binding *binding, const struct option_row *row, size_t index,
+                   char *out, size_t out_size);
 
 /** The name as people type it: `line-limit`. Terminated. */
 void option_name(const struct option_row *row, char *out, size_t out_size);

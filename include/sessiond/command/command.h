@@ -6,29 +6,8 @@
 #ifndef SESSIOND_COMMAND_COMMAND_H
 #define SESSIOND_COMMAND_COMMAND_H
 
-#include "sessiond/base/clock.h"
-#include "sessiond/base/log.h"
-#include "sessiond/base/registry.h"
-#include "sessiond/command/metrics.h"
-#include "sessiond/protocol/parser.h"
-#include "sessiond/store/store.h"
-
-/* What all workers share. Immutable after the start; everything is borrowed. */
-struct command_shared {
-    struct store *store;
-    const struct registry *registry; /* for stats */
-    struct log_limit *flush_log;     /* one line a second about refused flushes */
-};
-
-/* What one worker, and one connection's turn, run commands with. */
-struct command_context {
-    const struct command_shared *shared;
-    struct command_metrics metrics; /* the owner's thread writes */
-    struct instant now;             /* of this turn */
-    const char *peer;               /* of this connection, for the log; terminated, borrowed */
-    uint64_t ticket;                /* the highest that the replies so far must wait for */
-    bool must_close;                /* quit, or a reply that could not be written */
-};
+#include "sessiond/command/context.h"
+#include "sessiond/protocol/request.h"
 
 /** Run a request and append its reply to `out`.
  *  returns  OK | BUSY (nothing was changed or appended: run the same request again later) */

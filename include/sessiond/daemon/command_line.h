@@ -6,8 +6,13 @@
 
 #include "sessiond/base/registry.h"
 
-enum command_line_action { ACTION_RUN, ACTION_PRINT_CONFIG, ACTION_CHECK_CONFIG, ACTION_VERSION,
-                           ACTION_HELP };
+enum command_line_action {
+    ACTION_RUN,
+    ACTION_PRINT_CONFIG,
+    ACTION_CHECK_CONFIG,
+    ACTION_VERSION,
+    ACTION_HELP
+};
 
 struct command_line {
     enum command_line_action action;

@@ -18,7 +18,4 @@ enum exit_code {
 /** Run until a signal says to stop. Errors go to the log. Returns the exit code. */
 enum exit_code daemon_run(struct settings *settings, struct registry *registry);
 
-/** Fill the registry's metrics and sections for printing tables; nothing may be reported from it. */
-SESS_MUST_CHECK enum sess_status daemon_register_rows(struct registry *registry);
-
 #endif

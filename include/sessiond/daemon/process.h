@@ -20,7 +20,7 @@
     X(limit_maxbytes, GAUGE, "bytes of `memory`")
 
 struct process {
-    struct clock *clock;    /* borrowed */
+    struct clock *clock; /* borrowed */
     struct instant started;
     size_t max_connections;
     size_t memory_bytes;

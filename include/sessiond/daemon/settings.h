@@ -27,10 +27,10 @@ struct settings {
     struct daemon_options daemon;
 };
 
-/* How `memory` is divided. The parts add up to it, so none can starve another. */
+/* How `memory` is divided. None of the parts can starve another. */
 struct memory_split {
     size_t connections; /* what connections still have to read or send */
-    size_t in_flight;   /* large values on their way in */
+    size_t in_flight;   /* large values on their way in; one more of the largest may come on top */
     size_t data;        /* entries and index */
 };
 

@@ -10,7 +10,8 @@
     X(curr_connections, GAUGE, "connections open now")                                             \
     X(total_connections, COUNTER, "connections accepted")                                          \
     X(rejected_connections, COUNTER, "connections over max-connections, told so and closed")       \
-    X(listen_disabled_num, COUNTER, "times that accepting paused for lack of descriptors or memory") \
+    X(listen_disabled_num, COUNTER,                                                                \
+      "times that accepting paused for lack of descriptors or memory")                             \
     X(idle_kicks, COUNTER, "connections closed by one of the timeouts")                            \
     X(closed_for_memory, COUNTER, "connections closed because connection-memory was used up")      \
     X(conn_yields, COUNTER, "times that a connection had more to do than one turn allows")         \

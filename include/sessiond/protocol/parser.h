@@ -7,23 +7,22 @@
 #ifndef SESSIOND_PROTOCOL_PARSER_H
 #define SESSIOND_PROTOCOL_PARSER_H
 
-#include "sessiond/protocol/command.h"
-#include "sessiond/protocol/reply.h"
+#include "sessiond/protocol/request.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    PARSER_KEY_MAX = 250,
     PARSER_ERRORS_MAX = 8,    /* protocol errors in a row; then the connection closes */
     PARSER_SWALLOW_TIMES = 8, /* a block up to this many times max-value is read and dropped */
 };
 
 struct parser_limits {
-    size_t line_max;   /* bytes of a command line, but for the keys of a get */
-    size_t value_max;  /* bytes of a data block that is not refused */
-    size_t inline_max; /* bytes up to which a data block is waited for whole; larger: PARSE_UPLOAD */
+    size_t line_max;  /* bytes of a command line, but for the keys of a get */
+    size_t value_max; /* bytes of a data block that is not refused */
+    size_t
+        inline_max; /* bytes up to which a data block is waited for whole; larger: PARSE_UPLOAD */
 };
 
 struct parser {
@@ -35,27 +34,13 @@ struct parser {
     bool has_served;                    /* a valid request has come on this connection */
 };
 
-struct request {
-    const struct command *command;
-    struct slice key;      /* in the input; empty: no (further) key */
-    bool is_last_key;      /* K: nothing more of this command follows */
-    uint32_t flags;
-    int64_t exptime;       /* as sent */
-    size_t value_size;     /* bytes of the data block */
-    struct slice value;    /* in the input; empty for PARSE_UPLOAD */
-    struct slice word;     /* in the input */
-    bool noreply;
-    enum reply error;      /* PARSE_ERROR: what to answer */
-    bool must_close;       /* PARSE_ERROR: and then close */
-};
-
 enum parse_result {
-    PARSE_MORE,         /* nothing to run yet: call again with more input */
-    PARSE_REQUEST,      /* run the request */
-    PARSE_UPLOAD,       /* a valid request whose data block (value_size bytes and a line end) is to be
+    PARSE_MORE,    /* nothing to run yet: call again with more input */
+    PARSE_REQUEST, /* run the request */
+    PARSE_UPLOAD,  /* a valid request whose data block (value_size bytes and a line end) is to be
                            taken by the caller, from the unused input on */
-    PARSE_ERROR,        /* answer request->error unless noreply, close if must_close */
-    PARSE_CLOSE,        /* close without a word: HTTP, TLS, or a refused block that ends wrongly */
+    PARSE_ERROR,   /* answer request->error unless noreply, close if must_close */
+    PARSE_CLOSE,   /* close without a word: HTTP, TLS, or a refused block that ends wrongly */
     PARSE_CLOSE_BINARY, /* the same for memcached's binary protocol */
 };
 

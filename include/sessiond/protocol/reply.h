@@ -19,7 +19,7 @@ struct reply_row {
 };
 
 enum {
-    REPLY_LINE_MAX = 128, /* bytes to reserve for a fixed line */
+    REPLY_LINE_MAX = 128,  /* bytes to reserve for a fixed line */
     REPLY_VALUE_MAX = 512, /* for all of a VALUE reply but the data and END: key, numbers, ends */
 };
 

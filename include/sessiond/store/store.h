@@ -9,25 +9,15 @@
 #ifndef SESSIOND_STORE_STORE_H
 #define SESSIOND_STORE_STORE_H
 
-#include "sessiond/base/budget.h"
-#include "sessiond/base/hash.h"
 #include "sessiond/base/option.h"
 #include "sessiond/base/report.h"
-#include "sessiond/base/slice.h"
 #include "sessiond/base/status.h"
 #include "sessiond/store/metrics.h"
 #include "sessiond/store/mutation.h"
+#include "sessiond/store/terms.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define STORE_NO_DEADLINE INT64_MAX /* the latest of all deadlines */
-
-enum {
-    STORE_SHARDS = 256,
-    STORE_KEY_MAX = 250,    /* bytes */
-    STORE_COPY_MAX = 16384, /* bytes; a larger value is shared by reference, not copied under a lock */
-};
 
 #define STORE_OPTIONS(X)                                                                           \
     X(memory, SIZE, "1g", "16m", NULL, OPTION_FIXED,                                               \
@@ -41,15 +31,6 @@ extern const struct option_table store_option_table;
 
 struct store;
 
-struct store_config {
-    size_t max_value_bytes;   /* 0..64 MiB */
-    struct budget *data;      /* charged for entries and index; borrowed */
-    struct budget *in_flight; /* charged for uploads; borrowed */
-    struct hash_key hash_key; /* secret, one for each process */
-    uint64_t first_cas;       /* >= 1; CAS ids of new versions start here */
-    int64_t now_s;            /* wall seconds at the start */
-};
-
 /** returns OK (the caller owns *out) | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status store_create(const struct store_config *config,
                                               struct store **out);
@@ -59,23 +40,6 @@ void store_destroy(struct store **store);
 
 /** Wired call: whom to ask before each change. Before the first change; NULL asks nobody. */
 void store_on_mutation(struct store *store, mutation_fn hook, void *context);
-
-struct store_outcome {
-    uint64_t ticket;            /* of the last change in the key's shard; 0: none */
-    uint64_t revocation_ticket; /* of the last revocation in the key's shard; 0: none */
-    uint64_t cas;               /* of the entry after a write; else 0 */
-};
-
-enum store_mode { STORE_SET, STORE_ADD, STORE_REPLACE };
-
-struct store_write {
-    enum store_mode mode;
-    struct slice key;   /* 1..STORE_KEY_MAX bytes */
-    struct slice value; /* copied */
-    uint32_t flags;
-    int64_t deadline_s; /* at or before now: the ordinary result, nothing is kept, and a live key
-                           that it would replace is deleted */
-};
 
 /** Store a value under a key.
  *  returns  OK | NOT_STORED (add of a live key, replace of none) | TOO_LARGE | NO_MEMORY | BUSY |

@@ -1,0 +1,18 @@
+/* All figures of the daemon, told to the registry.
+ *
+ * Threads: start-up only. */
+#ifndef SESSIOND_DAEMON_FIGURES_H
+#define SESSIOND_DAEMON_FIGURES_H
+
+#include "sessiond/base/registry.h"
+#include "sessiond/daemon/process.h"
+#include "sessiond/net/server.h"
+#include "sessiond/store/store.h"
+
+/** Register every metric table and `stats` section. With NULL for the owners only the rows may be
+ *  used, as for printing tables. returns OK | LIMIT */
+SESS_MUST_CHECK enum sess_status figures_register(struct registry *registry,
+                                                  struct process *process,
+                                                  struct net_server *server, struct store *store);
+
+#endif

@@ -1,0 +1,62 @@
+/* The net's options, and what a server is made with.
+ *
+ * Threads: start-up only; read-only afterwards. */
+#ifndef SESSIOND_NET_CONFIG_H
+#define SESSIOND_NET_CONFIG_H
+
+#include "sessiond/base/budget.h"
+#include "sessiond/base/option.h"
+#include "sessiond/command/context.h"
+
+enum { NET_THREADS_MAX = 64 };
+
+#define NET_OPTIONS(X)                                                                             \
+    X(listen, LIST, "127.0.0.1:11200", NULL, NULL, OPTION_FIXED,                                   \
+      "Where clients connect: HOST:PORT, [V6]:PORT or unix:PATH; port 0 picks a free one.")        \
+    X(insecure_listen, FLAG, "no", NULL, NULL, OPTION_FIXED,                                       \
+      "Allow listeners that other machines can reach, though nothing is encrypted and nobody is "  \
+      "asked for a password.")                                                                     \
+    X(threads, COUNT, "auto", "1", "64", OPTION_FIXED | OPTION_AUTO,                               \
+      "Worker threads; auto is one for each processor.")                                           \
+    X(max_connections, COUNT, "10000", "1", "1000000", OPTION_FIXED,                               \
+      "Connections at a time; further ones are told so and closed.")                               \
+    X(connection_memory, SIZE, "auto", "1m", NULL, OPTION_FIXED | OPTION_AUTO,                     \
+      "Memory for what connections still have to read or send, a part of `memory`; auto is a "     \
+      "tenth.")                                                                                    \
+    X(line_limit, SIZE, "8k", "1k", "32k", OPTION_FIXED,                                           \
+      "Longest command line; the keys of a get may go on for ever.")                               \
+    X(command_timeout, DURATION, "10s", "100ms", "1h", OPTION_FIXED | OPTION_NONE,                 \
+      "Time for a command line that has begun, and for a small value.")                            \
+    X(value_timeout, DURATION, "30s", "100ms", "1h", OPTION_FIXED | OPTION_NONE,                   \
+      "Time for a large value that has begun; every 16k of it add a second.")                      \
+    X(idle_timeout, DURATION, "none", "1s", NULL, OPTION_FIXED | OPTION_NONE,                      \
+      "Time without a command after which a connection is closed.")                                \
+    X(output_limit, SIZE, "1m", "64k", "64m", OPTION_FIXED,                                        \
+      "Replies made for a connection before it is sent some; it is not read while it does not "    \
+      "take them.")                                                                                \
+    X(output_timeout, DURATION, "60s", "100ms", "1h", OPTION_FIXED | OPTION_NONE,                  \
+      "Time without progress after which a connection that does not take its replies is closed.")  \
+    X(stop_timeout, DURATION, "30s", "100ms", "1h", OPTION_FIXED,                                  \
+      "Time for connections to take their last replies when the daemon stops.")
+
+struct net_options {
+    NET_OPTIONS(OPTION_DECLARE)
+};
+extern const struct option_table net_option_table;
+
+struct net_config {
+    const struct net_options *options;     /* borrowed */
+    const struct command_shared *commands; /* borrowed */
+    struct clock *clock;                   /* borrowed */
+    struct log_limit *binary_log; /* one line a minute about the binary protocol; borrowed */
+    struct budget *connections;   /* charged for what connections hold back; borrowed */
+    size_t max_value_bytes;       /* a larger value is refused by its announced size */
+    size_t inline_value_bytes;    /* a larger value is received straight into its place */
+    unsigned n_threads;           /* 1..NET_THREADS_MAX */
+    size_t max_connections;       /* as the system allows them */
+    /* Wired call, worker to store: see store_tick. */
+    bool (*tick)(void *context, struct store_ticker *ticker, int64_t now_s, unsigned max_steps);
+    void *tick_context;
+};
+
+#endif

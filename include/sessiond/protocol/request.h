@@ -1,0 +1,30 @@
+/* A request: one command with its arguments, as the parser read it.
+ *
+ * Its slices point into the input and hold no longer than that. */
+#ifndef SESSIOND_PROTOCOL_REQUEST_H
+#define SESSIOND_PROTOCOL_REQUEST_H
+
+#include "sessiond/protocol/command.h"
+#include "sessiond/protocol/reply.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { REQUEST_KEY_MAX = 250 }; /* bytes */
+
+struct request {
+    const struct command *command;
+    struct slice key; /* in the input; empty: no (further) key */
+    bool is_last_key; /* K: nothing more of this command follows */
+    uint32_t flags;
+    int64_t exptime;    /* as sent */
+    size_t value_size;  /* bytes of the data block */
+    struct slice value; /* in the input; empty for PARSE_UPLOAD */
+    struct slice word;  /* in the input */
+    bool noreply;
+    enum reply error; /* PARSE_ERROR: what to answer */
+    bool must_close;  /* PARSE_ERROR: and then close */
+};
+
+#endif

@@ -1,0 +1,56 @@
+/* The loop's making and its time. What runs in it: worker.c. Threads: the worker's, made and freed by
+ * its creator. Memory: an input buffer, an output buffer that grows within a turn. */
+#include "loop.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+
+static struct event_base *make_base(void)
+{
+    struct event_config *settings = event_config_new();
+    struct event_base *base;
+
+    if (settings == NULL) {
+        return NULL;
+    }
+    /* Only its own thread touches the base; others wake it through a descriptor. */
+    (void)event_config_set_flag(settings, EVENT_BASE_FLAG_NOLOCK);
+    base = event_base_new_with_config(settings);
+    event_config_free(settings);
+    return base;
+}
+
+enum sess_status loop_init(struct loop *loop, const struct net_config *config)
+{
+    *loop = (struct loop){.config = config};
+    loop->limits = (struct parser_limits){
+        .line_max = config->options->line_limit,
+        .value_max = config->max_value_bytes,
+        .inline_max = config->inline_value_bytes,
+    };
+    loop->context.shared = config->commands;
+    loop->input = malloc(LOOP_INPUT_SIZE);
+    if (loop->input == NULL) {
+        return SESS_NO_MEMORY;
+    }
+    loop->base = make_base();
+    return loop->base == NULL ? SESS_IO : SESS_OK;
+}
+
+void loop_fini(struct loop *loop)
+{
+    if (loop->base != NULL) {
+        event_base_free(loop->base);
+    }
+    buffer_release(&loop->output);
+    free(loop->input);
+}
+
+struct instant loop_now(struct loop *loop)
+{
+    if (!loop->time_is_read) {
+        loop->context.now = clock_now(loop->config->clock);
+        loop->time_is_read = true;
+    }
+    return loop->context.now;
+}

@@ -1,0 +1,57 @@
+/* What a worker's connections share: the event base, the turn's time, buffers and lists.
+ *
+ * Private to net. A turn is one pass of the event loop: connections that are ready read, run and reply
+ * into `output`; at the end of the turn each of them is sent its part with one send.
+ * Threads: the worker's. */
+#ifndef SESSIOND_SRC_NET_LOOP_H
+#define SESSIOND_SRC_NET_LOOP_H
+
+#include "sessiond/command/context.h"
+#include "sessiond/net/config.h"
+#include "sessiond/net/metrics.h"
+#include "sessiond/protocol/parser.h"
+
+struct connection;
+
+enum {
+    LOOP_INPUT_SIZE = 65536,     /* the input buffer: one recv fits, and a small value with it */
+    LOOP_OUTPUT_KEPT = 262144,   /* capacity of the output buffer kept between turns */
+    LOOP_OUTPUT_FLUSH = 1 << 20, /* replies waiting in one turn that are sent before its end */
+};
+
+/* Connections that have the same thing ahead of them, linked through the connection. */
+struct connection_list {
+    struct connection *first;
+    struct connection *last;
+};
+
+struct loop {
+    /* immutable after loop_init */
+    const struct net_config *config;
+    struct parser_limits limits;
+    struct event_base *base;
+    uint8_t *input; /* LOOP_INPUT_SIZE bytes */
+
+    /* changing */
+    struct command_context context;
+    struct net_metrics metrics;
+    struct buffer output;           /* replies of this turn, of one connection after the other */
+    struct connection_list ready;   /* have a turn next */
+    struct connection_list replied; /* have a part of `output`, or are to be closed or paused */
+    struct connection_list stalled; /* wait for memory or the journal */
+    struct connection *connections; /* all of them */
+    bool time_is_read;              /* context.now is of this turn */
+    bool is_stopping;
+    _Atomic size_t n_connections; /* given to this worker and not closed yet; any thread reads */
+};
+
+/** returns OK | NO_MEMORY | IO (no event base) */
+SESS_MUST_CHECK enum sess_status loop_init(struct loop *loop, const struct net_config *config);
+
+/** Free what the loop owns; no connection is left. */
+void loop_fini(struct loop *loop);
+
+/** The time of this turn, read at the first call. */
+struct instant loop_now(struct loop *loop);
+
+#endif

@@ -1,0 +1,34 @@
+/* Faults on request: system calls that fail or lie when a test says so, and do their work else.
+ *
+ * Not mocks: nothing here replaces a module of sessiond. The linker sends the calls here
+ * (tests/CMakeLists.txt, --wrap). Each test runs in a process of its own, so nothing is reset. */
+#ifndef SESSIOND_TESTS_SUPPORT_FAULTS_H
+#define SESSIOND_TESTS_SUPPORT_FAULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** The n-th call of malloc, calloc, realloc or aligned_alloc from now on fails, n >= 1; the ones
+ *  behind it work again. */
+void faults_fail_allocation(unsigned n);
+
+/** getrandom fails from now on. */
+void faults_fail_getrandom(void);
+
+/** The machine's wall clock is `ms` ahead of the true one (or behind, below 0). */
+void faults_set_wall_ahead(int64_t ms);
+
+/** The machine was asleep for `ms` since the test began: elapsed and wall time count it. */
+void faults_set_asleep(int64_t ms);
+
+/** Look into the first `size` bytes of `block` when it is freed. */
+void faults_watch_free(const void *block, size_t size);
+
+/** Whether the watched block was freed since. */
+bool faults_was_freed(void);
+
+/** How many of the watched block's bytes were not zero when it was freed. */
+size_t faults_left_in_freed(void);
+
+#endif

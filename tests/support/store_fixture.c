@@ -1,0 +1,143 @@
+/* The store's fixture. One thread at a time, but for the store itself. */
+#include "store_fixture.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static enum mutation_answer record(void *context, const struct mutation *mutation, uint64_t *ticket)
+{
+    struct mutation_recorder *recorder = context;
+    struct noted_mutation *last = &recorder->last;
+
+    recorder->n_calls++;
+    last->mutation = *mutation;
+    memcpy(last->key, mutation->key.data, mutation->key.size);
+    last->mutation.key.data = last->key;
+    if (mutation->value.size > 0) {
+        memcpy(last->value, mutation->value.data,
+               mutation->value.size < FIXTURE_TEXT_MAX ? mutation->value.size : FIXTURE_TEXT_MAX);
+    }
+    last->mutation.value.data = last->value;
+    if (recorder->answer == MUTATION_ACCEPTED) {
+        *ticket = ++recorder->ticket;
+    }
+    return recorder->answer;
+}
+
+void fixture_prepare(struct store_fixture *fixture)
+{
+    *fixture = (struct store_fixture){.now_s = FIXTURE_NOW_S};
+    budget_init(&fixture->data, (size_t)64 << 20);
+    budget_init(&fixture->in_flight, (size_t)4 << 20);
+    fixture->config = (struct store_config){
+        .max_value_bytes = 1 << 20,
+        .data = &fixture->data,
+        .in_flight = &fixture->in_flight,
+        .hash_key = {.low = 0x0123456789abcdef, .high = 0xfedcba9876543210},
+        .first_cas = 1,
+        .now_s = FIXTURE_NOW_S,
+    };
+}
+
+void fixture_start(struct store_fixture *fixture)
+{
+    ck_assert_int_eq(store_create(&fixture->config, &fixture->store), SESS_OK);
+    store_on_mutation(fixture->store, record, &fixture->recorder);
+}
+
+void fixture_open(struct store_fixture *fixture)
+{
+    fixture_prepare(fixture);
+    fixture_start(fixture);
+}
+
+void fixture_close(struct store_fixture *fixture)
+{
+    store_destroy(&fixture->store);
+    ck_assert_ptr_null(fixture->store);
+    ck_assert_uint_eq(budget_used(&fixture->data), 0);
+    ck_assert_uint_eq(budget_used(&fixture->in_flight), 0);
+}
+
+enum sess_status fixture_write_slice(struct store_fixture *fixture, enum store_mode mode,
+                                     const char *key, struct slice value, uint32_t flags,
+                                     int64_t deadline_s)
+{
+    struct store_write write = {
+        .mode = mode,
+        .key = slice_from_text(key),
+        .value = value,
+        .flags = flags,
+        .deadline_s = deadline_s,
+    };
+
+    return store_write(fixture->store, &write, fixture->now_s, &fixture->outcome);
+}
+
+enum sess_status fixture_write(struct store_fixture *fixture, enum store_mode mode, const char *key,
+                               const char *value, int64_t deadline_s)
+{
+    return fixture_write_slice(fixture, mode, key, slice_from_text(value), 0, deadline_s);
+}
+
+enum sess_status fixture_delete(struct store_fixture *fixture, const char *key)
+{
+    return store_delete(fixture->store, slice_from_text(key), fixture->now_s, &fixture->outcome);
+}
+
+enum sess_status fixture_touch(struct store_fixture *fixture, const char *key, int64_t deadline_s)
+{
+    return store_touch(fixture->store, slice_from_text(key), deadline_s, fixture->now_s,
+                       &fixture->outcome);
+}
+
+struct seen fixture_look(struct store_fixture *fixture, const char *key)
+{
+    struct seen seen = {.size = 0};
+    struct store_reading reading;
+
+    seen.status = store_read_begin(fixture->store, slice_from_text(key), fixture->now_s, &reading);
+    fixture->outcome = reading.outcome;
+    if (seen.status == SESS_OK) {
+        seen.size = reading.value.size;
+        seen.flags = reading.flags;
+        seen.cas = reading.cas;
+        if (seen.size > 0) {
+            memcpy(seen.value, reading.value.data,
+                   seen.size < FIXTURE_TEXT_MAX ? seen.size : FIXTURE_TEXT_MAX);
+        }
+        store_read_end(&reading);
+    }
+    return seen;
+}
+
+uint64_t fixture_figure(struct store_fixture *fixture, const char *name)
+{
+    struct report report = {.is_cut = false};
+    size_t position = 0;
+    struct slice row;
+    struct slice value;
+    uint64_t figure = UINT64_MAX;
+
+    store_report(fixture->store, &report);
+    while (report_next(&report, &position, &row, &value)) {
+        if (slice_is(row, name)) {
+            figure = strtoull((const char *)value.data, NULL, 10);
+        }
+    }
+    report_release(&report);
+    ck_assert_msg(figure != UINT64_MAX, "the store reports no %s", name);
+    return figure;
+}
+
+size_t fixture_tick_all(struct store_fixture *fixture)
+{
+    struct store_ticker ticker = {.first = 0, .stride = 1};
+    size_t n_slices = 1;
+
+    while (store_tick(fixture->store, &ticker, fixture->now_s, 128)) {
+        n_slices++;
+        ck_assert_uint_lt(n_slices, 10000000);
+    }
+    return n_slices;
+}

@@ -1,0 +1,187 @@
+/* Unit tests of looks at one key: what they show, and how long it holds. */
+#include "sessiond/store/store.h"
+
+#include "store_fixture.h"
+#include "store_inside.h"
+#include "suite_main.h"
+
+enum { LARGE = STORE_COPY_MAX + 1 };
+
+static uint8_t bytes[1 << 18];
+
+/* A key that was never stored, was deleted, or has expired. */
+START_TEST(test_not_found)
+{
+    struct store_fixture fixture;
+
+    fixture_open(&fixture);
+    ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
+    ck_assert_uint_eq(fixture.outcome.ticket, 0);
+    (void)fixture_write(&fixture, STORE_SET, "key", "v", FIXTURE_NOW_S + 1);
+    (void)fixture_delete(&fixture, "key");
+    ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
+    ck_assert_uint_eq(fixture.outcome.ticket, 2);
+    ck_assert_uint_eq(fixture.outcome.revocation_ticket, 2);
+    (void)fixture_write(&fixture, STORE_SET, "key", "v", FIXTURE_NOW_S + 1);
+    fixture.now_s++;
+    ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
+    ck_assert_uint_eq(fixture.outcome.ticket, 3);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* A session with all its fields, read twice: reading changes nothing, and asks nobody. */
+START_TEST(test_fields)
+{
+    struct store_fixture fixture;
+    uint64_t cas;
+
+    fixture_open(&fixture);
+    ck_assert_int_eq(fixture_write_slice(&fixture, STORE_SET, "key", SLICE_LITERAL("a value"), 42,
+                                         STORE_NO_DEADLINE),
+                     SESS_OK);
+    cas = fixture.outcome.cas;
+    for (unsigned i = 0; i < 2; i++) {
+        struct seen seen = fixture_look(&fixture, "key");
+
+        ck_assert_int_eq(seen.status, SESS_OK);
+        ck_assert_str_eq(seen.value, "a value");
+        ck_assert_uint_eq(seen.size, 7);
+        ck_assert_uint_eq(seen.flags, 42);
+        ck_assert_uint_eq(seen.cas, cas);
+        ck_assert_uint_eq(fixture.outcome.ticket, 1);
+        ck_assert_uint_eq(fixture.outcome.cas, 0);
+    }
+    ck_assert_uint_eq(fixture.recorder.n_calls, 1);
+    fixture_close(&fixture);
+}
+END_TEST
+
+static void begin(struct store_fixture *fixture, struct store_reading *reading)
+{
+    ck_assert_int_eq(
+        store_read_begin(fixture->store, SLICE_LITERAL("key"), fixture->now_s, reading), SESS_OK);
+}
+
+static void write_bytes(struct store_fixture *fixture, uint8_t byte, size_t size)
+{
+    memset(bytes, byte, size);
+    ck_assert_int_eq(fixture_write_slice(fixture, STORE_SET, "key", slice_of(bytes, size), 0,
+                                         fixture->now_s + 10),
+                     SESS_OK);
+}
+
+static bool all_are(struct slice value, uint8_t byte, size_t size)
+{
+    bool same = value.size == size;
+
+    for (size_t i = 0; same && i < size; i++) {
+        same = value.data[i] == byte;
+    }
+    return same;
+}
+
+/* Up to 16 KiB the shard is locked until the look ends; above, it is free at once. */
+START_TEST(test_lock_is_held_for_small_values_only)
+{
+    struct store_fixture fixture;
+    struct store_reading reading;
+    pthread_mutex_t *lock;
+
+    fixture_open(&fixture);
+    lock = &inside_shard(fixture.store, SLICE_LITERAL("key"))->lock;
+    write_bytes(&fixture, 's', STORE_COPY_MAX);
+    begin(&fixture, &reading);
+    ck_assert_int_ne(pthread_mutex_trylock(lock), 0);
+    store_read_end(&reading);
+    ck_assert_int_eq(pthread_mutex_trylock(lock), 0);
+    ck_assert_int_eq(pthread_mutex_unlock(lock), 0);
+    write_bytes(&fixture, 'l', LARGE);
+    begin(&fixture, &reading);
+    ck_assert_int_eq(pthread_mutex_trylock(lock), 0);
+    ck_assert_int_eq(pthread_mutex_unlock(lock), 0);
+    store_read_end(&reading);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* While a large value is looked at it is overwritten, deleted, touched and expires: the look stays
+ * whole. */
+START_TEST(test_large_value_outlives_its_entry)
+{
+    struct store_fixture fixture;
+    struct store_reading readings[4];
+
+    fixture_open(&fixture);
+    write_bytes(&fixture, 'a', LARGE);
+    begin(&fixture, &readings[0]);
+    write_bytes(&fixture, 'b', 50000);
+    begin(&fixture, &readings[1]);
+    ck_assert_int_eq(fixture_touch(&fixture, "key", (int64_t)1 << 40), SESS_OK);
+    begin(&fixture, &readings[2]);
+    ck_assert_int_eq(fixture_delete(&fixture, "key"), SESS_OK);
+    write_bytes(&fixture, 'c', sizeof bytes);
+    begin(&fixture, &readings[3]);
+    fixture.now_s += 10;
+    (void)fixture_tick_all(&fixture);
+    ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"), 0);
+    ck_assert(all_are(readings[0].value, 'a', LARGE));
+    ck_assert(all_are(readings[1].value, 'b', 50000));
+    ck_assert(all_are(readings[2].value, 'b', 50000));
+    ck_assert(all_are(readings[3].value, 'c', sizeof bytes));
+    for (size_t i = 0; i < 4; i++) {
+        store_read_end(&readings[i]);
+    }
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* The reader of the test below. */
+struct reader {
+    struct store *store;
+    _Atomic bool is_done;
+    uint64_t n_torn;
+    uint64_t n_reads;
+};
+
+static void *read_again_and_again(void *context)
+{
+    struct reader *self = context;
+
+    while (!atomic_load(&self->is_done)) {
+        struct store_reading reading;
+
+        if (store_read_begin(self->store, SLICE_LITERAL("key"), FIXTURE_NOW_S, &reading) ==
+            SESS_OK) {
+            self->n_torn += !all_are(reading.value, reading.value.data[0], reading.value.size);
+            self->n_reads++;
+            store_read_end(&reading);
+        }
+    }
+    return NULL;
+}
+
+/* A large value is read by one thread while another overwrites it: each look is one whole value. */
+START_TEST(test_large_value_is_whole)
+{
+    struct store_fixture fixture;
+    struct reader reader = {.n_torn = 0};
+    pthread_t thread;
+
+    fixture_open(&fixture);
+    write_bytes(&fixture, 1, LARGE);
+    reader.store = fixture.store;
+    ck_assert_int_eq(pthread_create(&thread, NULL, read_again_and_again, &reader), 0);
+    for (unsigned i = 0; i < 2000; i++) {
+        write_bytes(&fixture, (uint8_t)i, LARGE + i % 7 * 4000);
+    }
+    atomic_store(&reader.is_done, true);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_uint_eq(reader.n_torn, 0);
+    ck_assert_uint_gt(reader.n_reads, 0);
+    fixture_close(&fixture);
+}
+END_TEST
+
+SUITE_MAIN("store/reading", test_not_found, test_fields, test_lock_is_held_for_small_values_only,
+           test_large_value_outlives_its_entry, test_large_value_is_whole)
