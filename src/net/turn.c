@@ -259,6 +259,7 @@ void turn_run(struct connection *connection)
         .connection = connection,
         .loop = loop,
         .context = &loop->context,
+        .input = slice_of(loop->input, 0),
         .output_start = loop->output.size,
     };
     enum sess_status received = receive(&turn);

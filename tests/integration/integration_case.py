@@ -46,7 +46,8 @@ class IntegrationCase(unittest.TestCase):
     def run_to_exit(self, *args, code, **options):
         """Runs a daemon that must end by itself with that exit code, or one of those; returns it."""
         ended = run_sessiond(args, **options)
-        self.assertIn(ended.returncode, code if isinstance(code, tuple) else (code,), f"stdout:\n{ended.stdout}\nstderr:\n{ended.stderr}")
+        codes = code if isinstance(code, tuple) else (code,)
+        self.assertIn(ended.returncode, codes, f"stdout:\n{ended.stdout}\nstderr:\n{ended.stderr}")
         return ended
 
     def wait_until(self, holds, what, timeout_s=20):

@@ -189,8 +189,8 @@ static char *run_pieces(const struct parser_limits *limits, struct slice input, 
         take_piece(&run, piece < rest ? piece : rest);
         piece = further;
     }
-    if (!run.is_closed && (run.n_used < input.size || run.block > 0 ||
-                           !parser_is_between(&run.parser))) {
+    if (!run.is_closed &&
+        (run.n_used < input.size || run.block > 0 || !parser_is_between(&run.parser))) {
         begin_result(&run);
         (void)fputs("waits", run.transcript);
     }

@@ -72,9 +72,8 @@ START_TEST(level_lets_itself_and_the_graver_ones_pass)
         text = captured_end();
         ck_assert_int_eq(count_lines(text), other <= _i ? 1 : 0);
         if (other <= _i) {
-            ck_assert_int_eq(strncmp(behind_time(text), levels[other].name,
-                                     strlen(levels[other].name)),
-                             0);
+            ck_assert_int_eq(
+                strncmp(behind_time(text), levels[other].name, strlen(levels[other].name)), 0);
         }
     }
 }
@@ -143,7 +142,8 @@ START_TEST(limit_tells_how_many_were_left_out)
     log_limited(&limit, 3600, LOG_LEVEL_WARNING, "event 6");
     text = strchr(captured_end(), '\n') + 1;
     ck_assert_int_eq(count_lines(text), 3);
-    ck_assert_ptr_nonnull(strstr(behind_time(text), "warning 4 lines like the next were left out\n"));
+    ck_assert_ptr_nonnull(
+        strstr(behind_time(text), "warning 4 lines like the next were left out\n"));
     text = strchr(text, '\n') + 1;
     ck_assert_int_eq(strncmp(behind_time(text), "warning event 5\n", 16), 0);
     text = strchr(text, '\n') + 1;
@@ -224,9 +224,9 @@ struct escape_fact {
 };
 
 static const struct escape_fact cuts[] = {
-    {"abc", 4, "abc"}, {"abc", 3, "ab"},   {"abc", 1, ""},
-    {"\n", 5, "\\x0a"}, {"\n", 4, ""},     {"a\nb", 6, "a\\x0a"},
-    {"a\nb", 5, "a"},   {"a\n", 7, "a\\x0a"}, {"\n\n", 9, "\\x0a\\x0a"},
+    {"abc", 4, "abc"},    {"abc", 3, "ab"},     {"abc", 1, ""},
+    {"\n", 5, "\\x0a"},   {"\n", 4, ""},        {"a\nb", 6, "a\\x0a"},
+    {"a\nb", 5, "a"},     {"a\n", 7, "a\\x0a"}, {"\n\n", 9, "\\x0a\\x0a"},
     {"\n\n", 8, "\\x0a"},
 };
 

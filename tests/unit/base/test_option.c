@@ -184,8 +184,8 @@ START_TEST(assign_number_row)
     const struct assign_fact *fact = &number_facts[_i];
     uint64_t before = value_at(fact->row);
 
-    ck_assert_msg(assign(fact->row, fact->text, OPTION_FROM_COMMAND_LINE) == fact->status, "%s '%s'",
-                  rows[fact->row].field, fact->text);
+    ck_assert_msg(assign(fact->row, fact->text, OPTION_FROM_COMMAND_LINE) == fact->status,
+                  "%s '%s'", rows[fact->row].field, fact->text);
     ck_assert_uint_eq(value_at(fact->row), fact->status == SESS_OK ? fact->value : before);
     ck_assert_int_eq(binding.source[fact->row],
                      fact->status == SESS_OK ? OPTION_FROM_COMMAND_LINE : OPTION_FROM_DEFAULT);

@@ -80,12 +80,9 @@ START_TEST(name_is_as_people_type_it)
 END_TEST
 
 static const char *const forms[N_ROWS][3] = {
-    [IS_LOCKED] = {"yes", "no", "yes"},
-    [DOOR_WIDTH] = {"1", "18446744073709551615", "42"},
-    [ROOM_SIZE] = {"2k", "1m", "none"},
-    [OPEN_TIME] = {"1500ms", "1h", "auto"},
-    [COLOUR] = {"red", "green", "blue"},
-    [SIGN] = {"hi there", "none", "x"},
+    [IS_LOCKED] = {"yes", "no", "yes"},  [DOOR_WIDTH] = {"1", "18446744073709551615", "42"},
+    [ROOM_SIZE] = {"2k", "1m", "none"},  [OPEN_TIME] = {"1500ms", "1h", "auto"},
+    [COLOUR] = {"red", "green", "blue"}, [SIGN] = {"hi there", "none", "x"},
     [GUESTS] = {"bea", "carl", "dora"},
 };
 
@@ -208,30 +205,31 @@ START_TEST(config_has_comments_and_present_values)
     assign(GUESTS, "carl");
     option_print_config(out, &binding);
     ck_assert_int_eq(fclose(out), 0);
-    ck_assert_str_eq(printed, "\n# ---- door ----\n"
-                              "\n# Whether it is locked.\n"
-                              "# Takes yes or no.\n"
-                              "is-locked = no\n"
-                              "\n# How wide.\n"
-                              "# Takes a number, at least 1.\n"
-                              "door-width = 5\n"
-                              "\n# How large.\n"
-                              "# Takes a size such as 64k, 512m or 2g, 1k to 1m, or none.\n"
-                              "room-size = none\n"
-                              "\n# How long the door stays open after somebody has come in, and before\n"
-                              "# anybody else may come in behind; as short as the people outside are many.\n"
-                              "# Takes a time such as 500ms, 10s or 14d, 1s to 1h, or auto.\n"
-                              "open-time = 90s\n"
-                              "\n# Which colour.\n"
-                              "# Takes one of red  green blue.\n"
-                              "colour = green\n"
-                              "\n# What it says.\n"
-                              "# Takes a text, or none.\n"
-                              "sign = welcome\n"
-                              "\n# Who may come.\n"
-                              "# Takes a text; may be given several times.\n"
-                              "guests = bea\n"
-                              "guests = carl\n");
+    ck_assert_str_eq(printed,
+                     "\n# ---- door ----\n"
+                     "\n# Whether it is locked.\n"
+                     "# Takes yes or no.\n"
+                     "is-locked = no\n"
+                     "\n# How wide.\n"
+                     "# Takes a number, at least 1.\n"
+                     "door-width = 5\n"
+                     "\n# How large.\n"
+                     "# Takes a size such as 64k, 512m or 2g, 1k to 1m, or none.\n"
+                     "room-size = none\n"
+                     "\n# How long the door stays open after somebody has come in, and before\n"
+                     "# anybody else may come in behind; as short as the people outside are many.\n"
+                     "# Takes a time such as 500ms, 10s or 14d, 1s to 1h, or auto.\n"
+                     "open-time = 90s\n"
+                     "\n# Which colour.\n"
+                     "# Takes one of red  green blue.\n"
+                     "colour = green\n"
+                     "\n# What it says.\n"
+                     "# Takes a text, or none.\n"
+                     "sign = welcome\n"
+                     "\n# Who may come.\n"
+                     "# Takes a text; may be given several times.\n"
+                     "guests = bea\n"
+                     "guests = carl\n");
 }
 END_TEST
 

@@ -60,9 +60,8 @@ static void assert_next(size_t *position, const char *name, const char *value)
     struct slice found_value;
 
     ck_assert(report_next(&report, position, &found_name, &found_value));
-    ck_assert_msg(slice_is(found_name, name) && slice_is(found_value, value),
-                  "%s %s, not %s %s", (const char *)found_name.data,
-                  (const char *)found_value.data, name, value);
+    ck_assert_msg(slice_is(found_name, name) && slice_is(found_value, value), "%s %s, not %s %s",
+                  (const char *)found_name.data, (const char *)found_value.data, name, value);
 }
 
 static void assert_end(size_t position)
@@ -213,12 +212,12 @@ START_TEST(settings_have_a_line_for_each_value)
 {
     size_t position = 0;
 
-    ck_assert_int_eq(option_assign(&registry.options[0], &front_rows[1], "bea", OPTION_FROM_FILE,
-                                   &error),
-                     SESS_OK);
-    ck_assert_int_eq(option_assign(&registry.options[0], &front_rows[1], "carl", OPTION_FROM_FILE,
-                                   &error),
-                     SESS_OK);
+    ck_assert_int_eq(
+        option_assign(&registry.options[0], &front_rows[1], "bea", OPTION_FROM_FILE, &error),
+        SESS_OK);
+    ck_assert_int_eq(
+        option_assign(&registry.options[0], &front_rows[1], "carl", OPTION_FROM_FILE, &error),
+        SESS_OK);
     registry_report_settings(&registry, &report);
     assert_next(&position, "open-time", "10s");
     assert_next(&position, "guests", "bea");

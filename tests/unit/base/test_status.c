@@ -36,7 +36,7 @@ END_TEST
 START_TEST(no_code_has_a_text_too)
 {
     ck_assert_str_eq(status_text((enum sess_status)N_STATUS), "unknown status");
-    ck_assert_str_eq(status_text((enum sess_status)-1), "unknown status");
+    ck_assert_str_eq(status_text((enum sess_status) - 1), "unknown status");
 }
 END_TEST
 

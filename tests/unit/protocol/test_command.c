@@ -49,10 +49,10 @@ static const struct {
     bool takes_data;
     bool takes_keys;
 } variants[] = {
-    {COMMAND_GET, MODE_PLAIN, false, true},      {COMMAND_GETS, MODE_WITH_CAS, false, true},
-    {COMMAND_SET, MODE_SET, true, false},        {COMMAND_ADD, MODE_ADD, true, false},
+    {COMMAND_GET, MODE_PLAIN, false, true},       {COMMAND_GETS, MODE_WITH_CAS, false, true},
+    {COMMAND_SET, MODE_SET, true, false},         {COMMAND_ADD, MODE_ADD, true, false},
     {COMMAND_REPLACE, MODE_REPLACE, true, false}, {COMMAND_DELETE, MODE_PLAIN, false, false},
-    {COMMAND_TOUCH, MODE_PLAIN, false, false},   {COMMAND_QUIT, MODE_PLAIN, false, false},
+    {COMMAND_TOUCH, MODE_PLAIN, false, false},    {COMMAND_QUIT, MODE_PLAIN, false, false},
 };
 
 /* The commands' kinds. */

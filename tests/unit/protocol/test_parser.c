@@ -21,7 +21,6 @@ static char filling[10 * VALUE_MAX];
 
 /* The present test's input, made by printf. */
 static char *input;
-static size_t input_size;
 
 static void set_up(void)
 {
@@ -44,8 +43,7 @@ __attribute__((format(printf, 1, 2))) static struct slice make_input(const char 
     size = vasprintf(&input, form, args);
     va_end(args);
     ck_assert_int_ge(size, 0);
-    input_size = (size_t)size;
-    return slice_of(input, input_size);
+    return slice_of(input, (size_t)size);
 }
 
 struct parser_fact {
@@ -160,7 +158,7 @@ static const struct parser_fact closing_facts[] = {
     FACT("set k 0 0 3x\r\nabc\r\nversion\r\n", "error BAD_FORMAT close"),
     FACT("set k 0 0 x noreply\r\nversion\r\n", "error BAD_FORMAT close"),
     /* A key with a blank in it moves the words. */
-    FACT("set a key 0 0 3\r\nabc\r\nversion\r\n", "error BAD_FORMAT; version"),
+    FACT("set a key 0 0 3\r\nabc\r\nversion\r\n", "error BAD_FORMAT; CLOSE"),
     FACT("set k 0 0 2147483647\r\n", "error TOO_LARGE close"),
     FACT("set k 0 0 2147483648\r\n", "error TOO_LARGE close"),
     FACT("set k 0 0 4294967297 noreply\r\n", "error TOO_LARGE close"),
@@ -203,13 +201,41 @@ static const struct parser_fact first_line_facts[] = {
     FACT("touch k x\r\n\x80\r\n", "error BAD_EXPTIME; error ERROR close"),
 };
 
+#define X30 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+/* Gets over the narrow limit, which are streamed when they do not come whole. */
+static const struct parser_fact long_get_facts[] = {
+    FACT("get a b c " X30 " d\r\nversion\r\n", "get a b c " X30 " d.; version"),
+    FACT("get a b c " X30 " d\nversion\r\n", "get a b c " X30 " d.; version"),
+    FACT("get a b c " X30 " d  \r\nversion\r\n", "get a b c " X30 " d.; version"),
+    FACT("get " X30 "   a\r\nversion\r\n", "get " X30 " a.; version"),
+    FACT("gets                                  " X30 "\r\nversion\r\n", "gets " X30 ".; version"),
+    FACT("get                                       \r\nversion\r\n", "error ERROR; version"),
+};
+
+/* Bad gets over the narrow limit, byte by byte: what was streamed is answered, the rest of the line
+ * is dropped. */
+static const struct parser_fact spoilt_get_facts[] = {
+    FACT("get a " X30 " b k\x7f c d\r\nversion\r\n", "get a " X30 " b; error BAD_FORMAT; version"),
+    FACT("get a " X30 " b\tb c d\r\nversion\r\n", "get a " X30 " b; error BAD_FORMAT; version"),
+    FACT("get a " X30 " b\rb c d\r\nversion\r\n", "get a " X30 " b; error BAD_FORMAT; version"),
+    FACT("get a " X30 " \0 c d\nversion\r\n", "get a " X30 "; error BAD_FORMAT; version"),
+    FACT("get a " X30 " b \x01 c\nversion\r\n", "get a " X30 " b; error BAD_FORMAT; version"),
+    FACT("get a " X30 " b " X30 X30 X30 X30 X30 X30 X30 X30 X30 " c\r\nversion\r\n",
+         "get a " X30 " b; error BAD_FORMAT; version"),
+    FACT("get " X30 X30 X30 X30 X30 X30 X30 X30 X30, "error BAD_FORMAT; waits"),
+    FACT("get a " X30 " b", "get a " X30 "; waits"),
+    FACT("get a " X30 " b ", "get a " X30 " b; waits"),
+    FACT("get a " X30 " b \r", "get a " X30 " b; waits"),
+};
+
 #define BAD "x\r\n"
 #define BAD_7 BAD BAD BAD BAD BAD BAD BAD
 #define ERROR "; error ERROR"
 #define ERROR_7 ERROR ERROR ERROR ERROR ERROR ERROR ERROR
 
 /* Errors in a row. */
-static const struct parser_fact error_row_facts[] = {
+static const struct parser_fact errors_in_a_row_facts[] = {
     FACT("version\r\n" BAD_7 "version\r\n", "version" ERROR_7 "; version"),
     FACT("version\r\n" BAD_7 BAD "version\r\n", "version" ERROR_7 ERROR " close"),
     FACT("version\r\n" BAD_7 "get k\r\n" BAD_7 "version\r\n",
@@ -267,9 +293,9 @@ START_TEST(first_line_row)
 END_TEST
 
 /* Errors up to the limit of a row, and rows that a valid request ends. */
-START_TEST(error_row_row)
+START_TEST(errors_in_a_row_row)
 {
-    check_fact(&error_row_facts[_i]);
+    check_fact(&errors_in_a_row_facts[_i]);
 }
 END_TEST
 
@@ -380,19 +406,18 @@ START_TEST(key_limit_holds_in_every_command)
 END_TEST
 
 /* A set of `size` bytes with its block, and a request behind it. */
-static struct slice make_set(int size, const char *tail)
+static struct slice make_set(int size)
 {
-    return make_input("set k 0 0 %d\r\n%.*s\r\nversion\r\n%s", size, size, filling, tail);
+    return make_input("set k 0 0 %d\r\n%.*s\r\nversion\r\n", size, size, filling);
 }
 
 /* Blocks around the size that is waited for whole. */
 START_TEST(block_over_the_inline_limit_is_an_upload)
 {
-    delivery_assert(&roomy, make_set(INLINE_MAX - 1, ""),
+    delivery_assert(&roomy, make_set(INLINE_MAX - 1),
                     "set key=k size=99 value=<99 bytes>; version");
-    delivery_assert(&roomy, make_set(INLINE_MAX, ""),
-                    "set key=k size=100 value=<100 bytes>; version");
-    delivery_assert(&roomy, make_set(INLINE_MAX + 1, ""),
+    delivery_assert(&roomy, make_set(INLINE_MAX), "set key=k size=100 value=<100 bytes>; version");
+    delivery_assert(&roomy, make_set(INLINE_MAX + 1),
                     "upload set key=k size=101, block of 103 bytes; version");
 }
 END_TEST
@@ -423,7 +448,7 @@ END_TEST
 /* An upload that the caller does not want: its block is dropped, and the next request is found. */
 START_TEST(swallow_drops_an_upload)
 {
-    struct slice bytes = make_set(INLINE_MAX + 1, "");
+    struct slice bytes = make_set(INLINE_MAX + 1);
     struct parser parser;
     struct request request;
     size_t used = 0;
@@ -447,20 +472,19 @@ END_TEST
 /* An upload ends a row of errors. */
 START_TEST(upload_is_a_valid_request)
 {
-    delivery_assert(&roomy,
-                    make_input("version\r\n" BAD_7 "set k 0 0 101\r\n%.101s\r\n" BAD "version\r\n",
-                               filling),
-                    "version" ERROR_7 "; upload set key=k size=101, block of 103 bytes" ERROR
-                    "; version");
+    delivery_assert(
+        &roomy,
+        make_input("version\r\n" BAD_7 "set k 0 0 101\r\n%.101s\r\n" BAD "version\r\n", filling),
+        "version" ERROR_7 "; upload set key=k size=101, block of 103 bytes" ERROR "; version");
 }
 END_TEST
 
 /* Blocks at the largest value, one byte over it, and as large as is borne. */
 START_TEST(too_large_block_is_dropped)
 {
-    delivery_assert(&roomy, make_set(VALUE_MAX, ""),
+    delivery_assert(&roomy, make_set(VALUE_MAX),
                     "upload set key=k size=1000, block of 1002 bytes; version");
-    delivery_assert(&roomy, make_set(VALUE_MAX + 1, ""), "error TOO_LARGE; version");
+    delivery_assert(&roomy, make_set(VALUE_MAX + 1), "error TOO_LARGE; version");
 }
 END_TEST
 
@@ -471,12 +495,11 @@ START_TEST(block_beyond_eight_times_the_limit_closes)
     int bearable = PARSER_SWALLOW_TIMES * VALUE_MAX;
 
     for (int i = 0; i < SUITE_ROWS(pieces); i++) {
-        char *transcript =
-            delivery_run(&roomy, make_set(bearable, ""), pieces[i], pieces[i]);
+        char *transcript = delivery_run(&roomy, make_set(bearable), pieces[i], pieces[i]);
 
         ck_assert_str_eq(transcript, "error TOO_LARGE; version");
         free(transcript);
-        transcript = delivery_run(&roomy, make_set(bearable + 1, ""), pieces[i], pieces[i]);
+        transcript = delivery_run(&roomy, make_set(bearable + 1), pieces[i], pieces[i]);
         ck_assert_str_eq(transcript, "error TOO_LARGE close");
         free(transcript);
     }
@@ -486,8 +509,7 @@ END_TEST
 /* Refusals that nobody asked to hear of: one that is dropped, one that closes. */
 START_TEST(too_large_block_with_noreply)
 {
-    delivery_assert(&roomy,
-                    make_input("set k 0 0 1001 noreply\r\n%.1001s\r\nversion\r\n", filling),
+    delivery_assert(&roomy, make_input("set k 0 0 1001 noreply\r\n%.1001s\r\nversion\r\n", filling),
                     "error TOO_LARGE noreply; version");
     delivery_assert(&roomy, make_input("set k 0 0 8001 noreply\r\n"), "error TOO_LARGE close");
 }
@@ -556,13 +578,42 @@ START_TEST(long_line_with_a_leading_blank_is_no_get)
 }
 END_TEST
 
+/* Gets just over the limit, with every kind of end: the same keys whole and streamed. */
+START_TEST(long_get_row)
+{
+    delivery_assert(&narrow, long_get_facts[_i].input, long_get_facts[_i].transcript);
+}
+END_TEST
+
+/* A streamed get that goes wrong in its middle, or ends too early. */
+START_TEST(spoilt_get_row)
+{
+    char *transcript = delivery_run(&narrow, spoilt_get_facts[_i].input, 1, 1);
+
+    ck_assert_str_eq(transcript, spoilt_get_facts[_i].transcript);
+    free(transcript);
+}
+END_TEST
+
+/* The same line with a bad key, come whole: one answer, and no key. */
+START_TEST(spoilt_get_that_is_whole_has_one_answer)
+{
+    struct slice bytes = spoilt_get_facts[0].input;
+    char *transcript = delivery_run(&narrow, bytes, bytes.size, 1);
+
+    ck_assert_str_eq(transcript, "error BAD_FORMAT; version");
+    free(transcript);
+}
+END_TEST
+
 static const size_t piece_sizes[] = {1, 2, 3, 7, 31, 32, 33, 34, 64, 4096, 1000000};
 
-/* A get of five thousand keys, far over the limit: each key is answered as it comes. */
+/* A get of thousands of keys, far over the limit. */
 START_TEST(keys_of_a_long_get_are_streamed)
 {
     enum { N_KEYS = 5000 };
     char *keys = NULL;
+    char *expected = NULL;
     size_t size;
     FILE *out = open_memstream(&keys, &size);
     char *transcript;
@@ -572,43 +623,185 @@ START_TEST(keys_of_a_long_get_are_streamed)
         (void)fprintf(out, " key%d", i);
     }
     ck_assert_int_eq(fclose(out), 0);
+    ck_assert_int_gt(asprintf(&expected, "gets%s.; version", keys), 0);
     transcript = delivery_run(&narrow, make_input("gets%s\r\nversion\r\n", keys), piece_sizes[_i],
                               piece_sizes[_i]);
-    ck_assert_str_eq(transcript, make_input("gets%s.; version", keys).data == NULL ? "" : input);
+    ck_assert_str_eq(transcript, expected);
     free(transcript);
+    free(expected);
     free(keys);
 }
 END_TEST
 
-static const char *const long_gets[] = {
-    "get a b c %.30s d\r\nversion\r\n",
-    "get a b c %.30s d\nversion\r\n",
-    "get a b c %.30s d  \r\nversion\r\n",
-    "get %.30s   a\r\nversion\r\n",
-    "gets                                 %.30s\r\nversion\r\n",
-};
-
-static const char *const long_get_transcripts[] = {
-    "get a b c xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx d.; version",
-    "get a b c xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx d.; version",
-    "get a b c xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx d.; version",
-    "get xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx a.; version",
-    "gets xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.; version",
-};
-
-/* Gets just over the limit, with every kind of end: the same keys whole and streamed. */
-START_TEST(streamed_get_is_the_same_as_a_whole_one)
+/* A get over the limit whose end never comes: the keys do not wait for it, nor do they pile up. */
+START_TEST(streamed_keys_are_used_at_once)
 {
-    struct text_with_key;
-    char bytes[128];
-    size_t size;
-    const char *mark = strstr(long_gets[_i], "%.30s");
+    struct parser parser;
+    struct request request;
+    size_t used = 0;
+    struct slice rest = make_input("get %s", "a b c d e f g h i j k l m n o p q r s t");
 
-    ck_assert_ptr_nonnull(mark);
-    size = (size_t)(mark - long_gets[_i]);
-    memcpy(bytes, long_gets[_i], size);
-    memcpy(bytes + size, filling, 30);
-    strcpy(bytes + size + 30, mark + 5);
-    delivery_assert(&narrow, slice_from_text(bytes), long_get_transcripts[_i]);
+    parser_init(&parser, &narrow);
+    for (char key = 'a'; key < 't'; key++) {
+        ck_assert_int_eq(parser_next(&parser, rest, &request, &used), PARSE_REQUEST);
+        ck_assert(slice_equal(request.key, slice_of(&key, 1)));
+        ck_assert(!parser_is_between(&parser));
+        rest = slice_from(rest, used);
+    }
+    ck_assert_int_eq(parser_next(&parser, rest, &request, &used), PARSE_MORE);
+    ck_assert_uint_eq(rest.size - used, 1);
 }
 END_TEST
+
+/* Steps through every state of the parser. */
+START_TEST(is_between_until_a_request_has_begun)
+{
+    struct parser parser;
+    struct request request;
+    size_t used = 0;
+
+    parser_init(&parser, &roomy);
+    ck_assert(parser_is_between(&parser));
+    ck_assert_int_eq(parser_next(&parser, SLICE_LITERAL("version\r\n"), &request, &used),
+                     PARSE_REQUEST);
+    ck_assert(parser_is_between(&parser));
+    ck_assert_int_eq(parser_next(&parser, SLICE_LITERAL("get a b\r\n"), &request, &used),
+                     PARSE_REQUEST);
+    ck_assert(!parser_is_between(&parser));
+    ck_assert_int_eq(parser_next(&parser, SLICE_LITERAL("b\r\n"), &request, &used), PARSE_REQUEST);
+    ck_assert(parser_is_between(&parser));
+    ck_assert_int_eq(parser_next(&parser, SLICE_LITERAL("set k x 0 1\r\n"), &request, &used),
+                     PARSE_ERROR);
+    ck_assert(!parser_is_between(&parser));
+    ck_assert_int_eq(parser_next(&parser, SLICE_LITERAL("x\r"), &request, &used), PARSE_MORE);
+    ck_assert(!parser_is_between(&parser));
+    ck_assert_int_eq(parser_next(&parser, SLICE_LITERAL("\n"), &request, &used), PARSE_MORE);
+    ck_assert_uint_eq(used, 1);
+    ck_assert(parser_is_between(&parser));
+}
+END_TEST
+
+/* The rest of a spoilt line belongs to a request that has begun. */
+START_TEST(is_not_between_in_a_spoilt_line)
+{
+    struct parser parser;
+    struct request request;
+    size_t used = 0;
+
+    parser_init(&parser, &narrow);
+    ck_assert_int_eq(parser_next(&parser, make_input("get \x7f %.30s", filling), &request, &used),
+                     PARSE_ERROR);
+    ck_assert(!parser_is_between(&parser));
+    ck_assert_int_eq(parser_next(&parser, SLICE_LITERAL("more\r\n"), &request, &used), PARSE_MORE);
+    ck_assert_uint_eq(used, 6);
+    ck_assert(parser_is_between(&parser));
+}
+END_TEST
+
+/* What a stream is made of: whole requests, their parts, and what spoils them. */
+static const char *const stream_parts[] = {
+    "get k\r\n",
+    "version\r\n",
+    "set k 0 0 2\r\nab\r\n",
+    "set k 0 0 103\r\n",
+    "set k x 0 4\r\n",
+    "touch k 1\r\n",
+    "delete k 0 noreply\r\n",
+    "get a b c\r\n",
+    "set ",
+    "get ",
+    "k ",
+    "0 ",
+    "5 ",
+    "noreply",
+    "\r\n",
+    "\r\n",
+    "\n",
+    "\r",
+    " ",
+    "x",
+    "ab\r\n",
+    "\x7f",
+    "HTTP/1.1",
+    "\x80",
+};
+
+/* Parts in an order that a fixed generator draws: every delivery says the same. */
+START_TEST(any_stream_is_the_same_in_every_delivery)
+{
+    uint32_t state = (uint32_t)_i * 2654435761U + 1;
+    char bytes[512] = "";
+
+    for (int n = 0; n < 12; n++) {
+        state = state * 1664525U + 1013904223U;
+        strcat(bytes, stream_parts[(state >> 16) % (uint32_t)SUITE_ROWS(stream_parts)]);
+    }
+    delivery_assert_same(&roomy, slice_from_text(bytes));
+}
+END_TEST
+
+static TCase *parser_case(Suite *suite, const char *subject)
+{
+    TCase *facts = suite_case(suite, subject);
+
+    tcase_add_checked_fixture(facts, set_up, tear_down);
+    /* Every split of an input of thousands of bytes, under a sanitizer too. */
+    tcase_set_timeout(facts, 30);
+    return facts;
+}
+
+static void add_block_facts(Suite *suite)
+{
+    TCase *block = parser_case(suite, "parser_next: blocks");
+
+    tcase_add_test(block, block_over_the_inline_limit_is_an_upload);
+    tcase_add_test(block, upload_leaves_its_block_in_the_input);
+    tcase_add_test(block, upload_is_a_valid_request);
+    tcase_add_test(block, too_large_block_is_dropped);
+    tcase_add_test(block, block_beyond_eight_times_the_limit_closes);
+    tcase_add_test(block, too_large_block_with_noreply);
+    tcase_add_test(block, too_large_block_that_ends_wrongly_closes);
+}
+
+static void add_line_facts(Suite *suite)
+{
+    TCase *line = parser_case(suite, "parser_next: long lines");
+
+    tcase_add_loop_test(line, line_limit_counts_without_the_line_end, 0, 2);
+    tcase_add_test(line, line_limit_does_not_wait_for_the_line_end);
+    tcase_add_test(line, line_limit_holds_for_every_line);
+    tcase_add_test(line, long_line_with_a_leading_blank_is_no_get);
+    tcase_add_loop_test(line, long_get_row, 0, SUITE_ROWS(long_get_facts));
+    tcase_add_loop_test(line, spoilt_get_row, 0, SUITE_ROWS(spoilt_get_facts));
+    tcase_add_test(line, spoilt_get_that_is_whole_has_one_answer);
+    tcase_add_loop_test(line, keys_of_a_long_get_are_streamed, 0, SUITE_ROWS(piece_sizes));
+    tcase_add_test(line, streamed_keys_are_used_at_once);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("protocol/parser");
+    TCase *request = parser_case(suite, "parser_next: requests");
+    TCase *error = parser_case(suite, "parser_next: errors");
+    TCase *swallow = parser_case(suite, "parser_swallow");
+    TCase *between = parser_case(suite, "parser_is_between");
+
+    tcase_add_loop_test(request, valid_row, 0, SUITE_ROWS(valid_facts));
+    tcase_add_loop_test(request, waiting_row, 0, SUITE_ROWS(waiting_facts));
+    tcase_add_test(request, request_of_set_points_into_the_input);
+    tcase_add_test(request, request_is_cleared_each_time);
+    tcase_add_test(request, request_of_get_is_one_a_key);
+    tcase_add_test(request, no_input_gives_nothing);
+    tcase_add_test(request, key_limit_holds_in_every_command);
+    tcase_add_loop_test(request, any_stream_is_the_same_in_every_delivery, 0, 200);
+    tcase_add_loop_test(error, error_row, 0, SUITE_ROWS(error_facts));
+    tcase_add_loop_test(error, closing_row, 0, SUITE_ROWS(closing_facts));
+    tcase_add_loop_test(error, first_line_row, 0, SUITE_ROWS(first_line_facts));
+    tcase_add_loop_test(error, errors_in_a_row_row, 0, SUITE_ROWS(errors_in_a_row_facts));
+    add_block_facts(suite);
+    add_line_facts(suite);
+    tcase_add_test(swallow, swallow_drops_an_upload);
+    tcase_add_test(between, is_between_until_a_request_has_begun);
+    tcase_add_test(between, is_not_between_in_a_spoilt_line);
+    return suite_run(suite);
+}

@@ -115,9 +115,10 @@ START_TEST(value_with_the_longest_head_fits_its_room)
     put_value(slice_of(key, sizeof key), UINT32_MAX, slice_of(value, sizeof value),
               &(uint64_t){UINT64_MAX});
     ck_assert_uint_le(out.size - before, REPLY_VALUE_MAX + sizeof value);
-    ck_assert_uint_eq(out.size - before, strlen("VALUE ") + sizeof key +
-                                             strlen(" 4294967295 1048576 18446744073709551615\r\n") +
-                                             sizeof value + 2);
+    ck_assert_uint_eq(out.size - before,
+                      strlen("VALUE ") + sizeof key +
+                          strlen(" 4294967295 1048576 18446744073709551615\r\n") + sizeof value +
+                          2);
 }
 END_TEST
 

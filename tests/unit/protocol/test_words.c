@@ -16,7 +16,9 @@ END_TEST
 /* Bytes that are blanks elsewhere. */
 START_TEST(skip_blanks_skips_0x20_alone)
 {
-    static const char *const texts[] = {"\ta", "\ra", "\na", "\va", "\xa0" "a"};
+    static const char *const texts[] = {"\ta", "\ra", "\na", "\va",
+                                        "\xa0"
+                                        "a"};
 
     ck_assert(slice_is(words_skip_blanks(slice_from_text(texts[_i])), texts[_i]));
 }
@@ -65,8 +67,12 @@ static const struct {
     const char *line;
     const char *word;
 } last_words[] = {
-    {"delete k noreply", "noreply"}, {"noreply", "noreply"}, {"k noreply  ", "noreply"},
-    {" a", "a"},                     {"", ""},               {"   ", ""},
+    {"delete k noreply", "noreply"},
+    {"noreply", "noreply"},
+    {"k noreply  ", "noreply"},
+    {" a", "a"},
+    {"", ""},
+    {"   ", ""},
     {"a\tb", "a\tb"},
 };
 
