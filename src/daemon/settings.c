@@ -77,7 +77,7 @@ void settings_print(const struct registry *registry, FILE *out)
 {
     (void)fputs("# sessiond.conf: lines of the form `name = value`; `#` begins a comment.\n"
                 "# Every option can also be given on the command line, which ranks above this\n"
-                "# file: --name VALUE. Shown here are the defaults.\n",
+                "# file: --name VALUE. Options that are not given have their defaults.\n",
                 out);
     for (size_t i = 0; i < registry->n_options; i++) {
         option_print_config(out, &registry->options[i]);

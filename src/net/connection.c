@@ -167,6 +167,7 @@ bool connection_charge(struct connection *connection)
     size_t held = connection->unread.capacity + connection->unsent.capacity;
 
     if (held > connection->charged && !budget_charge(budget, held - connection->charged)) {
+        metric_add(&connection->loop->metrics.closed_for_memory, 1);
         return false;
     }
     if (held < connection->charged) {

@@ -70,7 +70,7 @@ void connection_flush(struct connection *connection);
 /** Let a stalled connection have another turn. */
 void connection_try_again(struct connection *connection);
 
-/** Charge what it holds back. Returns false when that is over the budget. */
+/** Charge what it holds back. Returns false when that is over the budget: it is to be closed. */
 bool connection_charge(struct connection *connection);
 
 #endif

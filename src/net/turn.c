@@ -242,7 +242,6 @@ static void end_turn(struct turn *turn, enum sess_status received)
     connection->is_peer_done = received == SESS_CLOSED;
     connection->is_closing = is_last_turn(turn, received);
     if (!connection->is_closing && !keep_rest(turn)) {
-        metric_add(&loop->metrics.closed_for_memory, 1);
         connection_destroy(connection);
         return;
     }

@@ -12,6 +12,9 @@ PLAYER = """#!{python}
 import os, signal, socket, sys, threading, time
 def report(text):
     print(text, file=sys.stderr, flush=True)
+def rest():  # not signal.pause(): a signal just before it would be lost
+    while True:
+        time.sleep(0.02)
 def ready():
     server = socket.create_server(("127.0.0.1", 0))
     print("listening data 127.0.0.1:%d" % server.getsockname()[1], flush=True)
@@ -32,7 +35,7 @@ class SupportTest(IntegrationCase):
         self.assertFalse(player.running)
 
     def test_good_daemon(self):
-        stops = "signal.signal(signal.SIGTERM, lambda *_: os._exit(0)); server = ready(); report('hello'); signal.pause()"
+        stops = "signal.signal(signal.SIGTERM, lambda *_: os._exit(0)); ready(); report('hello'); rest()"
         with self.play(stops) as daemon:
             self.assertGreater(daemon.port, 0)
             daemon.wait_for_stderr("^hello$")
@@ -54,19 +57,23 @@ class SupportTest(IntegrationCase):
         self.assert_raises_on_use(self.play("ready(); os.abort()"), "returncode -6", wait_for_end)
 
     def test_bad_exit_code(self):
-        player = self.play("signal.signal(signal.SIGTERM, lambda *_: os._exit(3)); ready(); signal.pause()")
+        player = self.play("signal.signal(signal.SIGTERM, lambda *_: os._exit(3)); ready(); rest()")
         self.assert_raises_on_use(player, "(?s)exit 0.*returncode 3")
 
     def test_ends_by_signal(self):
-        self.assert_raises_on_use(self.play("ready(); signal.pause()"), "returncode -15")
+        self.assert_raises_on_use(self.play("ready(); rest()"), "returncode -15")
 
     def test_does_not_stop(self):
         player = self.play("signal.signal(signal.SIGTERM, signal.SIG_IGN); ready(); time.sleep(60)")
         self.assert_raises_on_use(player, "still running after 0.5 s", lambda daemon: daemon.stop(timeout_s=0.5))
 
     def test_sanitizer_reports(self):
-        for text in ("==1==ERROR: AddressSanitizer: heap-use-after-free", "WARNING: ThreadSanitizer: data race (pid=1)",
-                     "==1==ERROR: LeakSanitizer: detected memory leaks", "a.c:1:2: runtime error: signed integer overflow"):
+        for text in (
+            "==1==ERROR: AddressSanitizer: heap-use-after-free",
+            "==1==ERROR: LeakSanitizer: detected memory leaks",
+            "WARNING: ThreadSanitizer: data race (pid=1)",
+            "a.c:1:2: runtime error: signed integer overflow",
+        ):
             with self.subTest(text):
                 body = f"""
 def end(*_):
@@ -74,12 +81,13 @@ def end(*_):
     os._exit(0)
 signal.signal(signal.SIGTERM, end)
 server = ready()
-signal.pause()"""
+rest()"""
                 self.assert_raises_on_use(self.play(body), "sanitizer report")
                 self.assert_raises_on_use(self.play(body), "sanitizer report", lambda daemon: daemon.stop())
 
     def test_the_tests_own_failure_comes_first(self):
-        with self.assertRaises(ConversationError) as caught, self.play("ready(); report('died'); os._exit(9)") as daemon:
+        player = self.play("ready(); report('died'); os._exit(9)")
+        with self.assertRaises(ConversationError) as caught, player as daemon:
             self.wait_until(lambda: not daemon.running, "the player ends")
             raise ConversationError("mine")
         self.assertIn("mine", str(caught.exception))
@@ -91,7 +99,7 @@ signal.pause()"""
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 server = ready()
 report(os.environ["SESSIOND_TEST_CLOCK"])
-signal.pause()"""
+rest()"""
         with self.play(shows) as daemon:
             daemon.wait_for_stderr("clock")
             daemon.move_clock(5)

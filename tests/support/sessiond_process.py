@@ -477,7 +477,8 @@ class SessiondProcess(_DaemonProcess):
         self._args = [str(arg) for arg in args]
         self._env = dict(env or {})
         self._popen = dict(popen or {})
-        self._listeners = listeners or max(1, sum(arg == "--listen" or arg.startswith("--listen=") for arg in self._args))
+        named = sum(arg == "--listen" or arg.startswith("--listen=") for arg in self._args)
+        self._listeners = listeners or max(1, named)
         self._directory = None
         self.clock = None
         self.listening = []  # (role, address text) of every ready line
@@ -501,6 +502,8 @@ class SessiondProcess(_DaemonProcess):
             return sum(READY_LINE.match(line.rstrip("\n")) is not None for line in lines) >= self._listeners
 
         if not self.stdout.wait_for(all_ready, START_DEADLINE_S):
+            with contextlib.suppress(subprocess.TimeoutExpired):  # its output ends before it does
+                self._process.wait(2)
             self._raise(f"fewer than {self._listeners} ready lines")
         matches = [READY_LINE.match(line) for line in self.stdout.lines()]
         self.listening = [match.groups() for match in matches if match]

@@ -4,8 +4,11 @@
 #include "captured.h"
 #include "suite.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+#include <wchar.h>
 
 /* The text of a line behind its time. */
 static const char *behind_time(const char *line)
@@ -108,6 +111,24 @@ START_TEST(line_that_fits_is_whole)
     captured_start();
     log_write(LOG_LEVEL_INFO, "%.*s", LOG_LINE_SIZE - 2 - 26, text);
     ck_assert_uint_eq(strlen(captured_end()), LOG_LINE_SIZE - 1);
+}
+END_TEST
+
+/* A text that this locale cannot write. */
+START_TEST(line_that_cannot_be_formatted_is_left_out)
+{
+    captured_start();
+    log_write(LOG_LEVEL_INFO, "%ls", L"\x4e2d");
+    ck_assert_str_eq(captured_end(), "");
+}
+END_TEST
+
+/* Nobody listens: standard error is closed. */
+START_TEST(line_that_cannot_be_written_is_lost)
+{
+    ck_assert_int_eq(close(STDERR_FILENO), 0);
+    log_write(LOG_LEVEL_INFO, "text");
+    ck_assert_int_lt(fcntl(STDERR_FILENO, F_GETFD), 0);
 }
 END_TEST
 
@@ -254,6 +275,8 @@ int main(void)
     tcase_add_loop_test(write, level_lets_itself_and_the_graver_ones_pass, 0, SUITE_ROWS(levels));
     tcase_add_loop_test(write, long_line_is_cut, 0, 3);
     tcase_add_test(write, line_that_fits_is_whole);
+    tcase_add_test(write, line_that_cannot_be_formatted_is_left_out);
+    tcase_add_test(write, line_that_cannot_be_written_is_lost);
     tcase_add_test(limited, limit_lets_one_line_pass);
     tcase_add_test(limited, limit_tells_how_many_were_left_out);
     tcase_add_test(limited, limits_do_not_share);

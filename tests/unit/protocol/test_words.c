@@ -16,9 +16,7 @@ END_TEST
 /* Bytes that are blanks elsewhere. */
 START_TEST(skip_blanks_skips_0x20_alone)
 {
-    static const char *const texts[] = {"\ta", "\ra", "\na", "\va",
-                                        "\xa0"
-                                        "a"};
+    static const char *const texts[] = {"\ta", "\ra", "\na", "\va", "\xa0z"};
 
     ck_assert(slice_is(words_skip_blanks(slice_from_text(texts[_i])), texts[_i]));
 }

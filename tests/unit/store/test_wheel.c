@@ -19,7 +19,6 @@ static const uint64_t steps_per_timer = 256 + 3 * 64 + 3 + 1;
 struct model_timer {
     struct wheel_timer timer; /* its first member: the wheel hands timers back */
     bool is_armed;
-    int64_t when_s; /* as asked for */
 };
 
 struct model {
@@ -37,7 +36,6 @@ static int64_t later(int64_t a, int64_t b)
 static void note_armed(struct model *model, struct model_timer *timer, int64_t when_s)
 {
     timer->is_armed = true;
-    timer->when_s = when_s;
     if (when_s <= model->now_s + reach_s) {
         HOT_ASSERT(timer->timer.armed_s == later(when_s, model->now_s));
     } else {

@@ -1,0 +1,43 @@
+/* Commands to test with: request texts go through the true parser to a true store; replies, metrics
+ * and tickets can be looked at.
+ *
+ * Not a connection (room net): all of a text is there at once. Failures of the fixture end the test. */
+#ifndef SESSIOND_TESTS_SUPPORT_COMMAND_FIXTURE_H
+#define SESSIOND_TESTS_SUPPORT_COMMAND_FIXTURE_H
+
+#include "sessiond/command/command.h"
+#include "sessiond/protocol/parser.h"
+#include "store_fixture.h"
+
+struct command_fixture {
+    struct store_fixture store;
+    struct registry registry;
+    struct log_limit flush_log;
+    struct command_shared shared;
+    struct command_context context;
+    struct parser_limits limits;
+    struct parser parser;
+    struct buffer out;
+    struct command_upload *upload; /* one that PARSE_UPLOAD began */
+    uint64_t seen_metrics[METRIC_ROWS_MAX];
+};
+
+/** Open the store at FIXTURE_NOW_S; nothing is in the registry. */
+void command_fixture_open(struct command_fixture *fixture);
+void command_fixture_close(struct command_fixture *fixture);
+
+/** Let the time go on; requests use it. */
+void command_fixture_advance(struct command_fixture *fixture, int64_t seconds);
+
+/** Parse and run all requests of a text, up to one that is BUSY or closes. A large value that begins is received
+ *  and finished. Replies are added to `out`. returns OK | BUSY | NO_MEMORY (of an upload) | INVALID */
+enum sess_status command_fixture_run(struct command_fixture *fixture, struct slice input);
+
+/** Run a text: the replies to it must be `expected`, byte for byte. */
+void command_fixture_say(struct command_fixture *fixture, const char *text, const char *expected);
+
+/** The metrics that moved since the last call must be `expected`: "cmd_get=1 get_misses=1", in the
+ *  order of their table. */
+void command_fixture_expect_metrics(struct command_fixture *fixture, const char *expected);
+
+#endif

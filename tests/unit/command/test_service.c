@@ -1,0 +1,178 @@
+/* Unit tests of version, quit, flush_all, stats and help. */
+#include "sessiond/command/command.h"
+
+#include "captured.h"
+#include "command_fixture.h"
+#include "faults.h"
+#include "suite_main.h"
+
+#include <stdio.h>
+
+static struct command_fixture fixture;
+
+static void say(const char *text, const char *expected)
+{
+    command_fixture_say(&fixture, text, expected);
+}
+
+static void report_two(void *context, struct report *report)
+{
+    report_add(report, "first", "%s", (const char *)context);
+    report_add_u64(report, "second", 2);
+}
+
+/* A report whose memory ran out. */
+static void report_cut(void *context, struct report *report)
+{
+    (void)context;
+    report->is_cut = true;
+}
+
+static const struct metric_row rows[] = {{"first", METRIC_TEXT, "a text"},
+                                         {"second", METRIC_GAUGE, "a number"}};
+static const struct metric_table table = {.rows = rows, .n_rows = 2};
+static char word[] = "a word";
+
+static void open_with_sections(void)
+{
+    struct registry *registry = &fixture.registry;
+
+    command_fixture_open(&fixture);
+    ck_assert_int_eq(registry_add_metrics(registry, &table, report_two, word), SESS_OK);
+    ck_assert_int_eq(
+        registry_add_metrics(registry, &store_metric_table, store_report, fixture.store.store),
+        SESS_OK);
+    ck_assert_int_eq(registry_add_section(registry, "twice", "Two lines.", report_two, word),
+                     SESS_OK);
+    ck_assert_int_eq(registry_add_section(registry, "cut", "None.", report_cut, NULL), SESS_OK);
+}
+
+/* version, whatever stands behind it. */
+START_TEST(test_version)
+{
+    command_fixture_open(&fixture);
+    say("version\r\n", "VERSION 1.6.18\r\n");
+    say("version of what\r\n", "VERSION 1.6.18\r\n");
+    command_fixture_expect_metrics(&fixture, "");
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* quit says nothing and closes. */
+START_TEST(test_quit)
+{
+    command_fixture_open(&fixture);
+    say("quit\r\n", "");
+    ck_assert(fixture.context.must_close);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* flush_all is refused in all its forms: every session stays, and it is counted. */
+START_TEST(test_flush_all_is_refused)
+{
+    command_fixture_open(&fixture);
+    say("set k 0 0 1\r\na\r\n", "STORED\r\n");
+    command_fixture_expect_metrics(&fixture, "cmd_set=1");
+    say("flush_all\r\n", "CLIENT_ERROR flush_all not allowed\r\n");
+    say("flush_all 10\r\n", "CLIENT_ERROR flush_all not allowed\r\n");
+    say("flush_all noreply\r\n", "");
+    say("flush_all 0 noreply\r\n", "");
+    command_fixture_expect_metrics(&fixture, "cmd_flush=4");
+    say("get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n");
+    ck_assert(!fixture.context.must_close);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* The log names the peer of a refused flush_all, once a second at most. */
+START_TEST(test_flush_all_is_logged)
+{
+    const char *text;
+    const char *first;
+
+    command_fixture_open(&fixture);
+    captured_start();
+    say("flush_all\r\nflush_all\r\n",
+        "CLIENT_ERROR flush_all not allowed\r\nCLIENT_ERROR flush_all not allowed\r\n");
+    text = captured_end();
+    first = strstr(text, "flush_all from 127.0.0.1:4711 refused");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_null(strstr(first + 1, "flush_all from"));
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* stats alone gives every room's figures, stats WORD one section, and another word is no command. */
+START_TEST(test_stats)
+{
+    open_with_sections();
+    say("stats twice\r\n", "STAT first a word\r\nSTAT second 2\r\nEND\r\n");
+    say("stats\r\n", "STAT first a word\r\nSTAT second 2\r\nSTAT curr_items 0\r\n"
+                     "STAT total_items 0\r\nSTAT bytes 0\r\nSTAT reclaimed 0\r\n"
+                     "STAT evictions 0\r\nEND\r\n");
+    say("stats thrice\r\n", "ERROR\r\n");
+    say("stats twice or more\r\n", "STAT first a word\r\nSTAT second 2\r\nEND\r\n");
+    ck_assert(!fixture.context.must_close);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* A report that is not complete is no reply. */
+START_TEST(test_stats_cut)
+{
+    open_with_sections();
+    say("stats cut\r\n", "");
+    ck_assert(fixture.context.must_close);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* help lists every command and every section, one line each, and ends as figures do. */
+START_TEST(test_help)
+{
+    char line[600];
+
+    open_with_sections();
+    ck_assert_int_eq(command_fixture_run(&fixture, SLICE_LITERAL("help me\r\n")), SESS_OK);
+    ck_assert_int_eq(buffer_append(&fixture.out, slice_of("", 1)), SESS_OK);
+    for (unsigned id = 0; id < COMMAND_COUNT; id++) {
+        const struct command *row = command_get_row((enum command_id)id);
+
+        (void)snprintf(line, sizeof line, "\r\n  %s ", row->syntax);
+        ck_assert_msg(strstr((const char *)fixture.out.data, line) != NULL, "no %s", row->word);
+        ck_assert_ptr_nonnull(strstr((const char *)fixture.out.data, row->doc));
+    }
+    ck_assert_ptr_nonnull(strstr((const char *)fixture.out.data, "\r\n  stats twice "));
+    ck_assert_ptr_nonnull(strstr((const char *)fixture.out.data, " Two lines.\r\n"));
+    ck_assert(slice_ends_with(slice_first(buffer_slice(&fixture.out), fixture.out.size - 1),
+                              SLICE_LITERAL("\r\nEND\r\n")));
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* Memory runs out at any point of a long reply: the connection closes, and it is no loss. */
+START_TEST(test_long_replies_without_memory)
+{
+    static const char *const texts[] = {"help\r\n", "stats\r\n"};
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        unsigned nth = 0;
+
+        do {
+            open_with_sections();
+            faults_fail_allocation(++nth);
+            ck_assert_int_eq(command_fixture_run(&fixture, slice_from_text(texts[i])), SESS_OK);
+            faults_fail_allocation(0);
+            ck_assert(fixture.context.must_close ||
+                      slice_ends_with(buffer_slice(&fixture.out), SLICE_LITERAL("END\r\n")));
+            command_fixture_close(&fixture);
+        } while (fixture.context.must_close);
+        ck_assert_uint_gt(nth, 2);
+    }
+}
+END_TEST
+
+SUITE_MAIN("command/service", test_version, test_quit, test_flush_all_is_refused,
+           test_flush_all_is_logged, test_stats, test_stats_cut, test_help,
+           test_long_replies_without_memory)
