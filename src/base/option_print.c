@@ -128,6 +128,9 @@ static void print_wrapped(FILE *out, const char *indent, const char *text)
             while (length > 0 && text[length] != ' ') {
                 length--;
             }
+            if (length == 0) {
+                length = strcspn(text, " ");
+            }
         }
         (void)fprintf(out, "%s%.*s\n", indent, (int)length, text);
         text += length;

@@ -90,6 +90,8 @@ void answer_store(struct command_context *context, const struct request *request
     metric_add(&context->metrics.cmd_set, 1);
     if (status == SESS_NO_MEMORY) {
         metric_add(&context->metrics.store_no_memory, 1);
+    } else if (status == SESS_TOO_LARGE) {
+        metric_add(&context->metrics.store_too_large, 1);
     }
     answer(request, out, replies[status]);
 }

@@ -16,7 +16,7 @@ enum {
     WORKER_TICK_BUSY_MS = 1,   /* the same while there is more to take back */
     WORKER_STALL_MS = 10,      /* between two tries of stalled connections */
     WORKER_STALLED_TRIES = 64, /* of them at once */
-    WORKER_TICK_STEPS = 128,   /* one slice: well under 50 us */
+    WORKER_TICK_STEPS = 256,   /* one slice: about 50 us */
 };
 
 /* An accepted connection on its way. */

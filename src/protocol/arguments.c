@@ -76,16 +76,23 @@ static void read_bytes(struct slice word, struct request *request, struct argume
     }
 }
 
-static enum reply reply_to_surplus(const struct command *command, enum reply otherwise)
+/* A word too many. Before a data block it may mean that a key holds a blank: then the byte count is
+ * another word than the client thinks, and the data could run as commands. */
+static void note_surplus(struct argument_fault *fault, const struct command *command,
+                         enum reply otherwise)
 {
-    return command->id == COMMAND_DELETE ? REPLY_DELETE_USAGE : otherwise;
+    note_fault(fault, command->id == COMMAND_DELETE ? REPLY_DELETE_USAGE
+                      : command_takes_data(command) ? REPLY_BAD_FORMAT
+                                                    : otherwise);
+    fault->bytes_unknown = fault->bytes_unknown || command_takes_data(command);
 }
 
 /* A word where only `noreply` may stand. */
 static void read_noreply(struct slice word, struct request *request, struct argument_fault *fault)
 {
-    if (word.size > 0 && !slice_equal(word, SLICE_LITERAL("noreply"))) {
-        note_fault(fault, reply_to_surplus(request->command, REPLY_BAD_FORMAT));
+    request->noreply = slice_equal(word, SLICE_LITERAL("noreply"));
+    if (word.size > 0 && !request->noreply) {
+        note_surplus(fault, request->command, REPLY_BAD_FORMAT);
     }
 }
 
@@ -129,8 +136,15 @@ static void read_argument(char letter, struct slice *rest, struct request *reque
     case 'n':
         read_noreply(words_next(rest), request, fault);
         return;
+    case '*':
+        *rest = words_last(*rest);
+        if (slice_equal(*rest, SLICE_LITERAL("noreply"))) {
+            return;
+        }
+        *rest = slice_first(*rest, 0);
+        return;
     case '~':
-        *rest = slice_of(NULL, 0);
+        *rest = slice_first(*rest, 0);
         return;
     default:
         break;
@@ -161,13 +175,11 @@ void arguments_read(const struct command *command, struct slice line, struct req
                     struct argument_fault *fault)
 {
     *fault = (struct argument_fault){.is_set = false};
-    request->noreply = strchr(command->arguments, 'n') != NULL &&
-                       slice_equal(words_last(line), SLICE_LITERAL("noreply"));
     for (const char *letter = command->arguments; *letter != '\0'; letter++) {
         read_argument(*letter, &line, request, fault);
     }
-    if (words_next(&line).size > 0) {
-        note_fault(fault, reply_to_surplus(command, command_takes_data(command) ? REPLY_BAD_FORMAT
-                                                                                : REPLY_ERROR));
+    if (words_last(line).size > 0) {
+        note_surplus(fault, command, REPLY_ERROR);
+        request->noreply = slice_equal(words_last(line), SLICE_LITERAL("noreply"));
     }
 }

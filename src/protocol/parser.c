@@ -31,7 +31,7 @@ static enum parse_result fail(struct parser *parser, struct request *request, en
     parser->errors++;
     request->error = reply;
     request->must_close = must_close || parser->errors >= PARSER_ERRORS_MAX;
-    if (must_close) {
+    if (request->must_close) {
         /* The client would wait for ever if it were not told why. */
         request->noreply = false;
     }
@@ -130,6 +130,12 @@ static enum parse_result next_key(struct parser *parser, struct slice input,
         *used = input.size - rest.size;
         return PARSE_MORE;
     }
+    if (key.size == 0 && !parser->has_key) {
+        parser->keys_of = NULL;
+        *used = input.size - rest.size + end_size;
+        return fail(parser, request, REPLY_ERROR, false);
+    }
+    parser->has_key = true;
     request->command = parser->keys_of;
     request->key = key;
     request->is_last_key = ends > 0;
@@ -156,6 +162,7 @@ static enum parse_result begin_keys(struct parser *parser, struct slice keys,
         }
     }
     parser->keys_of = request->command;
+    parser->has_key = true;
     *used = (size_t)(keys.data - input.data);
     return PARSE_MORE;
 }
@@ -223,6 +230,12 @@ static enum parse_result read_line(struct parser *parser, struct slice rest, str
     return take_block(parser, behind, request, used);
 }
 
+/* Take the command word off `rest`. A line that begins with a blank has an empty one. */
+static const struct command *find_command(struct slice *rest)
+{
+    return rest->size > 0 && rest->data[0] == ' ' ? NULL : command_find(words_next(rest));
+}
+
 /* No line end yet: wait, unless the line is too long or its keys can be streamed. */
 static enum parse_result read_partial(struct parser *parser, struct slice input,
                                       struct request *request, size_t *used)
@@ -230,14 +243,15 @@ static enum parse_result read_partial(struct parser *parser, struct slice input,
     struct slice rest = input;
     const struct command *command;
 
-    if (input.size <= parser->limits->line_max) {
+    if (input.size <= parser->limits->line_max + (input.data[input.size - 1] == '\r')) {
         return PARSE_MORE;
     }
-    command = command_find(words_next(&rest));
+    command = find_command(&rest);
     if (command == NULL || !command_takes_keys(command)) {
         return fail(parser, request, REPLY_LINE_TOO_LONG, true);
     }
     parser->keys_of = command;
+    parser->has_key = false;
     *used = input.size - rest.size;
     return PARSE_MORE;
 }
@@ -259,9 +273,7 @@ static enum parse_result next_line(struct parser *parser, struct slice input,
         line.size--;
     }
     rest = line;
-    /* A line that begins with a blank has an empty command word. */
-    request->command =
-        line.size > 0 && line.data[0] == ' ' ? NULL : command_find(words_next(&rest));
+    request->command = find_command(&rest);
     if (request->command != NULL && command_takes_keys(request->command)) {
         return begin_keys(parser, rest, request, input, used);
     }

@@ -166,6 +166,36 @@ static enum sess_status write_dead(struct change *change, const struct store_wri
     return status;
 }
 
+/* An entry takes a reference to its block. */
+static enum sess_status make_entry(const struct entry_fields *fields, struct entry **out)
+{
+    enum sess_status status = entry_create(fields, out);
+
+    if (status == SESS_OK && fields->block != NULL) {
+        value_block_acquire(fields->block);
+    }
+    return status;
+}
+
+/* After 2^40 changes of its shard an entry needs a wider field than it was made with. */
+static enum sess_status make_room_for_cas(const struct change *change, struct entry_fields *fields,
+                                          struct entry **entry)
+{
+    struct entry *wider;
+    enum sess_status status;
+
+    fields->cas = change->place.shard->next_cas;
+    if (entry_holds_cas(*entry, fields->cas)) {
+        return SESS_OK;
+    }
+    status = make_entry(fields, &wider);
+    if (status == SESS_OK) {
+        entry_destroy(*entry);
+        *entry = wider;
+    }
+    return status;
+}
+
 enum sess_status change_write(struct store *store, const struct store_write *write,
                               struct value_block *block, int64_t now_s,
                               struct store_outcome *outcome)
@@ -180,14 +210,11 @@ enum sess_status change_write(struct store *store, const struct store_write *wri
     };
     struct change change;
     struct entry *entry;
-    enum sess_status status = entry_create(&fields, &entry);
+    enum sess_status status = make_entry(&fields, &entry);
 
     *outcome = (struct store_outcome){0};
     if (status != SESS_OK) {
         return status;
-    }
-    if (block != NULL) {
-        value_block_acquire(block);
     }
     change_begin(&change, store, write->key, now_s);
     if (write->deadline_s <= change.now_s) {
@@ -195,8 +222,11 @@ enum sess_status change_write(struct store *store, const struct store_write *wri
         entry_destroy(entry);
         return status;
     }
-    status = replace_present(&change, entry, write->mode);
-    change_end(&change, status == SESS_OK ? entry_cas(entry) : 0, outcome);
+    status = make_room_for_cas(&change, &fields, &entry);
+    if (status == SESS_OK) {
+        status = replace_present(&change, entry, write->mode);
+    }
+    change_end(&change, status == SESS_OK ? fields.cas : 0, outcome);
     if (status != SESS_OK) {
         entry_destroy(entry);
     } else if (change.present != NULL) {
@@ -250,23 +280,19 @@ enum sess_status store_delete(struct store *store, struct slice key, int64_t now
  * not fail for the budget, since a touch never does. */
 static enum sess_status touch_by_copy(struct change *change, int64_t deadline_s)
 {
-    struct value_block *block = entry_block(change->present);
     struct entry_fields fields = {
         .key = entry_key(change->present),
         .value = entry_value(change->present),
-        .block = block,
+        .block = entry_block(change->present),
         .flags = entry_flags(change->present),
         .deadline_s = deadline_s,
         .cas = entry_cas(change->present),
     };
     struct entry *wider;
-    enum sess_status status = entry_create(&fields, &wider);
+    enum sess_status status = make_entry(&fields, &wider);
 
     if (status != SESS_OK) {
         return status;
-    }
-    if (block != NULL) {
-        value_block_acquire(block);
     }
     status = announce_entry(change, wider, deadline_s);
     if (status != SESS_OK) {

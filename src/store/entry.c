@@ -183,6 +183,11 @@ uint64_t entry_cas(const struct entry *entry)
     return cas;
 }
 
+bool entry_holds_cas(const struct entry *entry, uint64_t cas)
+{
+    return cas <= SHORT_CAS_MAX || (bits_of(entry) & ENTRY_HAS_FULL_CAS) != 0;
+}
+
 void entry_set_cas(struct entry *entry, uint64_t cas)
 {
     if ((bits_of(entry) & ENTRY_HAS_FULL_CAS) != 0) {

@@ -80,7 +80,10 @@ uint32_t entry_flags(const struct entry *entry);
 uint64_t entry_cas(const struct entry *entry);
 int64_t entry_deadline(const struct entry *entry);
 
-/** Set the CAS id; it needs the wide field only above 40 bits, and then the entry has it. */
+/** Whether the entry has the field that this CAS id needs. */
+bool entry_holds_cas(const struct entry *entry, uint64_t cas);
+
+/** Set a CAS id that the entry holds. */
 void entry_set_cas(struct entry *entry, uint64_t cas);
 
 /** Whether the entry has the field that this deadline needs. */

@@ -28,6 +28,7 @@ struct parser_limits {
 struct parser {
     const struct parser_limits *limits; /* borrowed */
     const struct command *keys_of;      /* the command whose keys are being read, or NULL */
+    bool has_key;                       /* one of them has come */
     uint64_t swallow;                   /* bytes of a refused block still to be dropped */
     bool skips_line;                    /* the rest of a spoilt line is to be dropped */
     unsigned errors;                    /* protocol errors in a row */

@@ -277,14 +277,20 @@ START_TEST(outranked_value_is_checked_all_the_same)
 }
 END_TEST
 
+/* The list's items are the words of `expected`. */
 static void assert_guests(const char *expected)
 {
-    char joined[OPTION_LIST_MAX * 8] = "";
+    size_t n = 0;
 
-    for (size_t i = 0; i < values.guests.n_items; i++) {
-        strcat(strcat(joined, i == 0 ? "" : " "), values.guests.items[i]);
+    for (; *expected != '\0'; n++) {
+        size_t length = strcspn(expected, " ");
+
+        ck_assert_uint_lt(n, values.guests.n_items);
+        ck_assert_uint_eq(strlen(values.guests.items[n]), length);
+        ck_assert_mem_eq(values.guests.items[n], expected, length);
+        expected += length + strspn(expected + length, " ");
     }
-    ck_assert_str_eq(joined, expected);
+    ck_assert_uint_eq(values.guests.n_items, n);
 }
 
 /* Values of the file replace the default, those of the command line replace the file's. */

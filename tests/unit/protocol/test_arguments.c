@@ -124,10 +124,10 @@ static const struct fault_fact fault_facts[] = {
     {COMMAND_TOUCH, "k", REPLY_ERROR, true, false},
     {COMMAND_TOUCH, "noreply", REPLY_ERROR, true, false},
     /* n, and words too many. */
-    {COMMAND_SET, "k 0 0 1 x", REPLY_BAD_FORMAT, false, false},
-    {COMMAND_SET, "k 0 0 1 NOREPLY", REPLY_BAD_FORMAT, false, false},
-    {COMMAND_SET, "k 0 0 1 noreply x", REPLY_BAD_FORMAT, false, false},
-    {COMMAND_SET, "k 0 0 1 x noreply", REPLY_BAD_FORMAT, false, true},
+    {COMMAND_SET, "k 0 0 1 x", REPLY_BAD_FORMAT, true, false},
+    {COMMAND_SET, "k 0 0 1 NOREPLY", REPLY_BAD_FORMAT, true, false},
+    {COMMAND_SET, "k 0 0 1 noreply x", REPLY_BAD_FORMAT, true, false},
+    {COMMAND_SET, "k 0 0 1 x noreply", REPLY_BAD_FORMAT, true, true},
     {COMMAND_TOUCH, "k 1 x", REPLY_BAD_FORMAT, false, false},
     {COMMAND_TOUCH, "k 1 noreply x", REPLY_ERROR, false, false},
     /* 0 */

@@ -139,8 +139,6 @@ static const struct parser_fact error_facts[] = {
     FACT("set k 4294967296 0 3\r\nabc\r\nversion\r\n", "error BAD_FORMAT; version"),
     FACT("set k 0 x 3\r\nabc\r\nversion\r\n", "error BAD_FORMAT; version"),
     FACT("set k\x01 0 0 3\r\nabc\r\nversion\r\n", "error BAD_FORMAT; version"),
-    FACT("set k 0 0 3 x\r\nabc\r\nversion\r\n", "error BAD_FORMAT; version"),
-    FACT("set k 0 0 3 noreply x\r\nabc\r\nversion\r\n", "error BAD_FORMAT; version"),
     FACT("set k x 0 3 noreply\r\nabc\r\nversion\r\n", "error BAD_FORMAT noreply; version"),
     FACT("set k x 0 0\r\n\r\nversion\r\n", "error BAD_FORMAT; version"),
     FACT("set k x 0 9\r\nversion\r\n\r\nhelp\r\n", "error BAD_FORMAT; help"),
@@ -157,8 +155,11 @@ static const struct parser_fact closing_facts[] = {
     FACT("set k 0 0 +3\r\nabc\r\nversion\r\n", "error BAD_FORMAT close"),
     FACT("set k 0 0 3x\r\nabc\r\nversion\r\n", "error BAD_FORMAT close"),
     FACT("set k 0 0 x noreply\r\nversion\r\n", "error BAD_FORMAT close"),
-    /* A key with a blank in it moves the words. */
-    FACT("set a key 0 0 3\r\nabc\r\nversion\r\n", "error BAD_FORMAT; CLOSE"),
+    /* A key with a blank in it moves the words: what the client sent as data must not run. */
+    FACT("set a key 0 0 3\r\nabc\r\nversion\r\n", "error BAD_FORMAT close"),
+    FACT("set user 1 0 0 12\r\n\r\ndelete adm\r\n", "error BAD_FORMAT close"),
+    FACT("set k 0 0 3 x\r\nabc\r\nversion\r\n", "error BAD_FORMAT close"),
+    FACT("set k 0 0 3 noreply x\r\nabc\r\nversion\r\n", "error BAD_FORMAT close"),
     FACT("set k 0 0 2147483647\r\n", "error TOO_LARGE close"),
     FACT("set k 0 0 2147483648\r\n", "error TOO_LARGE close"),
     FACT("set k 0 0 4294967297 noreply\r\n", "error TOO_LARGE close"),
@@ -642,9 +643,9 @@ START_TEST(streamed_keys_are_used_at_once)
     struct slice rest = make_input("get %s", "a b c d e f g h i j k l m n o p q r s t");
 
     parser_init(&parser, &narrow);
-    for (char key = 'a'; key < 't'; key++) {
+    for (const char *key = "abcdefghijklmnopqrs"; *key != '\0'; key++) {
         ck_assert_int_eq(parser_next(&parser, rest, &request, &used), PARSE_REQUEST);
-        ck_assert(slice_equal(request.key, slice_of(&key, 1)));
+        ck_assert(slice_equal(request.key, slice_of(key, 1)));
         ck_assert(!parser_is_between(&parser));
         rest = slice_from(rest, used);
     }
@@ -730,13 +731,17 @@ static const char *const stream_parts[] = {
 START_TEST(any_stream_is_the_same_in_every_delivery)
 {
     uint32_t state = (uint32_t)_i * 2654435761U + 1;
-    char bytes[512] = "";
+    struct buffer stream = {0};
 
     for (int n = 0; n < 12; n++) {
         state = state * 1664525U + 1013904223U;
-        strcat(bytes, stream_parts[(state >> 16) % (uint32_t)SUITE_ROWS(stream_parts)]);
+        ck_assert_int_eq(
+            buffer_append(&stream,
+                          slice_from_text(stream_parts[(state >> 16) % SUITE_ROWS(stream_parts)])),
+            SESS_OK);
     }
-    delivery_assert_same(&roomy, slice_from_text(bytes));
+    delivery_assert_same(&roomy, buffer_slice(&stream));
+    buffer_release(&stream);
 }
 END_TEST
 

@@ -1,0 +1,197 @@
+/* Requests of the memcached text protocol for sessions, and the check of their replies. */
+#include "workload.h"
+
+#include "sessiond/base/number.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As Django names them: version 1, its session engine's prefix, 32 random characters. */
+static const char key_prefix[] = ":1:django.contrib.sessions.cache";
+static const char two_weeks[] = "1209600";
+
+const char *const operation_names[OPERATIONS] = {"get", "set", "touch"};
+
+/* The finaliser of splitmix64. */
+static uint64_t mix_bits(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+    return x ^ (x >> 31);
+}
+
+static uint64_t next_random(struct workload *workload)
+{
+    workload->random_state += 0x9e3779b97f4a7c15U;
+    return mix_bits(workload->random_state);
+}
+
+static char *put(char *out, const char *text, size_t length)
+{
+    memcpy(out, text, length);
+    return out + length;
+}
+
+static void make_key_line(char *out, uint64_t index)
+{
+    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+    out = put(put(out, "VALUE ", KEY_AT), key_prefix, sizeof(key_prefix) - 1);
+    for (size_t at = sizeof(key_prefix) - 1; at < KEY_LENGTH; at++) {
+        *out++ = alphabet[mix_bits((index << 8) | at) % (sizeof(alphabet) - 1)];
+    }
+    (void)put(out, " 0 ", 3);
+}
+
+void workload_prepare(struct workload *workload)
+{
+    workload->random_state = workload->seed;
+    workload->key_lines = calloc(workload->keys, KEY_LINE);
+    if (workload->key_lines == NULL) {
+        perror("load: calloc");
+        exit(EXIT_FAILURE);
+    }
+    for (size_t i = 0; i < workload->keys; i++) {
+        make_key_line(workload->key_lines[i], i);
+    }
+}
+
+void workload_release(struct workload *workload)
+{
+    free(workload->key_lines);
+}
+
+const char *workload_key(const struct workload *workload, size_t index)
+{
+    return workload->key_lines[index] + KEY_AT;
+}
+
+struct request workload_choose(struct workload *workload)
+{
+    uint64_t random = next_random(workload);
+    uint64_t roll = (random >> 32) % 100;
+    struct request request = {TOUCH, (random & UINT32_MAX) % workload->keys};
+
+    if (roll < workload->percent[GET]) {
+        request.operation = GET;
+    } else if (roll < workload->percent[GET] + workload->percent[SET]) {
+        request.operation = SET;
+    }
+    return request;
+}
+
+/* The head of a value says how long it is, so any stored value can be checked. */
+static size_t value_length(const struct workload *workload, const uint64_t head[2])
+{
+    return workload->value_min +
+           mix_bits(head[0] ^ head[1]) % (workload->value_max - workload->value_min + 1);
+}
+
+/* The length of a value and the end of its line. */
+static char *put_length(char *out, size_t length)
+{
+    return put(out + number_format_u64(length, (uint8_t *)out), "\r\n", 2);
+}
+
+static char *put_set(struct workload *workload, char *out, size_t index)
+{
+    uint64_t head[2] = {index, next_random(workload)};
+    size_t length = value_length(workload, head);
+
+    out = put(out, "set ", 4);
+    out = put(out, workload_key(workload, index), KEY_LENGTH);
+    out = put(out, " 0 ", 3);
+    out = put(out, two_weeks, sizeof(two_weeks) - 1);
+    out = put_length(put(out, " ", 1), length);
+    memcpy(out, head, VALUE_HEAD);
+    memset(out + VALUE_HEAD, 'v', length - VALUE_HEAD);
+    workload->stored_bytes += KEY_LENGTH + length;
+    return put(out + length, "\r\n", 2);
+}
+
+static char *put_touch(const struct workload *workload, char *out, size_t index)
+{
+    out = put(out, "touch ", 6);
+    out = put(out, workload_key(workload, index), KEY_LENGTH);
+    out = put(out, " ", 1);
+    return put(put(out, two_weeks, sizeof(two_weeks) - 1), "\r\n", 2);
+}
+
+static char *put_get(const struct workload *workload, char *out, size_t index)
+{
+    out = put(out, "get ", 4);
+    return put(put(out, workload_key(workload, index), KEY_LENGTH), "\r\n", 2);
+}
+
+size_t workload_write(struct workload *workload, char *out, struct request request)
+{
+    switch (request.operation) {
+    case GET:
+        return (size_t)(put_get(workload, out, request.index) - out);
+    case SET:
+        return (size_t)(put_set(workload, out, request.index) - out);
+    default:
+        return (size_t)(put_touch(workload, out, request.index) - out);
+    }
+}
+
+static long check_text(const char *input, size_t size, const char *text, size_t length)
+{
+    if (memcmp(input, text, size < length ? size : length) != 0) {
+        return REPLY_WRONG;
+    }
+    return size < length ? REPLY_PARTIAL : (long)length;
+}
+
+/* The rest of a VALUE reply, from its length on. */
+static long check_value(const struct workload *workload, const char *input, size_t size,
+                        size_t index)
+{
+    char line[NUMBER_DIGITS + 2];
+    uint64_t head[2];
+    size_t line_length, length;
+    long end;
+    const char *newline = memchr(input, '\n', size < sizeof(line) ? size : sizeof(line));
+
+    if (newline == NULL) {
+        return size < sizeof(line) ? REPLY_PARTIAL : REPLY_WRONG;
+    }
+    line_length = (size_t)(newline + 1 - input);
+    if (size <= line_length + VALUE_HEAD) {
+        return REPLY_PARTIAL;
+    }
+    memcpy(head, newline + 1, VALUE_HEAD);
+    length = value_length(workload, head);
+    if (head[0] != index || put_length(line, length) != line + line_length ||
+        memcmp(input, line, line_length) != 0) {
+        return REPLY_WRONG;
+    }
+    line_length += length;
+    if (size <= line_length) {
+        return REPLY_PARTIAL;
+    }
+    end = check_text(input + line_length, size - line_length, "\r\nEND\r\n", 7);
+    return end <= 0 ? end : (long)line_length + end;
+}
+
+static long check_get(const struct workload *workload, const char *input, size_t size, size_t index)
+{
+    long begin = check_text(input, size, workload->key_lines[index], KEY_LINE);
+    long rest = begin <= 0 ? begin : check_value(workload, input + begin, size - KEY_LINE, index);
+
+    return rest <= 0 ? rest : begin + rest;
+}
+
+long workload_check(const struct workload *workload, const char *input, size_t size,
+                    struct request request)
+{
+    switch (request.operation) {
+    case GET:
+        return check_get(workload, input, size, request.index);
+    case SET:
+        return check_text(input, size, "STORED\r\n", 8);
+    default:
+        return check_text(input, size, "TOUCHED\r\n", 9);
+    }
+}
