@@ -88,6 +88,12 @@ static enum sess_status fail(const struct net_address *address, const char *doin
     return error_set(error, SESS_IO, "cannot %s %s: %s", doing, text, strerror(reason));
 }
 
+static bool learn_port(int fd, struct net_address *address)
+{
+    address->size = sizeof address->socket;
+    return getsockname(fd, (struct sockaddr *)(void *)&address->socket, &address->size) == 0;
+}
+
 enum sess_status listener_open(struct listener *listener, const struct net_address *address,
                                struct sess_error *error)
 {
@@ -101,10 +107,7 @@ enum sess_status listener_open(struct listener *listener, const struct net_addre
     set_options(fd, address);
     listener->address = *address;
     if (bind_address(fd, address) == 0 && listen(fd, BACKLOG) == 0) {
-        listener->address.size = sizeof listener->address.socket;
-        if (is_unix(address) ||
-            getsockname(fd, (struct sockaddr *)(void *)&listener->address.socket,
-                        &listener->address.size) == 0) {
+        if (is_unix(address) || learn_port(fd, &listener->address)) {
             listener->fd = fd;
             return SESS_OK;
         }

@@ -42,12 +42,14 @@ static int64_t live_deadline(const struct change *change)
     return change->is_live ? entry_deadline(change->present) : 0;
 }
 
-/* Announce and take out what is there. On OK the caller destroys change->present after the lock. */
+/* Take out what is there; that something expired goes is no change, and nobody is asked. On OK the
+ * caller destroys change->present after the lock. */
 static enum sess_status remove_present(struct change *change, struct slice key)
 {
     struct mutation mutation = {
         .kind = MUTATION_DELETE, .key = key, .old_deadline_s = live_deadline(change)};
-    enum sess_status status = shard_announce(change->store, change->place.shard, &mutation);
+    enum sess_status status =
+        change->is_live ? shard_announce(change->store, change->place.shard, &mutation) : SESS_OK;
 
     if (status == SESS_OK) {
         shard_take_out(change->store, change->place, change->slot);
@@ -330,6 +332,8 @@ enum sess_status store_touch(struct store *store, struct slice key, int64_t dead
     if (change.is_live && deadline_s <= change.now_s) {
         status = remove_present(&change, key);
         present_goes = status == SESS_OK;
+    } else if (change.is_live && deadline_s == entry_deadline(change.present)) {
+        status = SESS_OK;
     } else if (change.is_live && entry_holds_deadline(change.present, deadline_s)) {
         status = touch_in_place(&change, deadline_s);
     } else if (change.is_live) {

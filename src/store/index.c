@@ -1,4 +1,4 @@
-/* The index of one shard. Not the entries' policy (shard.c). Threads: under the shard's lock.
+/* The index of one shard. Not the entries' policy (change.c, store.c). Threads: under the shard's lock.
  * Memory: segments of home buckets and overflow pieces, charged to the data budget. */
 #include "index.h"
 

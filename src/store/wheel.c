@@ -1,4 +1,4 @@
-/* The timing wheel. Not the expiry rules (shard.c). Threads: under the shard's lock. Memory: the
+/* The timing wheel. Not the expiry rules (store.c). Threads: under the shard's lock. Memory: the
  * caller's.
  *
  * Level 0 has a slot for each of the next 256 seconds. Level n > 0 has 64 slots, each as wide as the

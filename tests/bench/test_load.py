@@ -81,18 +81,19 @@ LIES = {  # what is wrong: (verb, reply -> reply)
     "another beginning": (b"get", lambda reply: re.sub(rb"\r\n.", b"\r\n\xff", reply, count=1, flags=re.DOTALL)),
     "a byte missing at the end": (b"get", lambda reply: reply.replace(b"v\r\nEND", b"\r\nEND")),
     "no END": (b"get", lambda reply: reply[:-5] + b"VALUE"),
-    "a byte too many": (b"get", lambda reply: reply + b"\n"),
     "not stored": (b"set", lambda reply: b"NOT_STORED\r\n"),
     "an error": (b"set", lambda reply: b"SERVER_ERROR out of memory storing object\r\n"),
     "not found": (b"touch", lambda reply: b"NOT_FOUND\r\n"),
+    "an answer to a cas": (b"set", lambda reply: b"EXISTS\r\n"),
+    "an answer to a delete": (b"touch", lambda reply: b"DELETED\r\n"),
 }
 
 
 class LoadTest(unittest.TestCase):
-    def assert_caught(self, lie, **options):
-        code, figures, stderr = run_load(Liar(lie).port, **options)
+    def assert_caught(self, lie, complaint="wrong reply to"):
+        code, figures, stderr = run_load(Liar(lie).port)
         self.assertEqual((code, figures["errors"]), (1, 1), stderr)
-        self.assertTrue(stderr)
+        self.assertIn(complaint, stderr)
 
     def test_honest_replies(self):
         for depth in (1, 16):
@@ -103,7 +104,7 @@ class LoadTest(unittest.TestCase):
         for what, (verb, change) in LIES.items():
             with self.subTest(what):
                 self.assert_caught(lambda said, reply, verb=verb, change=change:
-                                   change(reply) if said == verb else reply, depth=1)
+                                   change(reply) if said == verb else reply)
 
     def test_value_of_another_session(self):
         """A whole and well-formed value, under the wrong key."""
@@ -121,7 +122,10 @@ class LoadTest(unittest.TestCase):
             if verb == b"get":
                 raise ConnectionError
             return reply
-        self.assert_caught(close)
+        self.assert_caught(close, "closed a connection")
+
+    def test_bytes_after_the_reply(self):
+        self.assert_caught(lambda verb, reply: reply + b"\n" if verb == b"get" else reply, "more bytes")
 
     def test_sessiond(self):
         with SessiondProcess() as daemon:

@@ -36,7 +36,7 @@ void net_server_describe(const struct net_server *server, size_t index, char *ou
 SESS_MUST_CHECK enum sess_status net_server_accept(struct net_server *server, int wake_fd);
 
 /** Stop: accept nothing more, answer what has arrived, send it, within stop_timeout; then join the
- *  workers. No effect on a server that was not started. */
+ *  workers. On a server that was not started it only closes the listeners. */
 void net_server_stop(struct net_server *server);
 
 /** Free everything and set *server to NULL. It must not be running. */
