@@ -28,7 +28,9 @@ bool parser_is_between(const struct parser *parser)
 static enum parse_result fail(struct parser *parser, struct request *request, enum reply reply,
                               bool must_close)
 {
-    parser->errors++;
+    /* A value over the limit is an honest request: a session that grew too large is saved again and
+     * again, on a connection that others share. */
+    parser->errors += reply != REPLY_TOO_LARGE;
     request->error = reply;
     request->must_close = must_close || parser->errors >= PARSER_ERRORS_MAX;
     if (request->must_close) {

@@ -248,7 +248,7 @@ static const struct parser_fact errors_in_a_row_facts[] = {
          "version" ERROR_7 "; error BAD_FORMAT close"),
     FACT("version\r\n" BAD_7 "set k x 0 1\r\nx\r\nversion\r\n",
          "version" ERROR_7 "; error BAD_FORMAT close"),
-    FACT("version\r\n" BAD_7 "set k 0 0 1001\r\n", "version" ERROR_7 "; error TOO_LARGE close"),
+    FACT("version\r\n" BAD_7 "set k 0 0 1001\r\n", "version" ERROR_7 "; error TOO_LARGE; waits"),
 };
 /* clang-format on */
 
