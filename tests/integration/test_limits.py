@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 import time
 import unittest
 
@@ -9,6 +10,18 @@ from integration_case import IntegrationCase
 from sessiond_process import Conversation, ConversationError
 
 MIB = 1 << 20
+
+
+class FarewellTest(IntegrationCase):
+    def test_the_last_reply_ends_in_order(self):
+        """Though the daemon has not read all that was sent: a reset could overtake the reply."""
+        daemon = self.start()
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=20) as client:
+            client.sendall(b"bogus\r\n" + b"x" * 500_000)
+            received = b""
+            while piece := client.recv(65536):  # raises where the connection was reset
+                received += piece
+        self.assertEqual(received, b"ERROR\r\n")
 
 
 class ConnectionLimitTest(IntegrationCase):

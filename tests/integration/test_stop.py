@@ -47,6 +47,22 @@ class StopTest(IntegrationCase):
                 self.assertEqual(b"V" + everything, reply * 32 + b"VERSION 1.6.18\r\n")
                 self.assert_ended(daemon)
 
+    def test_requests_that_wait_in_the_socket_are_answered(self):
+        """More than one receive of them: all have arrived, though the daemon had no chance to look."""
+        daemon = self.start("--threads", "1")
+        conversations = [self.connect(daemon) for _ in range(4)]
+        for conversation in conversations:
+            conversation.expect_open()
+        daemon.signal(signal.SIGSTOP)
+        n_requests = 10_000
+        for conversation in conversations:
+            conversation.send("get none\r\n" * n_requests)
+        self.stop_by(daemon, signal.SIGTERM)
+        daemon.signal(signal.SIGCONT)
+        for conversation in conversations:
+            self.assertEqual(len(conversation.read_to_close()), n_requests * len("END\r\n"))
+        self.assert_ended(daemon)
+
     def test_half_a_request_is_closed(self):
         daemon = self.start()
         command, value = self.connect(daemon), self.connect(daemon)
