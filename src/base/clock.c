@@ -70,6 +70,7 @@ enum sess_status clock_create(struct clock **out)
 {
     struct clock *clock = calloc(1, sizeof *clock);
     enum sess_status status;
+    int64_t wall_ms;
 
     if (clock == NULL) {
         return SESS_NO_MEMORY;
@@ -79,7 +80,8 @@ enum sess_status clock_create(struct clock **out)
         free(clock);
         return status;
     }
-    atomic_store(&clock->offset_ms, read_ms(CLOCK_REALTIME) - read_ms(CLOCK_BOOTTIME));
+    wall_ms = read_ms(CLOCK_REALTIME);
+    atomic_store(&clock->offset_ms, wall_ms - read_ms(CLOCK_BOOTTIME));
     *out = clock;
     return SESS_OK;
 }
@@ -116,16 +118,19 @@ static void tell_ignored_step(struct clock *clock, int64_t ahead_ms)
 }
 
 /* Follow the wall clock as far as the rules allow. */
-static int64_t current_offset(struct clock *clock, int64_t boot_ms)
+static int64_t current_offset(struct clock *clock, int64_t wall_ms, int64_t boot_ms)
 {
     int64_t offset = atomic_load_explicit(&clock->offset_ms, memory_order_relaxed);
-    int64_t ahead = read_ms(CLOCK_REALTIME) - boot_ms - offset;
+    int64_t ahead = wall_ms - boot_ms - offset;
 
     if (ahead > LARGEST_STEP_MS || ahead < -NOTICED_STEP_MS) {
         tell_ignored_step(clock, ahead);
         return offset;
     }
-    atomic_store_explicit(&clock->step_told, false, memory_order_relaxed);
+    if (ahead > -NOTICED_STEP_MS / 2) {
+        /* Not at the very edge, where two clocks that are read in turn would tell it again and again. */
+        atomic_store_explicit(&clock->step_told, false, memory_order_relaxed);
+    }
     if (ahead <= 0) {
         return offset;
     }
@@ -150,8 +155,11 @@ struct instant clock_now(struct clock *clock)
         boot_ms = atomic_load(&clock->manual_ms);
         wall_ms = boot_ms + atomic_load(&clock->offset_ms);
     } else {
+        /* The wall first: a pause between the two reads then looks like a wall clock that is behind,
+         * which is ignored; the other way round it would put the clock ahead for good. */
+        wall_ms = read_ms(CLOCK_REALTIME);
         boot_ms = read_ms(CLOCK_BOOTTIME);
-        wall_ms = boot_ms + current_offset(clock, boot_ms);
+        wall_ms = boot_ms + current_offset(clock, wall_ms, boot_ms);
     }
     if (clock->shift_ms != NULL) {
         shift_ms = atomic_load_explicit(clock->shift_ms, memory_order_relaxed);

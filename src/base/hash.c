@@ -12,13 +12,7 @@ struct sip_state {
 
 enum sess_status hash_key_draw(struct hash_key *out)
 {
-    struct hash_key key;
-
-    if (getrandom(&key, sizeof key, 0) != (ssize_t)sizeof key) {
-        return SESS_IO;
-    }
-    *out = key;
-    return SESS_OK;
+    return getrandom(out, sizeof *out, 0) == (ssize_t)sizeof *out ? SESS_OK : SESS_IO;
 }
 
 static inline uint64_t rotate_left(uint64_t value, unsigned bits)

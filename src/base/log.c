@@ -51,11 +51,16 @@ __attribute__((format(printf, 2, 0))) static void write_line(enum log_level leve
     }
 }
 
+static bool is_written(enum log_level level)
+{
+    return (int)level <= atomic_load_explicit(&log_sink_level, memory_order_relaxed);
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
     va_list args;
 
-    if ((int)level > atomic_load_explicit(&log_sink_level, memory_order_relaxed)) {
+    if (!is_written(level)) {
         return;
     }
     va_start(args, format);
@@ -79,6 +84,9 @@ void log_limited(struct log_limit *limit, int64_t interval_s, enum log_level lev
     uint64_t dropped;
     va_list args;
 
+    if (!is_written(level)) {
+        return;
+    }
     if (now < next || !atomic_compare_exchange_strong(&limit->next_s, &next, now + interval_s)) {
         atomic_fetch_add(&limit->dropped, 1);
         return;
@@ -86,9 +94,6 @@ void log_limited(struct log_limit *limit, int64_t interval_s, enum log_level lev
     dropped = atomic_exchange(&limit->dropped, 0);
     if (dropped > 0) {
         log_write(level, "%llu lines like the next were left out", (unsigned long long)dropped);
-    }
-    if ((int)level > atomic_load_explicit(&log_sink_level, memory_order_relaxed)) {
-        return;
     }
     va_start(args, format);
     write_line(level, format, args);

@@ -78,7 +78,11 @@ static enum sess_status parse_with_unit(struct slice text, const struct unit *un
     }
     for (const struct unit *unit = units; unit->name != NULL; unit++) {
         if (slice_is(slice_from(text, digits), unit->name)) {
-            return __builtin_mul_overflow(value, unit->factor, out) ? SESS_OUT_OF_RANGE : SESS_OK;
+            if (__builtin_mul_overflow(value, unit->factor, &value)) {
+                return SESS_OUT_OF_RANGE;
+            }
+            *out = value;
+            return SESS_OK;
         }
     }
     return SESS_INVALID;

@@ -156,6 +156,21 @@ static enum sess_status assign_item(const struct option_row *row, const char *te
     return status;
 }
 
+/* Parse, and forget the value. */
+static enum sess_status try_value(const struct option_row *row, const char *text,
+                                  struct sess_error *error)
+{
+    char scratch_text[OPTION_TEXT_SIZE];
+    uint64_t scratch_number;
+    struct option_row elsewhere = *row;
+    struct option_binding trial = {.values = &scratch_number};
+
+    elsewhere.offset = 0;
+    return row->kind == OPTION_LIST || row->kind == OPTION_TEXT
+               ? assign_text(row, text, scratch_text, error)
+               : assign_number(&trial, &elsewhere, text, error);
+}
+
 enum sess_status option_assign(struct option_binding *binding, const struct option_row *row,
                                const char *text, enum option_source source,
                                struct sess_error *error)
@@ -165,14 +180,7 @@ enum sess_status option_assign(struct option_binding *binding, const struct opti
 
     if (source < *present) {
         /* Outranked, but a wrong value must still be told. */
-        struct option_list scratch = {.n_items = 0};
-        struct option_row elsewhere = *row;
-        struct option_binding trial = {.table = binding->table, .values = &scratch};
-
-        elsewhere.offset = 0;
-        return row->kind == OPTION_LIST || row->kind == OPTION_TEXT
-                   ? assign_text(row, text, scratch.items[0], error)
-                   : assign_number(&trial, &elsewhere, text, error);
+        return try_value(row, text, error);
     }
     switch (row->kind) {
     case OPTION_LIST:

@@ -4,10 +4,16 @@
 enum sess_status registry_add_options(struct registry *registry, const struct option_table *table,
                                       void *values, struct sess_error *error)
 {
+    enum sess_status status;
+
     if (registry->n_options == REGISTRY_ROOMS_MAX || table->n_rows > OPTION_ROWS_MAX) {
         return error_set(error, SESS_LIMIT, "too many options");
     }
-    return option_bind(&registry->options[registry->n_options++], table, values, error);
+    status = option_bind(&registry->options[registry->n_options], table, values, error);
+    if (status == SESS_OK) {
+        registry->n_options++;
+    }
+    return status;
 }
 
 enum sess_status registry_add_metrics(struct registry *registry, const struct metric_table *table,

@@ -6,6 +6,7 @@
 #include "handlers.h"
 
 static const struct metric_row metric_rows[] = {COMMAND_METRICS(METRIC_ROW)};
+_Static_assert(sizeof metric_rows / sizeof metric_rows[0] <= METRIC_ROWS_MAX, "totals have room");
 const struct metric_table command_metric_table = {
     .rows = metric_rows, .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
 

@@ -8,9 +8,11 @@
 
 enum { LINE_END_SIZE = 2 };
 
+_Static_assert((int)REQUEST_KEY_MAX <= (int)STORE_KEY_MAX, "a request's key fits");
+
 struct command_upload {
     struct store_upload *value;
-    struct request request; /* its slices point into this struct */
+    struct request request; /* its key points into this struct; its other slices are empty */
     uint8_t key[STORE_KEY_MAX];
 };
 
@@ -37,6 +39,8 @@ enum sess_status command_upload_begin(struct command_context *context,
     begun->request = *request;
     memcpy(begun->key, request->key.data, request->key.size);
     begun->request.key.data = begun->key;
+    begun->request.word = slice_of(NULL, 0);
+    begun->request.value = slice_of(NULL, 0);
     *upload = begun;
     return SESS_OK;
 }

@@ -2,6 +2,7 @@
  * Threads: start-up only (getopt keeps its position in globals of the C library). Memory: the stack. */
 #include "sessiond/daemon/command_line.h"
 
+#include "sessiond/base/number.h"
 #include "short_listen.h"
 
 #include <getopt.h>
@@ -12,12 +13,6 @@ enum {
     FIRST_ACTION = 256, /* above every letter */
     FIRST_OPTION = 512,
     LONG_OPTIONS_MAX = 128,
-};
-
-enum action_id {
-#define ACTION(id, name, argument, doc) ACTION_ID_##id,
-#include "sessiond/daemon/actions.def"
-#undef ACTION
 };
 
 enum short_letter {
@@ -64,6 +59,7 @@ struct reading {
     struct registry *registry;
     struct command_line *out;
     struct short_listen listen;
+    char hosts[OPTION_LIST_MAX * OPTION_TEXT_SIZE]; /* of all -l, by comma */
     struct sess_error *error;
 };
 
@@ -93,7 +89,7 @@ static void make_tables(struct registry *registry, struct getopt_tables *tables)
         tables->longs[n++] = (struct option){
             .name = action_rows[i].name,
             .has_arg = action_rows[i].argument == NULL ? no_argument : required_argument,
-            .val = FIRST_ACTION + (int)i};
+            .val = FIRST_ACTION + ACTION_RUN + 1 + (int)i};
     }
     for (size_t i = 0; i < registry->n_options; i++) {
         struct option_binding *binding = &registry->options[i];
@@ -124,31 +120,36 @@ static enum sess_status assign_named(struct reading *reading, const char *name, 
 static enum sess_status assign_megabytes(struct reading *reading, const char *value)
 {
     char size[OPTION_TEXT_SIZE];
+    uint64_t megabytes;
 
+    if (number_parse_u64(slice_from_text(value), UINT32_MAX, &megabytes) != SESS_OK) {
+        return error_set(reading->error, SESS_INVALID,
+                         "-m: '%.100s' will not do: it takes megabytes, as a number", value);
+    }
     (void)snprintf(size, sizeof size, "%.200sm", value);
     return assign_named(reading, "memory", size);
 }
 
-static enum sess_status take_action(struct reading *reading, enum action_id id, const char *value)
+static void take_action(struct reading *reading, enum command_line_action action, const char *value)
 {
-    switch (id) {
-    case ACTION_ID_CONFIG:
+    if (action == ACTION_CONFIG) {
         reading->out->config_path = value;
-        break;
-    case ACTION_ID_PRINT_CONFIG:
-        reading->out->action = ACTION_PRINT_CONFIG;
-        break;
-    case ACTION_ID_CHECK_CONFIG:
-        reading->out->action = ACTION_CHECK_CONFIG;
-        break;
-    case ACTION_ID_VERSION:
-        reading->out->action = ACTION_VERSION;
-        break;
-    case ACTION_ID_HELP:
-        reading->out->action = ACTION_HELP;
-        break;
+    } else {
+        reading->out->action = action;
     }
-    return SESS_OK;
+}
+
+/* Several -l are one, with commas. */
+static enum sess_status add_hosts(struct reading *reading, const char *hosts)
+{
+    size_t used = strlen(reading->hosts);
+    int added = snprintf(reading->hosts + used, sizeof reading->hosts - used, "%s%s",
+                         used == 0 ? "" : ",", hosts);
+
+    reading->listen.hosts = reading->hosts;
+    return added < 0 || (size_t)added >= sizeof reading->hosts - used
+               ? error_set(reading->error, SESS_LIMIT, "-l: too many addresses")
+               : SESS_OK;
 }
 
 static enum sess_status take_short(struct reading *reading, enum short_letter letter,
@@ -159,8 +160,7 @@ static enum sess_status take_short(struct reading *reading, enum short_letter le
         reading->listen.port = value;
         return SESS_OK;
     case SHORT_HOST:
-        reading->listen.hosts = value;
-        return SESS_OK;
+        return add_hosts(reading, value);
     case SHORT_SOCKET:
         reading->listen.path = value;
         return SESS_OK;
@@ -177,9 +177,11 @@ static enum sess_status take_short(struct reading *reading, enum short_letter le
     case SHORT_NO_FLUSH:
         return SESS_OK;
     case SHORT_HELP:
-        return take_action(reading, ACTION_ID_HELP, NULL);
+        take_action(reading, ACTION_HELP, NULL);
+        return SESS_OK;
     case SHORT_VERSION:
-        return take_action(reading, ACTION_ID_VERSION, NULL);
+        take_action(reading, ACTION_VERSION, NULL);
+        return SESS_OK;
     }
     return SESS_OK;
 }
@@ -200,7 +202,8 @@ static enum sess_status take_option(struct reading *reading, const struct getopt
                              reading->error);
     }
     if (code >= FIRST_ACTION) {
-        return take_action(reading, (enum action_id)(code - FIRST_ACTION), optarg);
+        take_action(reading, (enum command_line_action)(code - FIRST_ACTION), optarg);
+        return SESS_OK;
     }
     return take_short(reading, (enum short_letter)code, optarg);
 }

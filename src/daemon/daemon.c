@@ -101,16 +101,21 @@ static enum sess_status run(struct settings *settings, struct registry *registry
 {
     struct wiring *wiring = NULL;
     int signals = -1;
+    struct identity identity;
     enum sess_status status = privileges_check(settings->daemon.user, error);
 
+    if (status == SESS_OK) {
+        status = privileges_find(settings->daemon.user, &identity, error);
+    }
     if (status == SESS_OK) {
         status = open_signals(&signals, error);
     }
     if (status == SESS_OK) {
         status = wiring_create(settings, registry, &wiring, error);
     }
-    if (status == SESS_OK) {
-        status = privileges_drop(settings->daemon.user, error);
+    if (status == SESS_OK && identity.name[0] != '\0') {
+        net_server_hand_over(wiring_server(wiring), identity.uid, identity.gid);
+        status = privileges_drop(&identity, error);
     }
     if (status == SESS_OK) {
         status = serve(wiring_server(wiring), signals, error);

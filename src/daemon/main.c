@@ -18,11 +18,13 @@ static enum exit_code complain(enum exit_code code, const struct sess_error *err
 static enum exit_code check(const struct settings *settings)
 {
     struct memory_split split;
+    struct identity identity;
     struct sess_error error;
 
     if (settings_split_memory(settings, &split, &error) != SESS_OK ||
         net_check_listen(&settings->net, &error) != SESS_OK ||
-        privileges_check(settings->daemon.user, &error) != SESS_OK) {
+        privileges_check(settings->daemon.user, &error) != SESS_OK ||
+        privileges_find(settings->daemon.user, &identity, &error) != SESS_OK) {
         return complain(EXIT_CONFIGURATION, &error);
     }
     (void)puts("The configuration is in order.");
@@ -62,7 +64,7 @@ int main(int argc, char *argv[])
     if (command_line_read(&registry, argc, argv, &line, &error) != SESS_OK) {
         return (int)complain(EXIT_COMMAND_LINE, &error);
     }
-    if (line.config_path != NULL &&
+    if (line.config_path != NULL && line.action != ACTION_HELP && line.action != ACTION_VERSION &&
         config_file_read(&registry, line.config_path, &error) != SESS_OK) {
         return (int)complain(EXIT_CONFIGURATION, &error);
     }

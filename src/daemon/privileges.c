@@ -4,12 +4,17 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS_KEPT = 64 }; /* for files, listeners and the workers' own */
+enum {
+    DESCRIPTORS_KEPT = 32,     /* for files and listeners */
+    DESCRIPTORS_OF_A_LOOP = 4, /* epoll, two for its signals, one to wake it */
+    CONNECTIONS_AT_LEAST = 16,
+};
 
 enum sess_status privileges_check(const char *user, struct sess_error *error)
 {
@@ -20,22 +25,11 @@ enum sess_status privileges_check(const char *user, struct sess_error *error)
     return SESS_OK;
 }
 
-static enum sess_status become(const struct passwd *entry, struct sess_error *error)
-{
-    if (initgroups(entry->pw_name, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
-        setuid(entry->pw_uid) != 0) {
-        return error_set(error, SESS_IO, "cannot become user %s: %s", entry->pw_name,
-                         strerror(errno));
-    }
-    /* Changing the user clears this or sets it by a system-wide choice; memory holds secrets. */
-    (void)prctl(PR_SET_DUMPABLE, 0);
-    return SESS_OK;
-}
-
-enum sess_status privileges_drop(const char *user, struct sess_error *error)
+enum sess_status privileges_find(const char *user, struct identity *out, struct sess_error *error)
 {
     const struct passwd *entry;
 
+    *out = (struct identity){.name = ""};
     if (user[0] == '\0') {
         return SESS_OK;
     }
@@ -51,13 +45,32 @@ enum sess_status privileges_drop(const char *user, struct sess_error *error)
     if (geteuid() != 0) {
         return error_set(error, SESS_REFUSED, "user: only root can become '%s'", user);
     }
-    return become(entry, error);
+    (void)snprintf(out->name, sizeof out->name, "%s", user);
+    out->uid = entry->pw_uid;
+    out->gid = entry->pw_gid;
+    return SESS_OK;
 }
 
-size_t privileges_raise_descriptors(size_t wanted)
+enum sess_status privileges_drop(const struct identity *identity, struct sess_error *error)
+{
+    if (identity->name[0] == '\0') {
+        return SESS_OK;
+    }
+    if (initgroups(identity->name, identity->gid) != 0 || setgid(identity->gid) != 0 ||
+        setuid(identity->uid) != 0) {
+        return error_set(error, SESS_IO, "cannot become user %s: %s", identity->name,
+                         strerror(errno));
+    }
+    /* Changing the user clears this or sets it by a system-wide choice; memory holds secrets. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    return SESS_OK;
+}
+
+size_t privileges_raise_descriptors(size_t wanted, unsigned n_threads)
 {
     struct rlimit limit;
-    rlim_t needed = (rlim_t)wanted + DESCRIPTORS_KEPT;
+    rlim_t kept = DESCRIPTORS_KEPT + (rlim_t)DESCRIPTORS_OF_A_LOOP * (n_threads + 1);
+    rlim_t needed = (rlim_t)wanted + kept;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
         return wanted;
@@ -70,6 +83,5 @@ size_t privileges_raise_descriptors(size_t wanted)
     if (limit.rlim_cur >= needed) {
         return wanted;
     }
-    return limit.rlim_cur / 2 > DESCRIPTORS_KEPT ? (size_t)limit.rlim_cur - DESCRIPTORS_KEPT
-                                                 : (size_t)limit.rlim_cur / 2;
+    return limit.rlim_cur < kept + CONNECTIONS_AT_LEAST ? 0 : (size_t)(limit.rlim_cur - kept);
 }

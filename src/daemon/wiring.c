@@ -14,6 +14,7 @@
 #include "sessiond/daemon/privileges.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct wiring {
     struct clock *clock;
@@ -61,23 +62,32 @@ static enum sess_status make_store(struct wiring *wiring, const struct settings 
     if (status == SESS_OK) {
         status = store_create(&config, &wiring->store);
     }
+    explicit_bzero(&config.hash_key, sizeof config.hash_key);
     return status == SESS_OK
                ? SESS_OK
                : error_set(error, status, "cannot make the store: %s", status_text(status));
 }
 
-static size_t allowed_connections(const struct settings *settings)
+static enum sess_status allow_connections(const struct settings *settings, unsigned n_threads,
+                                          size_t *allowed, struct sess_error *error)
 {
     size_t wanted = settings->net.max_connections;
-    size_t allowed = privileges_raise_descriptors(wanted);
 
-    if (allowed < wanted) {
+    *allowed = privileges_raise_descriptors(wanted, n_threads);
+    if (*allowed == 0) {
+        return error_set(
+            error, SESS_OUT_OF_RANGE,
+            "the limit of open files leaves no room for connections: raise it, or lower "
+            "threads (%u)",
+            n_threads);
+    }
+    if (*allowed < wanted) {
         log_write(
             LOG_LEVEL_WARNING,
             "max-connections is lowered from %zu to %zu: the limit of open files allows no more",
-            wanted, allowed);
+            wanted, *allowed);
     }
-    return allowed;
+    return SESS_OK;
 }
 
 static enum sess_status make_server(struct wiring *wiring, const struct settings *settings,
@@ -92,10 +102,15 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .max_value_bytes = settings->store.max_value,
         .inline_value_bytes = STORE_COPY_MAX,
         .n_threads = settings_threads(settings),
-        .max_connections = allowed_connections(settings),
         .tick = command_tick,
         .tick_context = &wiring->commands,
     };
+    enum sess_status status =
+        allow_connections(settings, config.n_threads, &config.max_connections, error);
+
+    if (status != SESS_OK) {
+        return status;
+    }
 
     wiring->commands = (struct command_shared){
         .store = wiring->store, .registry = registry, .flush_log = &wiring->flush_log};

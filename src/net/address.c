@@ -39,14 +39,21 @@ static enum sess_status resolve(const char *host, const char *port, struct net_a
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found;
+    const struct addrinfo *chosen;
     int code = getaddrinfo(host, port, &hints, &found);
 
     if (code != 0) {
         return error_set(error, SESS_NOT_FOUND, "no such host: %s (%s)", host, gai_strerror(code));
     }
+    for (chosen = found; chosen->ai_next != NULL && chosen->ai_family != AF_INET;) {
+        chosen = chosen->ai_next;
+    }
+    if (chosen->ai_family != AF_INET) {
+        chosen = found;
+    }
     memset(out, 0, sizeof *out);
-    memcpy(&out->socket, found->ai_addr, found->ai_addrlen);
-    out->size = found->ai_addrlen;
+    memcpy(&out->socket, chosen->ai_addr, chosen->ai_addrlen);
+    out->size = chosen->ai_addrlen;
     freeaddrinfo(found);
     return SESS_OK;
 }

@@ -22,19 +22,14 @@ enum {
 static void unlink_from_list(struct connection *connection)
 {
     struct connection_list *list = connection->listed;
-    struct connection **link;
-    struct connection *last = NULL;
+    struct connection *next = connection->listed_next;
+    struct connection *previous = connection->listed_previous;
 
     if (list == NULL) {
         return;
     }
-    for (link = &list->first; *link != connection; link = &(*link)->listed_next) {
-        last = *link;
-    }
-    *link = connection->listed_next;
-    if (list->last == connection) {
-        list->last = last;
-    }
+    *(previous == NULL ? &list->first : &previous->listed_next) = next;
+    *(next == NULL ? &list->last : &next->listed_previous) = previous;
     connection->listed = NULL;
 }
 
@@ -45,11 +40,8 @@ void connection_enlist(struct connection *connection, struct connection_list *li
     }
     connection->listed = list;
     connection->listed_next = NULL;
-    if (list->first == NULL) {
-        list->first = connection;
-    } else {
-        list->last->listed_next = connection;
-    }
+    connection->listed_previous = list->last;
+    *(list->last == NULL ? &list->first : &list->last->listed_next) = connection;
     list->last = connection;
 }
 
@@ -69,7 +61,7 @@ static void watch(struct connection *connection, short what,
     (void)event_del(&connection->io);
     (void)event_assign(&connection->io, connection->loop->base, connection->transport.fd,
                        (short)(what | EV_PERSIST), callback, connection);
-    /* UNTESTED: fails only without memory; then the timeouts close the connection. */
+    /* UNTESTED: fails only without memory; the connection waits then until the daemon stops. */
     (void)event_add(&connection->io, NULL);
 }
 
@@ -91,6 +83,68 @@ static int bytes_in_kernel(const struct connection *connection)
     return ioctl(connection->transport.fd, SIOCOUTQ, &waiting) == 0 ? waiting : 0;
 }
 
+/* Bytes of the large value, or of the refused block, that is arriving. */
+static uint64_t value_size(const struct connection *connection)
+{
+    return connection->upload != NULL ? command_upload_size(connection->upload)
+                                      : connection->parser.swallow;
+}
+
+static uint64_t time_for(const struct connection *connection, enum connection_wait wait)
+{
+    const struct net_options *options = connection->loop->config->options;
+
+    switch (wait) {
+    case WAIT_COMMAND:
+        return options->command_timeout;
+    case WAIT_VALUE:
+        return options->value_timeout == 0
+                   ? 0
+                   : options->value_timeout +
+                         value_size(connection) * 1000 / VALUE_BYTES_PER_SECOND;
+    case WAIT_OUTPUT:
+        return options->output_timeout;
+    case WAIT_IDLE:
+        return options->idle_timeout;
+    case WAIT_FAREWELL:
+        return FAREWELL_MS;
+    default:
+        return 0;
+    }
+}
+
+static void wait_for(struct connection *connection, enum connection_wait wait, bool has_progress)
+{
+    uint64_t ms = time_for(connection, wait);
+    struct timeval time = {.tv_sec = (time_t)(ms / 1000),
+                           .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+
+    if (ms == 0) {
+        wait = WAIT_NONE;
+    }
+    if (connection->wait == wait && (wait == WAIT_NONE || !has_progress)) {
+        return;
+    }
+    connection->wait = wait;
+    connection->in_kernel = wait == WAIT_OUTPUT ? bytes_in_kernel(connection) : 0;
+    if (wait == WAIT_NONE) {
+        (void)event_del(&connection->timer);
+    } else {
+        (void)event_add(&connection->timer, &time);
+    }
+}
+
+void connection_wait_for_input(struct connection *connection, bool has_progress)
+{
+    bool is_between = connection->unread.size == 0 && parser_is_between(&connection->parser);
+    enum connection_wait wait = is_between ? WAIT_IDLE : WAIT_COMMAND;
+
+    if (value_size(connection) > 0) {
+        wait = WAIT_VALUE;
+    }
+    wait_for(connection, wait, has_progress);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     struct connection *connection = context;
@@ -98,7 +152,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     if (connection->wait == WAIT_OUTPUT && bytes_in_kernel(connection) < connection->in_kernel) {
-        connection_wait_for(connection, WAIT_OUTPUT, true);
+        wait_for(connection, WAIT_OUTPUT, true);
         return;
     }
     if (connection->wait != WAIT_FAREWELL) {
@@ -113,6 +167,7 @@ enum sess_status connection_create(struct loop *loop, int fd, const struct net_a
 
     if (connection == NULL) {
         (void)close(fd);
+        atomic_fetch_sub(&loop->n_connections, 1);
         return SESS_NO_MEMORY;
     }
     connection->loop = loop;
@@ -134,7 +189,7 @@ enum sess_status connection_create(struct loop *loop, int fd, const struct net_a
         connection_destroy(connection);
         return SESS_NO_MEMORY;
     }
-    connection_wait_for(connection, WAIT_IDLE, true);
+    wait_for(connection, WAIT_IDLE, true);
     return SESS_OK;
 }
 
@@ -177,51 +232,6 @@ bool connection_charge(struct connection *connection)
     return true;
 }
 
-static uint64_t time_for(const struct connection *connection, enum connection_wait wait)
-{
-    const struct net_options *options = connection->loop->config->options;
-
-    switch (wait) {
-    case WAIT_COMMAND:
-        return options->command_timeout;
-    case WAIT_VALUE:
-        return options->value_timeout == 0
-                   ? 0
-                   : options->value_timeout +
-                         command_upload_size(connection->upload) * 1000 / VALUE_BYTES_PER_SECOND;
-    case WAIT_OUTPUT:
-        return options->output_timeout;
-    case WAIT_IDLE:
-        return options->idle_timeout;
-    case WAIT_FAREWELL:
-        return FAREWELL_MS;
-    default:
-        return 0;
-    }
-}
-
-void connection_wait_for(struct connection *connection, enum connection_wait wait,
-                         bool has_progress)
-{
-    uint64_t ms = time_for(connection, wait);
-    struct timeval time = {.tv_sec = (time_t)(ms / 1000),
-                           .tv_usec = (suseconds_t)(ms % 1000) * 1000};
-
-    if (ms == 0) {
-        wait = WAIT_NONE;
-    }
-    if (connection->wait == wait && (wait == WAIT_NONE || !has_progress)) {
-        return;
-    }
-    connection->wait = wait;
-    connection->in_kernel = wait == WAIT_OUTPUT ? bytes_in_kernel(connection) : 0;
-    if (wait == WAIT_NONE) {
-        (void)event_del(&connection->timer);
-    } else {
-        (void)event_add(&connection->timer, &time);
-    }
-}
-
 /* The socket takes bytes again. */
 static void on_writable(evutil_socket_t fd, short what, void *context)
 {
@@ -248,11 +258,7 @@ static void resume_reading(struct connection *connection)
     if (connection->is_writing) {
         connection->is_writing = false;
         watch(connection, EV_READ, on_readable);
-        connection_wait_for(connection,
-                            connection->upload != NULL    ? WAIT_VALUE
-                            : connection->unread.size > 0 ? WAIT_COMMAND
-                                                          : WAIT_IDLE,
-                            true);
+        connection_wait_for_input(connection, true);
     }
     if (connection->is_stalled) {
         /* Its socket may stay readable: looking at it again and again would only burn time. */
@@ -290,26 +296,30 @@ static bool send_some(struct connection *connection, struct slice bytes, size_t 
  * Returns false when the connection is broken or holds back more than it may. */
 static bool send_output(struct connection *connection)
 {
-    struct slice part =
-        slice_of(connection->loop->output.data + connection->output_start, connection->output_size);
     size_t sent = 0;
 
     if (connection->unsent.size > 0) {
-        if (!send_some(connection, buffer_slice(&connection->unsent), &sent)) {
+        if (!send_some(connection,
+                       slice_from(buffer_slice(&connection->unsent), connection->n_sent), &sent)) {
             return false;
         }
-        buffer_consume(&connection->unsent, sent);
-    } else if (part.size > 0) {
+        connection->n_sent += sent;
+    } else if (connection->output_size > 0) {
+        struct slice part = slice_of(connection->loop->output.data + connection->output_start,
+                                     connection->output_size);
+
         if (!send_some(connection, part, &sent) ||
             buffer_append(&connection->unsent, slice_from(part, sent)) != SESS_OK) {
             return false;
         }
+        connection->n_sent = 0;
     }
     connection->output_size = 0;
-    if (connection->unsent.size == 0) {
+    if (connection->n_sent == connection->unsent.size) {
         buffer_release(&connection->unsent);
+        connection->n_sent = 0;
     } else {
-        connection_wait_for(connection, WAIT_OUTPUT, sent > 0);
+        wait_for(connection, WAIT_OUTPUT, sent > 0);
     }
     return connection_charge(connection);
 }
@@ -336,14 +346,13 @@ static void on_farewell(evutil_socket_t fd, short what, void *context)
  * sending side is closed first, and the rest when the peer has closed its own, or after a while. */
 static void say_farewell(struct connection *connection)
 {
-    if (connection->is_peer_done || connection->loop->is_stopping ||
-        shutdown(connection->transport.fd, SHUT_WR) != 0) {
+    if (connection->is_drained || shutdown(connection->transport.fd, SHUT_WR) != 0) {
         connection_destroy(connection);
         return;
     }
     connection->is_writing = false;
     watch(connection, EV_READ, on_farewell);
-    connection_wait_for(connection, WAIT_FAREWELL, true);
+    wait_for(connection, WAIT_FAREWELL, true);
 }
 
 void connection_flush(struct connection *connection)

@@ -23,6 +23,7 @@ struct connection {
     struct connection *next; /* all of the loop's */
     struct connection *previous;
     struct connection *listed_next; /* in the list it is on, if any */
+    struct connection *listed_previous;
     struct connection_list *listed; /* ready, replied, stalled, or NULL */
     struct event io;                /* readable, or writable while paused */
     struct event timer;
@@ -31,13 +32,14 @@ struct connection {
     struct command_upload *upload;
     struct buffer unread; /* input that is not run yet */
     struct buffer unsent; /* output that the socket did not take */
+    size_t n_sent;        /* of unsent: bytes that are sent since */
     size_t output_start;  /* of its part in the loop's output */
     size_t output_size;
     size_t charged;       /* to the connections' budget: for unread and unsent */
     bool has_more;        /* unread may hold what can be run without reading */
     bool is_stalled;      /* and that waits for memory or for the journal */
     bool is_closing;      /* nothing is run any more */
-    bool is_peer_done;    /* the peer sends no more */
+    bool is_drained;      /* all that the peer has sent is read */
     bool is_writing;      /* `io` waits for the socket to take more */
     int in_kernel;        /* bytes sent but not taken by the peer when `timer` was armed */
     size_t farewell_size; /* bytes dropped since its last reply */
@@ -58,10 +60,9 @@ void connection_enlist(struct connection *connection, struct connection_list *li
 /** Take the first off a list, or NULL. */
 struct connection *connection_unlist(struct connection_list *list);
 
-/** Give it time for `wait`, counted from now if it waited for something else before or if there was
- *  progress. */
-void connection_wait_for(struct connection *connection, enum connection_wait wait,
-                         bool has_progress);
+/** Give it time for what it has begun: a value, a command, or the next one. The time counts from now
+ *  if it waited for something else before or if there was progress. */
+void connection_wait_for_input(struct connection *connection, bool has_progress);
 
 /** Send its part of the loop's output, keep the rest, pause or close it as needed. The connection
  *  may be gone afterwards. */

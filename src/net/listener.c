@@ -1,6 +1,8 @@
 /* Listening sockets. Not what happens to accepted ones. Threads: the acceptor's. Memory: none. */
 #include "listener.h"
 
+#include "sessiond/base/log.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,14 +28,26 @@ static const char *unix_path(const struct net_address *address)
     return ((const struct sockaddr_un *)(const void *)&address->socket)->sun_path;
 }
 
+static bool is_socket_file(const struct net_address *address, ino_t *inode)
+{
+    struct stat file;
+
+    if (lstat(unix_path(address), &file) != 0 || !S_ISSOCK(file.st_mode)) {
+        return false;
+    }
+    if (inode != NULL) {
+        *inode = file.st_ino;
+    }
+    return true;
+}
+
 /* A socket file left by a process that is gone refuses connections, but so does a file that is no
  * socket, which is none of our business. */
 static void remove_stale(const struct net_address *address)
 {
-    struct stat file;
     int probe;
 
-    if (lstat(unix_path(address), &file) != 0 || !S_ISSOCK(file.st_mode)) {
+    if (!is_socket_file(address, NULL)) {
         return;
     }
     probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -80,6 +94,10 @@ static enum sess_status fail(const struct net_address *address, const char *doin
     char text[ADDRESS_TEXT_SIZE];
 
     address_format(address, text, sizeof text);
+    if (reason == EADDRINUSE && is_unix(address) && !is_socket_file(address, NULL)) {
+        return error_set(error, SESS_INVALID, "%s exists and is no socket: choose another path",
+                         text);
+    }
     if (reason == EADDRINUSE) {
         return error_set(
             error, SESS_ADDRESS_IN_USE,
@@ -107,11 +125,12 @@ enum sess_status listener_open(struct listener *listener, const struct net_addre
     set_options(fd, address);
     listener->address = *address;
     if (bind_address(fd, address) == 0 && listen(fd, BACKLOG) == 0) {
-        if (is_unix(address) || learn_port(fd, &listener->address)) {
+        if (is_unix(address) ? is_socket_file(address, &listener->inode)
+                             : learn_port(fd, &listener->address)) {
             listener->fd = fd;
             return SESS_OK;
         }
-        doing = "learn the port of";
+        doing = "find the port or the file of";
     }
     status = fail(address, doing, error);
     (void)close(fd);
@@ -150,6 +169,8 @@ enum sess_status listener_accept(const struct listener *listener, int *fd, struc
     }
     if (!is_unix(&listener->address)) {
         (void)setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        /* A client whose machine died says nothing: without this its connection stays for ever. */
+        (void)setsockopt(accepted, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     } else {
         *peer = listener->address;
     }
@@ -157,12 +178,31 @@ enum sess_status listener_accept(const struct listener *listener, int *fd, struc
     return SESS_OK;
 }
 
+void listener_hand_over(const struct listener *listener, uid_t uid, gid_t gid)
+{
+    if (is_unix(&listener->address) && lchown(unix_path(&listener->address), uid, gid) != 0) {
+        log_write(LOG_LEVEL_WARNING, "cannot give %s to the user: %s",
+                  unix_path(&listener->address), strerror(errno));
+    }
+}
+
+static void remove_file(const struct listener *listener)
+{
+    ino_t inode;
+
+    if (is_socket_file(&listener->address, &inode) && inode == listener->inode &&
+        unlink(unix_path(&listener->address)) != 0) {
+        log_write(LOG_LEVEL_WARNING, "cannot remove %s: %s", unix_path(&listener->address),
+                  strerror(errno));
+    }
+}
+
 void listener_close(struct listener *listener)
 {
     if (listener->fd >= 0) {
         (void)close(listener->fd);
         if (is_unix(&listener->address)) {
-            (void)unlink(unix_path(&listener->address));
+            remove_file(listener);
         }
         listener->fd = -1;
     }

@@ -6,13 +6,16 @@
 
 #include "sessiond/net/address.h"
 
+#include <sys/types.h>
+
 struct listener {
     int fd;
     struct net_address address; /* with the port that was picked */
+    ino_t inode;                /* of a unix socket's file */
 };
 
 /** Open, bind and listen. A unix socket that nobody answers on is replaced; it is made 0660.
- *  returns  OK | ADDRESS_IN_USE | IO */
+ *  returns  OK | ADDRESS_IN_USE | INVALID (the path is a file that is no socket) | IO */
 SESS_MUST_CHECK enum sess_status listener_open(struct listener *listener,
                                                const struct net_address *address,
                                                struct sess_error *error);
@@ -23,7 +26,10 @@ SESS_MUST_CHECK enum sess_status listener_open(struct listener *listener,
 SESS_MUST_CHECK enum sess_status listener_accept(const struct listener *listener, int *fd,
                                                  struct net_address *peer);
 
-/** Close; a unix socket's file is removed. */
+/** Give a unix socket's file to another user. */
+void listener_hand_over(const struct listener *listener, uid_t uid, gid_t gid);
+
+/** Close; a unix socket's file is removed, if it is still this one's. */
 void listener_close(struct listener *listener);
 
 #endif

@@ -42,6 +42,7 @@ struct loop {
     struct connection *connections; /* all of them */
     bool time_is_read;              /* context.now is of this turn */
     bool is_stopping;
+    int64_t drain_until_ms;       /* elapsed time up to which a stopping loop still reads */
     _Atomic size_t n_connections; /* given to this worker and not closed yet; any thread reads */
 };
 

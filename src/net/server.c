@@ -46,6 +46,7 @@ const struct option_table net_option_table = {.title = "Listeners and connection
                                               .n_rows = sizeof option_rows / sizeof option_rows[0]};
 
 static const struct metric_row metric_rows[] = {NET_METRICS(METRIC_ROW)};
+_Static_assert(sizeof metric_rows / sizeof metric_rows[0] <= METRIC_ROWS_MAX, "totals have room");
 const struct metric_table net_metric_table = {.rows = metric_rows,
                                               .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
 
@@ -89,14 +90,6 @@ static void reject(struct net_server *server, int fd)
                 server->config.max_connections);
 }
 
-static void place(struct net_server *server, const struct accepted *accepted)
-{
-    if (count_connections(server) >= server->config.max_connections ||
-        worker_give(least_loaded(server), accepted) != SESS_OK) {
-        reject(server, accepted->fd);
-    }
-}
-
 static void set_accepting(struct net_server *server, bool is_accepting)
 {
     for (size_t i = 0; i < server->n_doors; i++) {
@@ -120,6 +113,16 @@ static void pause_accepting(struct net_server *server)
                 "or lower max-connections");
 }
 
+static void place(struct net_server *server, const struct accepted *accepted)
+{
+    if (count_connections(server) >= server->config.max_connections) {
+        reject(server, accepted->fd);
+    } else if (worker_give(least_loaded(server), accepted) != SESS_OK) {
+        (void)close(accepted->fd);
+        pause_accepting(server);
+    }
+}
+
 static void on_pause_over(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -140,8 +143,13 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
         if (status == SESS_AGAIN) {
             return;
         }
-        if (status != SESS_OK) {
+        if (status == SESS_LIMIT) {
             pause_accepting(door->server);
+            return;
+        }
+        if (status != SESS_OK) {
+            log_write(LOG_LEVEL_ERROR, "a listener failed and accepts no more");
+            (void)event_del(&door->readable);
             return;
         }
         place(door->server, &accepted);
@@ -217,6 +225,21 @@ static enum sess_status make_workers(struct net_server *server, struct sess_erro
     return SESS_OK;
 }
 
+void net_server_hand_over(struct net_server *server, uid_t uid, gid_t gid)
+{
+    for (size_t i = 0; i < server->n_doors; i++) {
+        listener_hand_over(&server->doors[i].listener, uid, gid);
+    }
+}
+
+static void log_libevent(int severity, const char *text)
+{
+    log_write(severity >= EVENT_LOG_ERR    ? LOG_LEVEL_ERROR
+              : severity == EVENT_LOG_WARN ? LOG_LEVEL_WARNING
+                                           : LOG_LEVEL_DEBUG,
+              "libevent: %s", text);
+}
+
 enum sess_status net_server_create(const struct net_config *config, struct net_server **out,
                                    struct sess_error *error)
 {
@@ -227,6 +250,7 @@ enum sess_status net_server_create(const struct net_config *config, struct net_s
         return error_set(error, SESS_NO_MEMORY, "no memory for the server");
     }
     server->config = *config;
+    event_set_log_callback(log_libevent);
     server->base = event_base_new();
     if (server->base == NULL) {
         free(server);

@@ -8,9 +8,8 @@
 #include "sessiond/base/log.h"
 
 enum {
-    TURN_COMMANDS = 128,      /* of one connection in one turn */
-    TURN_OUTPUT = 262144,     /* bytes of replies, before the last one that passes it */
-    UPLOAD_RECV_MAX = 262144, /* bytes of a large value in one recv */
+    TURN_COMMANDS = 128,     /* of one connection in one turn */
+    UPLOAD_RECV_MAX = 65536, /* bytes of a large value in one recv */
 };
 
 /* How a step of the turn ended. */
@@ -24,10 +23,11 @@ struct turn {
     struct connection *connection;
     struct loop *loop;
     struct command_context *context;
-    struct slice input;  /* not run yet */
-    size_t output_start; /* of this connection's replies in the loop's output */
-    size_t input_size;   /* bytes of the loop's input that were used */
-    unsigned n_served;   /* requests that were answered */
+    struct slice input;        /* not run yet */
+    size_t output_start;       /* of this connection's replies in the loop's output */
+    size_t input_size;         /* bytes of the loop's input that were used */
+    enum sess_status received; /* how the turn's recv ended */
+    unsigned n_served;         /* requests that were answered */
 };
 
 static enum step answer_upload(struct turn *turn)
@@ -72,7 +72,7 @@ static enum step begin_upload(struct turn *turn, const struct request *request)
         parser_swallow(&connection->parser, request->value_size);
         return STEP_GO_ON;
     }
-    connection_wait_for(connection, WAIT_VALUE, true);
+    connection_wait_for_input(connection, true);
     return fill_upload(turn);
 }
 
@@ -89,6 +89,7 @@ static void tell_binary(struct turn *turn)
 static enum step run_one(struct turn *turn)
 {
     struct connection *connection = turn->connection;
+    struct parser before = connection->parser;
     struct request request;
     size_t used;
     enum parse_result result = parser_next(&connection->parser, turn->input, &request, &used);
@@ -97,6 +98,8 @@ static enum step run_one(struct turn *turn)
     switch (result) {
     case PARSE_REQUEST:
         if (command_run(turn->context, &request, &turn->loop->output) == SESS_BUSY) {
+            /* It is parsed again from where it began. */
+            connection->parser = before;
             return STEP_STALL;
         }
         break;
@@ -126,7 +129,7 @@ static bool share_is_used_up(const struct turn *turn)
     size_t made = turn->loop->output.size - turn->output_start;
     size_t limit = turn->loop->config->options->output_limit;
 
-    return turn->n_served >= TURN_COMMANDS || made >= TURN_OUTPUT || made >= limit;
+    return turn->input.size > 0 && (turn->n_served >= TURN_COMMANDS || made >= limit);
 }
 
 /* Run what has arrived. */
@@ -204,46 +207,50 @@ static enum sess_status receive(struct turn *turn)
                                                                       : receive_requests(turn);
 }
 
-/* What is not run stays with the connection, and a begun request is given a time to end. */
+/* What is not run stays with the connection, and what is begun is given a time to end. */
 static bool keep_rest(struct turn *turn)
 {
     struct connection *connection = turn->connection;
-    bool is_between = turn->input.size == 0 && parser_is_between(&connection->parser);
 
     if (buffer_append(&connection->unread, turn->input) != SESS_OK) {
         return false;
     }
-    if (connection->upload == NULL && !connection->has_more) {
-        connection_wait_for(connection, is_between ? WAIT_IDLE : WAIT_COMMAND, turn->n_served > 0);
+    if (!connection->is_stalled) {
+        connection_wait_for_input(connection, turn->n_served > 0);
     }
     return connection_charge(connection);
 }
 
 /* Whether this turn was the connection's last: the client or a command says so, or the daemon stops
- * and everything that had arrived is answered. */
-static bool is_last_turn(const struct turn *turn, enum sess_status received)
+ * and what had arrived is answered. */
+static bool is_last_turn(const struct turn *turn)
 {
+    const struct loop *loop = turn->loop;
+
     if (turn->context->must_close) {
         return true;
     }
     if (turn->connection->has_more) {
         return false;
     }
-    return received == SESS_CLOSED || (turn->loop->is_stopping && received == SESS_AGAIN);
+    return turn->received == SESS_CLOSED ||
+           (loop->is_stopping &&
+            (turn->received == SESS_AGAIN || loop->context.now.boot_ms >= loop->drain_until_ms));
 }
 
-static void end_turn(struct turn *turn, enum sess_status received)
+static void end_turn(struct turn *turn)
 {
     struct connection *connection = turn->connection;
     struct loop *loop = turn->loop;
 
     connection->output_start = turn->output_start;
     connection->output_size = loop->output.size - turn->output_start;
-    connection->is_peer_done = received == SESS_CLOSED;
-    connection->is_closing = is_last_turn(turn, received);
+    connection->is_drained = turn->received == SESS_CLOSED || turn->received == SESS_AGAIN;
+    connection->is_closing = is_last_turn(turn);
     if (!connection->is_closing && !keep_rest(turn)) {
-        connection_destroy(connection);
-        return;
+        /* What has run is answered all the same. */
+        buffer_release(&connection->unread);
+        connection->is_closing = true;
     }
     if (connection->output_size > 0 || connection->is_closing || connection->has_more ||
         loop->is_stopping) {
@@ -261,17 +268,18 @@ void turn_run(struct connection *connection)
         .input = slice_of(loop->input, 0),
         .output_start = loop->output.size,
     };
-    enum sess_status received = receive(&turn);
 
-    if (received == SESS_IO) {
+    turn.received = receive(&turn);
+    if (turn.received == SESS_IO) {
         connection_destroy(connection);
-        return;
+    } else {
+        turn.context->now = loop_now(loop);
+        turn.context->peer = connection->peer;
+        turn.context->must_close = false;
+        turn.context->ticket = 0;
+        connection->has_more = false;
+        run_requests(&turn);
+        end_turn(&turn);
     }
-    turn.context->now = loop_now(loop);
-    turn.context->peer = connection->peer;
-    turn.context->must_close = false;
-    connection->has_more = false;
-    run_requests(&turn);
-    end_turn(&turn, received);
     explicit_bzero(loop->input, turn.input_size);
 }

@@ -5,6 +5,7 @@
 #include "worker.h"
 
 #include "connection.h"
+#include "sessiond/base/log.h"
 #include "turn.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ static void set_timer(struct event *timer, uint64_t ms)
     (void)event_add(timer, &time);
 }
 
-static void end_turn(struct worker *worker)
+static void send_replies(struct worker *worker)
 {
     struct connection *connection;
 
@@ -44,7 +45,7 @@ static void run_ready(struct worker *worker)
         connection = connection_unlist(&worker->loop.ready);
         turn_run(connection);
         if (worker->loop.output.size > LOOP_OUTPUT_FLUSH) {
-            end_turn(worker);
+            send_replies(worker);
         }
     }
 }
@@ -91,10 +92,11 @@ static void on_stop_timeout(evutil_socket_t fd, short what, void *context)
 static void begin_stop(struct worker *worker)
 {
     worker->loop.is_stopping = true;
+    worker->loop.drain_until_ms = loop_now(&worker->loop).boot_ms + WORKER_DRAIN_MS;
     set_timer(&worker->stop_event, worker->loop.config->options->stop_timeout);
     for (struct connection *connection = worker->loop.connections; connection != NULL;
          connection = connection->next) {
-        if (!connection->is_writing) {
+        if (!connection->is_writing && !connection->is_closing) {
             connection_enlist(connection, &worker->loop.ready);
         }
     }
@@ -113,6 +115,20 @@ static bool take_accepted(struct worker *worker, struct accepted *accepted)
     return is_one_there;
 }
 
+/* Under inbox_lock. */
+static bool grow_inbox(struct worker *worker)
+{
+    size_t capacity = worker->inbox_capacity == 0 ? WORKER_INBOX_FIRST : 2 * worker->inbox_capacity;
+    struct accepted *grown = realloc(worker->inbox, capacity * sizeof *grown);
+
+    if (grown == NULL) {
+        return false;
+    }
+    worker->inbox = grown;
+    worker->inbox_capacity = capacity;
+    return true;
+}
+
 static void on_wake(evutil_socket_t fd, short what, void *context)
 {
     struct worker *worker = context;
@@ -126,7 +142,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     }
     while (take_accepted(worker, &accepted)) {
         if (connection_create(&worker->loop, accepted.fd, &accepted.peer) != SESS_OK) {
-            atomic_fetch_sub(&worker->loop.n_connections, 1);
+            log_write(LOG_LEVEL_ERROR, "no memory for a connection: closed");
         }
     }
     if (atomic_load(&worker->stop_asked) && !worker->loop.is_stopping) {
@@ -146,7 +162,7 @@ static void *run(void *context)
         loop->time_is_read = false;
         (void)event_base_loop(loop->base, flags);
         run_ready(worker);
-        end_turn(worker);
+        send_replies(worker);
         if (loop->stalled.first != NULL && !event_pending(&worker->stall_event, EV_TIMEOUT, NULL)) {
             set_timer(&worker->stall_event, WORKER_STALL_MS);
         }
@@ -207,6 +223,7 @@ void worker_destroy(struct worker **worker)
         (void)close(accepted.fd);
     }
     loop_fini(&self->loop);
+    free(self->inbox);
     if (self->wake_fd >= 0) {
         (void)close(self->wake_fd);
     }
@@ -246,12 +263,12 @@ enum sess_status worker_give(struct worker *worker, const struct accepted *accep
     bool has_room;
 
     (void)pthread_mutex_lock(&worker->inbox_lock);
-    has_room = worker->n_inbox < WORKER_INBOX_SIZE;
+    has_room = worker->n_inbox < worker->inbox_capacity || grow_inbox(worker);
     if (has_room) {
         worker->inbox[worker->n_inbox++] = *accepted;
         atomic_fetch_add(&worker->loop.n_connections, 1);
     }
     (void)pthread_mutex_unlock(&worker->inbox_lock);
     wake(worker);
-    return has_room ? SESS_OK : SESS_LIMIT;
+    return has_room ? SESS_OK : SESS_NO_MEMORY;
 }

@@ -11,10 +11,11 @@
 #include <pthread.h>
 
 enum {
-    WORKER_INBOX_SIZE = 1024,  /* accepted connections on their way to the worker */
-    WORKER_TICK_MS = 500,      /* between two looks at what has expired */
-    WORKER_TICK_BUSY_MS = 1,   /* the same while there is more to take back */
-    WORKER_STALL_MS = 10,      /* between two tries of stalled connections */
+    WORKER_INBOX_FIRST = 64, /* room for accepted connections at first; max-connections bounds it */
+    WORKER_DRAIN_MS = 1000,  /* a stopping worker reads on for so long, if a client never pauses */
+    WORKER_TICK_MS = 500,    /* between two looks at what has expired */
+    WORKER_TICK_BUSY_MS = 1, /* the same while there is more to take back */
+    WORKER_STALL_MS = 10,    /* between two tries of stalled connections */
     WORKER_STALLED_TRIES = 64, /* of them at once */
     WORKER_TICK_STEPS = 256,   /* one slice: about 50 us */
 };
@@ -40,8 +41,9 @@ struct worker {
 
     /* under inbox_lock */
     pthread_mutex_t inbox_lock;
-    struct accepted inbox[WORKER_INBOX_SIZE];
+    struct accepted *inbox;
     size_t n_inbox;
+    size_t inbox_capacity;
 
     pthread_t thread; /* the creator's */
 };
@@ -60,7 +62,7 @@ void worker_ask_stop(struct worker *worker);
 void worker_join(struct worker *worker);
 
 /** Hand an accepted connection over. Threads: the acceptor's.
- *  returns  OK (the worker owns the descriptor) | LIMIT (its inbox is full) */
+ *  returns  OK (the worker owns the descriptor) | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status worker_give(struct worker *worker,
                                              const struct accepted *accepted);
 

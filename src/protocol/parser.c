@@ -51,14 +51,12 @@ static enum parse_result succeed(struct parser *parser, enum parse_result result
  * is uncertain. */
 static enum parse_result drop_block(struct parser *parser, struct slice input, size_t *used)
 {
-    for (*used = 0; *used < input.size && parser->swallow > 0; (*used)++, parser->swallow--) {
-        if (parser->swallow > LINE_END_SIZE) {
-            uint64_t block = parser->swallow - LINE_END_SIZE;
-            size_t step = input.size - *used < block ? input.size - *used : (size_t)block;
+    uint64_t block = parser->swallow > LINE_END_SIZE ? parser->swallow - LINE_END_SIZE : 0;
 
-            parser->swallow -= step - 1;
-            *used += step - 1;
-        } else if (input.data[*used] != (parser->swallow == LINE_END_SIZE ? '\r' : '\n')) {
+    *used = input.size < block ? input.size : (size_t)block;
+    parser->swallow -= *used;
+    for (; *used < input.size && parser->swallow > 0; (*used)++, parser->swallow--) {
+        if (input.data[*used] != (parser->swallow == LINE_END_SIZE ? '\r' : '\n')) {
             return PARSE_CLOSE;
         }
     }
@@ -288,7 +286,7 @@ static enum parse_result next_line(struct parser *parser, struct slice input,
     return read_line(parser, rest, slice_from(input, *used), request, used);
 }
 
-/* Whether the connection's very first byte shows another protocol. */
+/* Whether a byte of another protocol stands where the first request should. */
 static bool is_foreign(const struct parser *parser, uint8_t byte)
 {
     return !parser->has_served && parser->errors == 0 && parser->keys_of == NULL &&

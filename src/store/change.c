@@ -1,7 +1,7 @@
 /* Changes of one key: write, delete, touch. Looks are reading.c, large values arrive by upload.c.
  *
  * One order in all of them: memory in hand, lock, find, conditions, budget, ask the journal, and
- * then only what cannot fail. Threads: any. Memory: the new entry, made before the lock is taken;
+ * then only what cannot fail. Threads: any. Memory: the new entry, as a rule made before the lock is taken;
  * the old one, freed after it. */
 #include "sessiond/store/store.h"
 
@@ -47,7 +47,11 @@ static int64_t live_deadline(const struct change *change)
 static enum sess_status remove_present(struct change *change, struct slice key)
 {
     struct mutation mutation = {
-        .kind = MUTATION_DELETE, .key = key, .old_deadline_s = live_deadline(change)};
+        .kind = MUTATION_DELETE,
+        .key = key,
+        .old_deadline_s = live_deadline(change),
+        .now_s = change->now_s,
+    };
     enum sess_status status =
         change->is_live ? shard_announce(change->store, change->place.shard, &mutation) : SESS_OK;
 
@@ -101,16 +105,19 @@ static void put_in(struct change *change, struct entry *entry)
 }
 
 static enum sess_status announce_entry(struct change *change, const struct entry *entry,
-                                       int64_t deadline_s)
+                                       int64_t deadline_s, bool is_touch)
 {
     struct mutation mutation = {
         .kind = MUTATION_SET,
         .key = entry_key(entry),
         .value = entry_value(entry),
+        .block = entry_block(entry),
         .flags = entry_flags(entry),
         .cas = entry_cas(entry),
         .deadline_s = deadline_s,
         .old_deadline_s = live_deadline(change),
+        .now_s = change->now_s,
+        .is_touch = is_touch,
     };
 
     return shard_announce(change->store, change->place.shard, &mutation);
@@ -138,7 +145,7 @@ static enum sess_status replace_present(struct change *change, struct entry *ent
     }
     if (status == SESS_OK) {
         entry_set_cas(entry, shard->next_cas);
-        status = announce_entry(change, entry, entry_deadline(entry));
+        status = announce_entry(change, entry, entry_deadline(entry), false);
     }
     if (status != SESS_OK) {
         budget_release(data, after > before ? after - before : 0);
@@ -211,17 +218,23 @@ enum sess_status change_write(struct store *store, const struct store_write *wri
         .cas = store->config.first_cas,
     };
     struct change change;
-    struct entry *entry;
-    enum sess_status status = make_entry(&fields, &entry);
+    struct entry *entry = NULL;
+    enum sess_status status;
 
     *outcome = (struct store_outcome){0};
-    if (status != SESS_OK) {
-        return status;
+    /* The end of a session must not need memory. */
+    if (write->deadline_s > now_s) {
+        status = make_entry(&fields, &entry);
+        if (status != SESS_OK) {
+            return status;
+        }
     }
     change_begin(&change, store, write->key, now_s);
     if (write->deadline_s <= change.now_s) {
         status = write_dead(&change, write, outcome);
-        entry_destroy(entry);
+        if (entry != NULL) {
+            entry_destroy(entry);
+        }
         return status;
     }
     status = make_room_for_cas(&change, &fields, &entry);
@@ -296,7 +309,7 @@ static enum sess_status touch_by_copy(struct change *change, int64_t deadline_s)
     if (status != SESS_OK) {
         return status;
     }
-    status = announce_entry(change, wider, deadline_s);
+    status = announce_entry(change, wider, deadline_s, true);
     if (status != SESS_OK) {
         entry_destroy(wider);
         return status;
@@ -308,7 +321,7 @@ static enum sess_status touch_by_copy(struct change *change, int64_t deadline_s)
 
 static enum sess_status touch_in_place(struct change *change, int64_t deadline_s)
 {
-    enum sess_status status = announce_entry(change, change->present, deadline_s);
+    enum sess_status status = announce_entry(change, change->present, deadline_s, true);
 
     if (status == SESS_OK) {
         struct wheel *wheel = &change->place.shard->wheel;

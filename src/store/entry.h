@@ -18,6 +18,7 @@
 
 #include "sessiond/base/slice.h"
 #include "sessiond/base/status.h"
+#include "sessiond/store/value.h"
 #include "wheel.h"
 
 #include <stdatomic.h>
@@ -94,7 +95,5 @@ void entry_set_deadline(struct entry *entry, int64_t deadline_s);
 
 /** A block with room for `allocated` >= `size` bytes and one reference; or NULL. */
 struct value_block *value_block_create(size_t size, size_t allocated);
-void value_block_acquire(struct value_block *block);
-void value_block_release(struct value_block *block);
 
 #endif

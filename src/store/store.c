@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+enum { TICK_BYTES = 1 << 20 }; /* of expired entries that one slice takes out */
+
 #define ROW(...) OPTION_ROW(store_options, __VA_ARGS__)
 static const struct option_row option_rows[] = {STORE_OPTIONS(ROW)};
 #undef ROW
@@ -14,6 +16,7 @@ const struct option_table store_option_table = {
     .title = "Memory", .rows = option_rows, .n_rows = sizeof option_rows / sizeof option_rows[0]};
 
 static const struct metric_row metric_rows[] = {STORE_METRICS(METRIC_ROW)};
+_Static_assert(sizeof metric_rows / sizeof metric_rows[0] <= METRIC_ROWS_MAX, "totals have room");
 const struct metric_table store_metric_table = {
     .rows = metric_rows, .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
 
@@ -88,21 +91,15 @@ struct place shard_lock(struct store *store, struct slice key, int64_t *now_s)
     return (struct place){.shard = shard, .hash = hash};
 }
 
-static bool is_revocation(const struct mutation *mutation)
-{
-    return mutation->old_deadline_s != 0 &&
-           (mutation->kind == MUTATION_DELETE || mutation->deadline_s < mutation->old_deadline_s);
-}
-
 enum sess_status shard_announce(struct store *store, struct shard *shard,
                                 const struct mutation *mutation)
 {
-    uint64_t ticket = 0;
+    struct mutation_receipt receipt = {.ticket = 0};
 
     if (store->hook == NULL) {
         return SESS_OK;
     }
-    switch (store->hook(store->hook_context, mutation, &ticket)) {
+    switch (store->hook(store->hook_context, mutation, &receipt)) {
     case MUTATION_ACCEPTED:
         break;
     case MUTATION_BUSY:
@@ -110,9 +107,9 @@ enum sess_status shard_announce(struct store *store, struct shard *shard,
     case MUTATION_REFUSED:
         return SESS_REFUSED;
     }
-    shard->ticket = ticket;
-    if (is_revocation(mutation)) {
-        shard->revocation_ticket = ticket;
+    shard->ticket = receipt.ticket;
+    if (receipt.is_revocation) {
+        shard->revocation_ticket = receipt.ticket;
     }
     return SESS_OK;
 }
@@ -136,8 +133,15 @@ void shard_take_out(struct store *store, struct place place, uint64_t *slot)
     metric_add(&shard->metrics.curr_items, -(uint64_t)1);
 }
 
+/* What a slice has taken out of a shard, to be freed when the lock is not held any more. */
+struct expired {
+    struct wheel_timer *first; /* of entries, linked by `next` */
+    size_t cost;               /* bytes */
+};
+
 /* A timer fired: the entry has expired, or was given more time since and is armed again. */
-static void settle(struct store *store, struct shard *shard, struct wheel_timer *timer)
+static void settle(struct store *store, struct shard *shard, struct wheel_timer *timer,
+                   struct expired *expired)
 {
     struct entry *entry = (struct entry *)(void *)timer;
     int64_t deadline_s = entry_deadline(entry);
@@ -150,30 +154,44 @@ static void settle(struct store *store, struct shard *shard, struct wheel_timer 
         return;
     }
     place.hash = hash_bytes(&store->config.hash_key, entry_key(entry));
+    expired->cost += entry_cost(entry);
     shard_take_out(store, place, index_find(&shard->index, place.hash, entry_key(entry)));
-    entry_destroy(entry);
+    timer->next = expired->first;
+    expired->first = timer;
     metric_add(&shard->metrics.reclaimed, 1);
 }
 
-/* Returns false when the steps ran out before the shard was done. */
+static void destroy_expired(struct expired *expired)
+{
+    while (expired->first != NULL) {
+        struct entry *entry = (struct entry *)(void *)expired->first;
+
+        expired->first = expired->first->next;
+        entry_destroy(entry);
+    }
+}
+
+/* Returns false when the steps ran out, or enough bytes were taken out, before the shard was done. */
 static bool tick_shard(struct store *store, struct shard *shard, int64_t now_s, unsigned *steps)
 {
     enum wheel_step step = WHEEL_MOVED;
+    struct expired expired = {.first = NULL};
 
     (void)pthread_mutex_lock(&shard->lock);
     shard_set_time(shard, &now_s);
-    while (step != WHEEL_IDLE && *steps > 0) {
+    while (step != WHEEL_IDLE && *steps > 0 && expired.cost < TICK_BYTES) {
         struct wheel_timer *due = NULL;
 
         step = wheel_step(&shard->wheel, now_s, &due);
         if (step == WHEEL_DUE) {
-            settle(store, shard, due);
+            settle(store, shard, due, &expired);
         }
         if (step != WHEEL_IDLE) {
             (*steps)--;
         }
     }
     (void)pthread_mutex_unlock(&shard->lock);
+    destroy_expired(&expired);
     return step == WHEEL_IDLE;
 }
 

@@ -123,8 +123,12 @@ enum sess_status store_upload_commit(struct store *store, struct store_upload **
                                      const struct store_write *write, int64_t now_s,
                                      struct store_outcome *outcome)
 {
-    enum sess_status status = change_write(store, write, (*upload)->block, now_s, outcome);
+    enum sess_status status = SESS_INVALID;
 
+    *outcome = (struct store_outcome){0};
+    if ((*upload)->received == (*upload)->block->allocated) {
+        status = change_write(store, write, (*upload)->block, now_s, outcome);
+    }
     if (status != SESS_BUSY) {
         end_upload(upload);
     }

@@ -4,7 +4,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-static enum mutation_answer record(void *context, const struct mutation *mutation, uint64_t *ticket)
+static enum mutation_answer record(void *context, const struct mutation *mutation,
+                                   struct mutation_receipt *receipt)
 {
     struct mutation_recorder *recorder = context;
     struct noted_mutation *last = &recorder->last;
@@ -19,7 +20,8 @@ static enum mutation_answer record(void *context, const struct mutation *mutatio
     }
     last->mutation.value.data = last->value;
     if (recorder->answer == MUTATION_ACCEPTED) {
-        *ticket = ++recorder->ticket;
+        receipt->ticket = ++recorder->ticket;
+        receipt->is_revocation = mutation_revokes(mutation);
     }
     return recorder->answer;
 }

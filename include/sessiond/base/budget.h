@@ -1,7 +1,7 @@
 /* Budgets: the memory accounts that `memory` is split into.
  *
  * Not an allocator: it counts what others allocate, and says no before the limit. None of the
- * accounts can starve another. Threads: any; every call is one atomic operation. */
+ * accounts can starve another. Threads: any; the calls are atomic. */
 #ifndef SESSIOND_BASE_BUDGET_H
 #define SESSIOND_BASE_BUDGET_H
 
@@ -23,13 +23,16 @@ static inline void budget_init(struct budget *budget, size_t limit_bytes)
 /** Charge `bytes` if they fit under the limit. Returns false, and charges nothing, if not. */
 static inline bool budget_charge(struct budget *budget, size_t bytes)
 {
-    size_t before = atomic_fetch_add_explicit(&budget->used, bytes, memory_order_relaxed);
+    size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
 
-    if (bytes <= budget->limit && before <= budget->limit - bytes) {
-        return true;
-    }
-    atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
-    return false;
+    /* What does not fit is never added, not even for a moment in which others would be refused. */
+    do {
+        if (bytes > budget->limit || used > budget->limit - bytes) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + bytes,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
 }
 
 /** Charge what cannot be refused any more, over the limit too. */

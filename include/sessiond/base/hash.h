@@ -14,7 +14,8 @@ struct hash_key {
     uint64_t high;
 };
 
-/** Draw a key from the kernel. returns OK | IO (getrandom failed) */
+/** Draw a key from the kernel, straight into its place: no copy of the secret stays behind.
+ *  returns  OK | IO (getrandom failed; *out is then of no use) */
 SESS_MUST_CHECK enum sess_status hash_key_draw(struct hash_key *out);
 
 /** 64 bits, all of them usable. Pure. */

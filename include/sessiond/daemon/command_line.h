@@ -8,10 +8,9 @@
 
 enum command_line_action {
     ACTION_RUN,
-    ACTION_PRINT_CONFIG,
-    ACTION_CHECK_CONFIG,
-    ACTION_VERSION,
-    ACTION_HELP
+#define ACTION(id, name, argument, doc) ACTION_##id,
+#include "sessiond/daemon/actions.def"
+#undef ACTION
 };
 
 struct command_line {

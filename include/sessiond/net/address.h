@@ -1,6 +1,7 @@
 /* Addresses of listeners and peers: text to socket address and back.
  *
- * Forms: `HOST:PORT`, `[V6]:PORT`, `unix:PATH`. Resolving a host name may ask the system's resolver;
+ * Forms: `HOST:PORT`, `[V6]:PORT`, `unix:PATH`. Of a name with several addresses the first IPv4 one
+ * counts, as clients of `localhost` expect. Resolving a host name may ask the system's resolver;
  * start-up only. */
 #ifndef SESSIOND_NET_ADDRESS_H
 #define SESSIOND_NET_ADDRESS_H

@@ -9,6 +9,8 @@
 #include "sessiond/net/config.h"
 #include "sessiond/net/metrics.h"
 
+#include <sys/types.h>
+
 struct net_server;
 
 /** Whether every `listen` is an address, and one that may be listened on.
@@ -23,6 +25,9 @@ SESS_MUST_CHECK enum sess_status net_check_listen(const struct net_options *opti
 SESS_MUST_CHECK enum sess_status net_server_create(const struct net_config *config,
                                                    struct net_server **out,
                                                    struct sess_error *error);
+
+/** Give the files of unix sockets to the user that the process is about to become. */
+void net_server_hand_over(struct net_server *server, uid_t uid, gid_t gid);
 
 /** Start the workers. returns OK | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status net_server_start(struct net_server *server,

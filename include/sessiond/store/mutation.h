@@ -7,6 +7,7 @@
 #define SESSIOND_STORE_MUTATION_H
 
 #include "sessiond/base/slice.h"
+#include "sessiond/store/value.h"
 
 #include <stdint.h>
 
@@ -14,23 +15,38 @@ enum mutation_kind { MUTATION_SET, MUTATION_DELETE };
 
 struct mutation {
     enum mutation_kind kind;
-    struct slice key;       /* 1..250 bytes, borrowed for the call */
-    struct slice value;     /* SET: the whole new value, borrowed for the call */
+    bool is_touch;      /* SET: only the deadline changed */
+    struct slice key;   /* 1..250 bytes, borrowed for the call */
+    struct slice value; /* SET: the whole new value, borrowed for the call */
+    struct value_block
+        *block;             /* SET: NULL, or what holds a large value: take a reference and copy it
+                                  after the call, outside the lock */
     uint32_t flags;         /* SET: the client's flags */
-    uint64_t cas;           /* SET: the new CAS id */
+    uint64_t cas;           /* SET: the CAS id of the new state */
     int64_t deadline_s;     /* SET: wall seconds, or STORE_NO_DEADLINE */
-    int64_t old_deadline_s; /* of the live entry that this ends, 0 when there is none; a smaller
-                               new deadline, or a DELETE, is a revocation */
+    int64_t old_deadline_s; /* of the live entry that was there, 0 when there was none */
+    int64_t now_s;          /* the shard's time */
 };
 
 enum mutation_answer {
-    MUTATION_ACCEPTED, /* *ticket is set: the reply may wait until it is durable */
+    MUTATION_ACCEPTED, /* *receipt is set: the reply may wait until it is durable */
     MUTATION_BUSY,     /* nothing may change now: run the request again when woken */
     MUTATION_REFUSED,  /* nothing may change: the journal takes no more */
 };
 
-/* Tickets grow from 1; 0 waits for nothing. */
+struct mutation_receipt {
+    uint64_t ticket;    /* tickets grow from 1; 0 waits for nothing */
+    bool is_revocation; /* by the journal's own rules, which are options of it */
+};
+
+/** Whether a live key is gone, or dies earlier than before: a revocation by any rule. */
+static inline bool mutation_revokes(const struct mutation *mutation)
+{
+    return mutation->old_deadline_s != 0 &&
+           (mutation->kind == MUTATION_DELETE || mutation->deadline_s < mutation->old_deadline_s);
+}
+
 typedef enum mutation_answer (*mutation_fn)(void *context, const struct mutation *mutation,
-                                            uint64_t *ticket);
+                                            struct mutation_receipt *receipt);
 
 #endif

@@ -1,7 +1,7 @@
 /* The store: sessions by key, in shards, each with an absolute deadline.
  *
  * Knows no sockets, files or wire text. A write that fails changes nothing. No live entry is ever
- * evicted. Every call may come from any thread and locks at most one shard, for a bounded time;
+ * evicted. Every call may come from any thread and locks one shard at a time, for a bounded time;
  * `now_s` is the caller's wall time, of which a shard uses the latest it has seen.
  *
  * Each outcome carries tickets (store/mutation.h) that the reply must wait for where the journal's
@@ -59,7 +59,6 @@ SESS_MUST_CHECK enum sess_status store_touch(struct store *store, struct slice k
                                              struct store_outcome *outcome);
 
 struct shard;
-struct value_block;
 
 /* A look at one live entry. Up to STORE_COPY_MAX bytes are looked at under the shard's lock: copy
  * and end at once. A larger value is immutable and held by reference: copy at leisure. */
@@ -100,7 +99,8 @@ void store_upload_received(struct store_upload *upload, size_t size);
 struct slice store_upload_tail(const struct store_upload *upload);
 
 /** Store the received value (write->value is not used). The upload ends and *upload is NULL, but for
- *  BUSY, after which it can be committed again. returns as store_write. */
+ *  BUSY, after which it can be committed again.
+ *  returns  as store_write | INVALID (not all bytes have been received) */
 SESS_MUST_CHECK enum sess_status store_upload_commit(struct store *store,
                                                      struct store_upload **upload,
                                                      const struct store_write *write, int64_t now_s,

@@ -116,6 +116,10 @@ START_TEST(test_short_listeners)
     ck_assert_str_eq(fixture.settings.net.listen.items[2], "[::1]:5");
     ck_assert_int_eq(settings_read_file(&fixture, "listen = 127.0.0.1:9\n"), SESS_OK);
     ck_assert_uint_eq(fixture.settings.net.listen.n_items, 3);
+    read_line("-l 127.0.0.2 -l 127.0.0.3:9");
+    ck_assert_uint_eq(fixture.settings.net.listen.n_items, 2);
+    ck_assert_str_eq(fixture.settings.net.listen.items[0], "127.0.0.2:11200");
+    ck_assert_str_eq(fixture.settings.net.listen.items[1], "127.0.0.3:9");
     read_line("--listen 127.0.0.1:7 -p 8");
     ck_assert_uint_eq(fixture.settings.net.listen.n_items, 2);
     ck_assert_str_eq(fixture.settings.net.listen.items[0], "127.0.0.1:7");
@@ -135,7 +139,8 @@ START_TEST(test_errors)
     expect_error("-- surplus", SESS_INVALID, "'surplus' is no option");
     expect_error("--memory lots", SESS_INVALID, "memory: 'lots' will not do");
     expect_error("--memory 1m", SESS_OUT_OF_RANGE, "at least 16m");
-    expect_error("-m lots", SESS_INVALID, "memory: ");
+    expect_error("-m lots", SESS_INVALID, "-m: 'lots' will not do");
+    expect_error("-m 1g", SESS_INVALID, "megabytes");
     expect_error("-m 1", SESS_OUT_OF_RANGE, "at least 16m");
     expect_error("-t 0", SESS_OUT_OF_RANGE, "1 to 64");
     expect_error("-c many", SESS_INVALID, "max-connections: ");

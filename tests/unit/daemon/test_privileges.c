@@ -13,6 +13,15 @@
 
 static struct sess_error error;
 
+/* What the daemon does with its option `user`. */
+static enum sess_status find_and_drop(const char *user)
+{
+    struct identity identity;
+    enum sess_status status = privileges_find(user, &identity, &error);
+
+    return status == SESS_OK ? privileges_drop(&identity, &error) : status;
+}
+
 /* Root without a user is an accident; root by name, or anybody else, is not. */
 START_TEST(test_check)
 {
@@ -33,9 +42,9 @@ START_TEST(test_drop_to_the_present_user)
     uid_t before = geteuid();
     const struct passwd *self = getpwuid(before);
 
-    ck_assert_int_eq(privileges_drop("", &error), SESS_OK);
+    ck_assert_int_eq(find_and_drop(""), SESS_OK);
     ck_assert_ptr_nonnull(self);
-    ck_assert_int_eq(privileges_drop(self->pw_name, &error), SESS_OK);
+    ck_assert_int_eq(find_and_drop(self->pw_name), SESS_OK);
     ck_assert_uint_eq(geteuid(), before);
 }
 END_TEST
@@ -43,7 +52,9 @@ END_TEST
 /* Nobody has this name. */
 START_TEST(test_drop_to_an_unknown_user)
 {
-    ck_assert_int_eq(privileges_drop("no-such-user-here", &error), SESS_NOT_FOUND);
+    struct identity identity;
+
+    ck_assert_int_eq(privileges_find("no-such-user-here", &identity, &error), SESS_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(error.text, "'no-such-user-here'"));
 }
 END_TEST
@@ -52,7 +63,7 @@ END_TEST
 static int become_nobody(void)
 {
     if (geteuid() == 0) {
-        if (privileges_drop("nobody", &error) != SESS_OK) {
+        if (find_and_drop("nobody") != SESS_OK) {
             return 1;
         }
         /* For good: the way back is barred, and no core file will tell secrets. */
@@ -63,7 +74,7 @@ static int become_nobody(void)
             return 3;
         }
     }
-    if (privileges_drop("root", &error) != SESS_REFUSED ||
+    if (find_and_drop("root") != SESS_REFUSED ||
         strstr(error.text, "only root can become 'root'") == NULL) {
         return 4;
     }
@@ -105,7 +116,7 @@ static rlim_t present_limit(void)
 START_TEST(test_enough_descriptors)
 {
     limit_descriptors(200, 300);
-    ck_assert_uint_eq(privileges_raise_descriptors(100), 100);
+    ck_assert_uint_eq(privileges_raise_descriptors(100, 1), 100);
     ck_assert_uint_eq(present_limit(), 200);
 }
 END_TEST
@@ -114,7 +125,7 @@ END_TEST
 START_TEST(test_descriptors_are_raised)
 {
     limit_descriptors(100, 300);
-    ck_assert_uint_eq(privileges_raise_descriptors(200), 200);
+    ck_assert_uint_eq(privileges_raise_descriptors(200, 1), 200);
     ck_assert_uint_ge(present_limit(), 200);
     ck_assert_uint_le(present_limit(), 300);
 }
@@ -126,17 +137,26 @@ START_TEST(test_too_few_descriptors)
     size_t allowed;
 
     limit_descriptors(100, 300);
-    allowed = privileges_raise_descriptors(1000);
+    allowed = privileges_raise_descriptors(1000, 1);
     ck_assert_uint_eq(present_limit(), 300);
     ck_assert_uint_gt(allowed, 200);
     ck_assert_uint_lt(allowed, 290);
     limit_descriptors(60, 60);
-    allowed = privileges_raise_descriptors(1000);
+    allowed = privileges_raise_descriptors(1000, 1);
     ck_assert_uint_ge(allowed, 20);
     ck_assert_uint_lt(allowed, 50);
 }
 END_TEST
 
+/* The workers' own descriptors come first; with hardly any left over there is nothing to serve with. */
+START_TEST(test_descriptors_of_workers)
+{
+    limit_descriptors(300, 300);
+    ck_assert_uint_eq(privileges_raise_descriptors(1000, 64), 0);
+    ck_assert_uint_gt(privileges_raise_descriptors(1000, 8), 200);
+}
+END_TEST
+
 SUITE_MAIN("daemon/privileges", test_check, test_drop_to_the_present_user,
            test_drop_to_an_unknown_user, test_drop_is_for_good, test_enough_descriptors,
-           test_descriptors_are_raised, test_too_few_descriptors)
+           test_descriptors_are_raised, test_too_few_descriptors, test_descriptors_of_workers)

@@ -536,7 +536,7 @@ struct peek {
 };
 
 static enum mutation_answer look_at_present(void *context, const struct mutation *mutation,
-                                            uint64_t *ticket)
+                                            struct mutation_receipt *receipt)
 {
     struct peek *peek = context;
     const struct entry *entry = inside_entry(peek->store, mutation->key);
@@ -549,7 +549,7 @@ static enum mutation_answer look_at_present(void *context, const struct mutation
         memcpy(peek->value, value.data, value.size);
         peek->deadline_s = entry_deadline(entry);
     }
-    *ticket = 1;
+    receipt->ticket = 1;
     return MUTATION_ACCEPTED;
 }
 
