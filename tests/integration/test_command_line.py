@@ -110,6 +110,13 @@ class CommandLineTest(IntegrationCase):
         )
         self.assertIn("no-such-user-here", ended.stderr)
 
+    def test_check_config_knows_the_users(self):
+        self.run_to_exit("--check-config", "--user", "no-such-user-here", code=EXIT_CONFIGURATION)
+
+    def test_help_and_version_need_no_config(self):
+        for action in ("--help", "--version"):
+            self.run_to_exit("--config", "/nonexistent", action, code=0)
+
     # --- what only prints ----------------------------------------------------------------------
 
     def test_check_config(self):

@@ -1,6 +1,7 @@
 """Where the daemon listens: IPv4, IPv6, unix sockets, and where it refuses to."""
 
 import os
+import pwd
 import re
 import stat
 import unittest
@@ -49,6 +50,23 @@ class ListenersTest(IntegrationCase):
         daemon = self.start("--listen", f"unix:{path}")
         self.assertEqual(daemon.listening, [("data", f"unix:{path}")])
         self.assert_serves(path)
+
+    @needs(os.geteuid() == 0, "root")
+    def test_unix_socket_belongs_to_the_user(self):
+        """Made by root, used by the user that the daemon becomes, and gone with it."""
+        nobody = pwd.getpwnam("nobody")
+        folder = self.path("of-nobody")
+        os.mkdir(folder)
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        os.chmod(os.path.dirname(folder), 0o755)
+        path = os.path.join(folder, "data.sock")
+        daemon = self.start("--user", "nobody", "--listen", f"unix:{path}")
+        file = os.stat(path)
+        self.assertEqual((file.st_uid, file.st_gid), (nobody.pw_uid, nobody.pw_gid))
+        self.assertEqual(stat.S_IMODE(file.st_mode), 0o660)
+        self.assert_serves(path)
+        daemon.stop()
+        self.assertFalse(os.path.exists(path))
 
     def test_unix_socket_and_port_are_one_store(self):
         path = self.path("data.sock")

@@ -1,6 +1,7 @@
 """The end: SIGTERM finishes what was received, within a bound, with exit code 0."""
 
 import signal
+import threading
 import time
 import unittest
 
@@ -62,6 +63,44 @@ class StopTest(IntegrationCase):
         for conversation in conversations:
             self.assertEqual(len(conversation.read_to_close()), n_requests * len("END\r\n"))
         self.assert_ended(daemon)
+
+    def test_nothing_runs_after_the_farewell(self):
+        """What follows a framing error may be session data: the stop must not run it either."""
+        daemon = self.start("--threads", "1")
+        conversations = [self.connect(daemon) for _ in range(8)]
+        for conversation in conversations:
+            conversation.send("bogus\r\n")
+            self.assertEqual(conversation.read_line(), "ERROR")
+        daemon.signal(signal.SIGSTOP)
+        for conversation in conversations:
+            conversation.send("flush_all\r\n")
+        self.stop_by(daemon, signal.SIGTERM)
+        daemon.signal(signal.SIGCONT)
+        self.assert_ended(daemon)
+        self.assertNotIn("flush_all", daemon.stderr_text())
+
+    def test_a_client_that_never_pauses_does_not_hold_the_stop(self):
+        daemon = self.start("--threads", "1", "--stop-timeout", "30s")
+        flooder = self.connect(daemon)
+        flooder.expect_open()
+        ended = threading.Event()
+
+        def flood():
+            while not ended.is_set():
+                try:
+                    flooder.socket.sendall(b"set flood 0 0 1 noreply\r\na\r\n" * 500)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=flood)
+        thread.start()
+        try:
+            daemon.wait_for_stat("cmd_set", lambda count: count > 1000)
+            self.stop_by(daemon, signal.SIGTERM)
+            self.assert_ended(daemon)
+        finally:
+            ended.set()
+            thread.join(QUICK_S)
 
     def test_half_a_request_is_closed(self):
         daemon = self.start()

@@ -30,6 +30,7 @@ static _Atomic unsigned allocations_to_failure;
 static bool getrandom_fails;
 static int64_t wall_ahead_ms;
 static int64_t asleep_ms;
+static int64_t sleep_to_come_ms;
 
 static struct {
     const unsigned char *block;
@@ -138,6 +139,11 @@ static void add_ms(struct timespec *time, int64_t ms)
     time->tv_nsec = ns - carry * 1000000000;
 }
 
+void faults_sleep_after_next_read(int64_t ms)
+{
+    sleep_to_come_ms = ms;
+}
+
 int __wrap_clock_gettime(clockid_t id, struct timespec *out)
 {
     int result = __real_clock_gettime(id, out);
@@ -147,6 +153,10 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *out)
     }
     if (result == 0 && id == CLOCK_BOOTTIME) {
         add_ms(out, asleep_ms);
+    }
+    if (id == CLOCK_REALTIME || id == CLOCK_BOOTTIME) {
+        asleep_ms += sleep_to_come_ms;
+        sleep_to_come_ms = 0;
     }
     return result;
 }

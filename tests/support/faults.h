@@ -22,6 +22,9 @@ void faults_set_wall_ahead(int64_t ms);
 /** The machine was asleep for `ms` since the test began: elapsed and wall time count it. */
 void faults_set_asleep(int64_t ms);
 
+/** The machine falls asleep for `ms` as soon as a clock has been read once more. */
+void faults_sleep_after_next_read(int64_t ms);
+
 /** Look into the first `size` bytes of `block` when it is freed. */
 void faults_watch_free(const void *block, size_t size);
 

@@ -92,6 +92,19 @@ START_TEST(now_counts_suspends)
 }
 END_TEST
 
+/* The process pauses between its looks at the two clocks: that is no step of the wall clock. */
+START_TEST(pause_between_two_reads_is_no_step)
+{
+    int64_t before_s = clock_now(machine_clock).wall_s;
+
+    for (int i = 1; i <= 3; i++) {
+        faults_sleep_after_next_read(10 * SECOND_MS);
+        (void)clock_now(machine_clock);
+        assert_wall_is(before_s + 10 * (int64_t)i);
+    }
+}
+END_TEST
+
 /* NTP slews the wall clock ahead. */
 START_TEST(small_difference_ahead_is_followed_silently)
 {
@@ -324,6 +337,7 @@ int main(void)
     tcase_add_test(now, now_is_the_wall_time);
     tcase_add_test(now, now_never_goes_back);
     tcase_add_test(now, now_counts_suspends);
+    tcase_add_test(now, pause_between_two_reads_is_no_step);
     tcase_add_test(now, small_difference_ahead_is_followed_silently);
     tcase_add_test(now, step_ahead_is_followed);
     tcase_add_test(now, step_far_ahead_is_ignored_and_told_once);
