@@ -13,7 +13,7 @@ static inline struct slice words_skip_blanks(struct slice text)
     while (start < text.size && text.data[start] == ' ') {
         start++;
     }
-    return start == 0 ? text : slice_from(text, start);
+    return slice_from(text, start);
 }
 
 /** Take the first word off `rest`; empty when there is none. */
@@ -40,7 +40,7 @@ static inline struct slice words_last(struct slice text)
     }
     for (start = end; start > 0 && text.data[start - 1] != ' '; start--) {
     }
-    return slice_of(text.data + start, end - start);
+    return slice_from(slice_first(text, end), start);
 }
 
 #endif

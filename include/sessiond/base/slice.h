@@ -40,7 +40,8 @@ static inline bool slice_is(struct slice s, const char *text)
 /** The bytes from `start` on; `start` is at most the slice's size. */
 static inline struct slice slice_from(struct slice s, size_t start)
 {
-    return slice_of(s.data + start, s.size - start);
+    /* Not even 0 may be added to a null pointer. */
+    return start == 0 ? s : slice_of(s.data + start, s.size - start);
 }
 
 /** The first `size` bytes; `size` is at most the slice's size. */
