@@ -30,6 +30,41 @@ class ListenersTest(IntegrationCase):
         self.assertRegex(address, r"^127\.0\.0\.1:[1-9]\d*$")
         self.assert_serves(daemon.address)
 
+    def sockets_by_epoll(self, pid):
+        """What each event loop of the daemon watches, as the kernel tells it: {descriptor: number of sockets}."""
+        counts = {}
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            if self.target_of(pid, name) == "anon_inode:[eventpoll]":
+                with open(f"/proc/{pid}/fdinfo/{name}", encoding="ascii") as info:
+                    watched = re.findall(r"^tfd:\s*(\d+)", info.read(), re.MULTILINE)
+                counts[name] = sum(self.target_of(pid, target).startswith("socket:") for target in watched)
+        return counts
+
+    def target_of(self, pid, descriptor):
+        try:
+            return os.readlink(f"/proc/{pid}/fd/{descriptor}")
+        except FileNotFoundError:  # closed between two looks
+            return ""
+
+    def test_few_pooled_connections_spread_evenly(self):
+        daemon = self.start("--threads", "3")
+        before = self.sockets_by_epoll(daemon.pid)
+        pool = [self.connect(daemon) for _ in range(9)]
+        for conversation in pool:
+            conversation.expect_open()
+        after = self.sockets_by_epoll(daemon.pid)
+        self.assertEqual(sorted(after[loop] - before[loop] for loop in after), [0, 3, 3, 3])
+        # Places that became free on one worker are filled again, there.
+        gone = pool[0:9:3]
+        for conversation in gone:
+            conversation.close()
+        self.wait_until(lambda: sum(self.sockets_by_epoll(daemon.pid).values()) == sum(after.values()) - 3, "closed")
+        fresh = [self.connect(daemon) for _ in range(3)]
+        for conversation in fresh:
+            conversation.expect_open()
+        filled = self.sockets_by_epoll(daemon.pid)
+        self.assertEqual(sorted(filled[loop] - before[loop] for loop in filled), [0, 3, 3, 3])
+
     def test_two_ports_are_one_store(self):
         daemon = self.start("--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0")
         first, second = daemon.addresses
