@@ -45,18 +45,6 @@ enum sess_status buffer_append(struct buffer *buffer, struct slice bytes)
     return status;
 }
 
-void buffer_consume(struct buffer *buffer, size_t size)
-{
-    size_t rest = buffer->size - size;
-
-    if (size == 0) {
-        return;
-    }
-    memmove(buffer->data, buffer->data + size, rest);
-    explicit_bzero(buffer->data + rest, size);
-    buffer->size = rest;
-}
-
 void buffer_clear(struct buffer *buffer, size_t keep)
 {
     if (buffer->capacity > keep) {

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-enum { LINE_END_SIZE = 2 };
-
 _Static_assert((int)REQUEST_KEY_MAX <= (int)STORE_KEY_MAX, "a request's key fits");
 
 struct command_upload {
@@ -24,8 +22,8 @@ enum sess_status command_upload_begin(struct command_context *context,
     enum sess_status status = begun == NULL ? SESS_NO_MEMORY : SESS_OK;
 
     if (status == SESS_OK) {
-        status = store_upload_begin(context->shared->store, request->value_size, LINE_END_SIZE,
-                                    &begun->value);
+        status = store_upload_begin(context->shared->store, request->value_size,
+                                    REQUEST_LINE_END_SIZE, &begun->value);
     }
     if (status != SESS_OK) {
         free(begun);

@@ -1,13 +1,14 @@
 /* Settings as a whole. Reading them: config_file.c, command_line.c. Threads: start-up only. */
 #include "sessiond/daemon/settings.h"
 
+#include "sessiond/protocol/request.h"
+
 #include <unistd.h>
 
 enum {
     CONNECTIONS_SHARE = 10, /* auto: memory / 10 */
     IN_FLIGHT_SHARE = 16,
     IN_FLIGHT_VALUES = 2, /* of the largest: one within the budget, and one that may go over it */
-    LINE_END_SIZE = 2,
 };
 
 #define ROW(...) OPTION_ROW(daemon_options, __VA_ARGS__)
@@ -41,7 +42,7 @@ enum sess_status settings_split_memory(const struct settings *settings, struct m
 {
     size_t memory = settings->store.memory;
     size_t connections = settings->net.connection_memory;
-    size_t values = IN_FLIGHT_VALUES * (settings->store.max_value + LINE_END_SIZE);
+    size_t values = IN_FLIGHT_VALUES * (settings->store.max_value + REQUEST_LINE_END_SIZE);
     size_t in_flight = larger(memory / IN_FLIGHT_SHARE, values);
 
     if (connections == 0) {

@@ -116,8 +116,6 @@ static uint64_t time_for(const struct connection *connection, enum connection_wa
 static void wait_for(struct connection *connection, enum connection_wait wait, bool has_progress)
 {
     uint64_t ms = time_for(connection, wait);
-    struct timeval time = {.tv_sec = (time_t)(ms / 1000),
-                           .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 
     if (ms == 0) {
         wait = WAIT_NONE;
@@ -130,7 +128,7 @@ static void wait_for(struct connection *connection, enum connection_wait wait, b
     if (wait == WAIT_NONE) {
         (void)event_del(&connection->timer);
     } else {
-        (void)event_add(&connection->timer, &time);
+        loop_arm(&connection->timer, ms);
     }
 }
 

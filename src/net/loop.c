@@ -46,6 +46,14 @@ void loop_fini(struct loop *loop)
     free(loop->input);
 }
 
+void loop_arm(struct event *timer, uint64_t ms)
+{
+    struct timeval time = {.tv_sec = (time_t)(ms / 1000),
+                           .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+
+    (void)event_add(timer, &time);
+}
+
 struct instant loop_now(struct loop *loop)
 {
     if (!loop->time_is_read) {

@@ -12,6 +12,7 @@
 #include "sessiond/protocol/parser.h"
 
 struct connection;
+struct event;
 
 enum {
     LOOP_INPUT_SIZE = 65536,     /* the input buffer: one recv fits, and a small value with it */
@@ -51,6 +52,9 @@ SESS_MUST_CHECK enum sess_status loop_init(struct loop *loop, const struct net_c
 
 /** Free what the loop owns; no connection is left. */
 void loop_fini(struct loop *loop);
+
+/** Arm a timer of this loop to fire in `ms`, anew if it is armed. */
+void loop_arm(struct event *timer, uint64_t ms);
 
 /** The time of this turn, read at the first call. */
 struct instant loop_now(struct loop *loop);

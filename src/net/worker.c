@@ -14,14 +14,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static void set_timer(struct event *timer, uint64_t ms)
-{
-    struct timeval time = {.tv_sec = (time_t)(ms / 1000),
-                           .tv_usec = (suseconds_t)(ms % 1000) * 1000};
-
-    (void)event_add(timer, &time);
-}
-
 static void send_replies(struct worker *worker)
 {
     struct connection *connection;
@@ -75,7 +67,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
-    set_timer(&worker->tick_event, has_more ? WORKER_TICK_BUSY_MS : WORKER_TICK_MS);
+    loop_arm(&worker->tick_event, has_more ? WORKER_TICK_BUSY_MS : WORKER_TICK_MS);
 }
 
 static void on_stop_timeout(evutil_socket_t fd, short what, void *context)
@@ -93,7 +85,7 @@ static void begin_stop(struct worker *worker)
 {
     worker->loop.is_stopping = true;
     worker->loop.drain_until_ms = loop_now(&worker->loop).boot_ms + WORKER_DRAIN_MS;
-    set_timer(&worker->stop_event, worker->loop.config->options->stop_timeout);
+    loop_arm(&worker->stop_event, worker->loop.config->options->stop_timeout);
     for (struct connection *connection = worker->loop.connections; connection != NULL;
          connection = connection->next) {
         if (!connection->is_writing && !connection->is_closing) {
@@ -155,7 +147,7 @@ static void *run(void *context)
     struct worker *worker = context;
     struct loop *loop = &worker->loop;
 
-    set_timer(&worker->tick_event, WORKER_TICK_MS);
+    loop_arm(&worker->tick_event, WORKER_TICK_MS);
     while (!loop->is_stopping || loop->connections != NULL) {
         int flags = EVLOOP_ONCE | (loop->ready.first != NULL ? EVLOOP_NONBLOCK : 0);
 
@@ -164,7 +156,7 @@ static void *run(void *context)
         run_ready(worker);
         send_replies(worker);
         if (loop->stalled.first != NULL && !event_pending(&worker->stall_event, EV_TIMEOUT, NULL)) {
-            set_timer(&worker->stall_event, WORKER_STALL_MS);
+            loop_arm(&worker->stall_event, WORKER_STALL_MS);
         }
     }
     return NULL;

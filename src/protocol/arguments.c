@@ -174,12 +174,15 @@ static void read_argument(char letter, struct slice *rest, struct request *reque
 void arguments_read(const struct command *command, struct slice line, struct request *request,
                     struct argument_fault *fault)
 {
+    struct slice surplus;
+
     *fault = (struct argument_fault){.is_set = false};
     for (const char *letter = command->arguments; *letter != '\0'; letter++) {
         read_argument(*letter, &line, request, fault);
     }
-    if (words_last(line).size > 0) {
+    surplus = words_last(line);
+    if (surplus.size > 0) {
         note_surplus(fault, command, REPLY_ERROR);
-        request->noreply = slice_equal(words_last(line), SLICE_LITERAL("noreply"));
+        request->noreply = slice_equal(surplus, SLICE_LITERAL("noreply"));
     }
 }

@@ -8,7 +8,7 @@
 #include "arguments.h"
 #include "words.h"
 
-enum { LINE_END_SIZE = 2, BYTE_BINARY = 0x80, BYTE_TLS = 0x16 };
+enum { BYTE_BINARY = 0x80, BYTE_TLS = 0x16 };
 
 void parser_init(struct parser *parser, const struct parser_limits *limits)
 {
@@ -17,7 +17,7 @@ void parser_init(struct parser *parser, const struct parser_limits *limits)
 
 void parser_swallow(struct parser *parser, size_t value_size)
 {
-    parser->swallow = (uint64_t)value_size + LINE_END_SIZE;
+    parser->swallow = (uint64_t)value_size + REQUEST_LINE_END_SIZE;
 }
 
 bool parser_is_between(const struct parser *parser)
@@ -51,12 +51,13 @@ static enum parse_result succeed(struct parser *parser, enum parse_result result
  * is uncertain. */
 static enum parse_result drop_block(struct parser *parser, struct slice input, size_t *used)
 {
-    uint64_t block = parser->swallow > LINE_END_SIZE ? parser->swallow - LINE_END_SIZE : 0;
+    uint64_t block =
+        parser->swallow > REQUEST_LINE_END_SIZE ? parser->swallow - REQUEST_LINE_END_SIZE : 0;
 
     *used = input.size < block ? input.size : (size_t)block;
     parser->swallow -= *used;
     for (; *used < input.size && parser->swallow > 0; (*used)++, parser->swallow--) {
-        if (input.data[*used] != (parser->swallow == LINE_END_SIZE ? '\r' : '\n')) {
+        if (input.data[*used] != (parser->swallow == REQUEST_LINE_END_SIZE ? '\r' : '\n')) {
             return PARSE_CLOSE;
         }
     }
@@ -189,15 +190,15 @@ static enum parse_result take_block(struct parser *parser, struct slice block,
     if (size > parser->limits->inline_max) {
         return succeed(parser, PARSE_UPLOAD);
     }
-    if (block.size < size + LINE_END_SIZE) {
+    if (block.size < size + REQUEST_LINE_END_SIZE) {
         *used = 0;
         return PARSE_MORE;
     }
-    if (!slice_equal(slice_of(block.data + size, LINE_END_SIZE), SLICE_LITERAL("\r\n"))) {
+    if (!slice_equal(slice_of(block.data + size, REQUEST_LINE_END_SIZE), SLICE_LITERAL("\r\n"))) {
         return fail(parser, request, REPLY_BAD_DATA, true);
     }
     request->value = slice_first(block, size);
-    *used += size + LINE_END_SIZE;
+    *used += size + REQUEST_LINE_END_SIZE;
     return succeed(parser, PARSE_REQUEST);
 }
 

@@ -326,7 +326,7 @@ static enum sess_status touch_in_place(struct change *change, int64_t deadline_s
     if (status == SESS_OK) {
         struct wheel *wheel = &change->place.shard->wheel;
 
-        (void)entry_set_deadline(change->present, deadline_s);
+        entry_set_deadline(change->present, deadline_s);
         if (deadline_s != STORE_NO_DEADLINE) {
             wheel_arm_by(wheel, &change->present->timer, deadline_s);
         }

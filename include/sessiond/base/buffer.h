@@ -30,9 +30,6 @@ static inline void buffer_put(struct buffer *buffer, struct slice bytes)
     }
 }
 
-/** Remove the first `size` bytes (at most those in use); the rest moves to the front. */
-void buffer_consume(struct buffer *buffer, size_t size);
-
 /** Forget the bytes in use, zeroed; capacity above `keep` bytes is freed. */
 void buffer_clear(struct buffer *buffer, size_t keep);
 

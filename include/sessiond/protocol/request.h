@@ -11,7 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { REQUEST_KEY_MAX = 250 }; /* bytes */
+enum {
+    REQUEST_KEY_MAX = 250,     /* bytes */
+    REQUEST_LINE_END_SIZE = 2, /* bytes behind a data block: CR LF */
+};
 
 struct request {
     const struct command *command;

@@ -162,37 +162,6 @@ START_TEST(put_fills_the_room)
 }
 END_TEST
 
-/* Bytes from the front, the rest behind them. */
-START_TEST(consume_moves_the_rest_to_the_front)
-{
-    append_pattern(100);
-    buffer_consume(&buffer, 30);
-    ck_assert(slice_equal(buffer_slice(&buffer), slice_from(pattern(100), 30)));
-    buffer_consume(&buffer, 0);
-    ck_assert_uint_eq(buffer.size, 70);
-    buffer_consume(&buffer, 70);
-    ck_assert_uint_eq(buffer.size, 0);
-}
-END_TEST
-
-/* What lies behind the rest. */
-START_TEST(consume_zeroes_the_tail)
-{
-    append_pattern(100);
-    buffer_consume(&buffer, 30);
-    ck_assert_uint_eq(count_not_zero(buffer.data + 70, 30), 0);
-    ck_assert_uint_eq(count_not_zero(buffer.data, 70), 70);
-}
-END_TEST
-
-/* Nothing of a buffer that never held anything. */
-START_TEST(consume_of_nothing_is_allowed)
-{
-    buffer_consume(&buffer, 0);
-    ck_assert_ptr_null(buffer.data);
-}
-END_TEST
-
 /* A buffer as large as may be kept. */
 START_TEST(clear_keeps_the_capacity_zeroed)
 {
@@ -263,7 +232,6 @@ int main(void)
     Suite *suite = suite_create("base/buffer");
     TCase *reserve = buffer_case(suite, "buffer_reserve");
     TCase *append = buffer_case(suite, "buffer_append");
-    TCase *consume = buffer_case(suite, "buffer_consume");
     TCase *clear = buffer_case(suite, "buffer_clear");
     TCase *release = buffer_case(suite, "buffer_release");
 
@@ -277,9 +245,6 @@ int main(void)
     tcase_add_test(append, append_keeps_the_order);
     tcase_add_test(append, append_of_nothing_changes_nothing);
     tcase_add_test(append, put_fills_the_room);
-    tcase_add_test(consume, consume_moves_the_rest_to_the_front);
-    tcase_add_test(consume, consume_zeroes_the_tail);
-    tcase_add_test(consume, consume_of_nothing_is_allowed);
     tcase_add_test(clear, clear_keeps_the_capacity_zeroed);
     tcase_add_test(clear, clear_frees_what_is_larger);
     tcase_add_test(clear, clear_of_nothing_is_allowed);
