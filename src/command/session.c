@@ -74,7 +74,7 @@ struct store_write store_write_of(const struct request *request, int64_t now_s)
         .key = request->key,
         .value = request->value,
         .flags = request->flags,
-        .deadline_s = exptime_to_deadline(request->exptime, now_s),
+        .expiry = store_expiry_at(exptime_to_deadline(request->exptime, now_s)),
     };
 }
 
@@ -140,7 +140,7 @@ enum sess_status command_touch(struct command_context *context, const struct req
     struct store_outcome outcome;
     enum sess_status status =
         store_touch(context->shared->store, request->key,
-                    exptime_to_deadline(request->exptime, now_s), now_s, &outcome);
+                    store_expiry_at(exptime_to_deadline(request->exptime, now_s)), now_s, &outcome);
 
     if (status == SESS_BUSY) {
         return status;

@@ -1,15 +1,61 @@
-/* The write that a value in memory and an uploaded value share.
+/* The steps that all changes of one key share, in their one order: lock, find, conditions, memory in
+ * hand, ask the journal, and then only what cannot fail.
  *
- * Private to the store. */
+ * Private to the store: write.c, join.c, count.c, touch.c are made of them. Threads: any; between
+ * change_begin and change_end the shard's lock is held. */
 #ifndef SESSIOND_SRC_STORE_CHANGE_H
 #define SESSIOND_SRC_STORE_CHANGE_H
 
+#include "sessiond/store/store.h"
+
 #include "shard.h"
 
-/** store_write with the value in `block` (borrowed: the entry takes a reference of its own), or in
- *  write->value when block is NULL; the size is already checked. */
+/* What one change found and made on its way. */
+struct change {
+    struct store *store;
+    struct place place;
+    int64_t now_s;         /* the shard's */
+    uint64_t *slot;        /* NULL: the key is not there */
+    struct entry *present; /* NULL, or what is there, perhaps expired or flushed */
+    struct entry *gone;    /* NULL, or what was taken out: destroyed when the change ends */
+    bool is_live;          /* present, and there for anyone to see */
+};
+
+/** Lock the key's shard and find it. */
+void change_begin(struct change *change, struct store *store, struct slice key, int64_t now_s);
+
+/** Unlock; the outcome is what the shard says now, and `cas`. */
+void change_end(struct change *change, uint64_t cas, struct store_outcome *outcome);
+
+/** Whether the conditions of a write's mode are met.
+ *  returns  OK | NOT_STORED | NOT_FOUND | EXISTS */
+SESS_MUST_CHECK enum sess_status change_check(const struct change *change,
+                                              const struct store_write *write);
+
+/** Let a new entry take the place of what is there. It takes a reference to fields->block of its own.
+ *  cas      set by OK: its id, the shard's next
+ *  returns  OK | NO_MEMORY | BUSY | REFUSED; on failure nothing has changed */
+SESS_MUST_CHECK enum sess_status change_put(struct change *change, struct entry_fields *fields,
+                                            uint64_t *cas);
+
+/** Take out what is there. That something expired goes is no change, and nobody is asked.
+ *  returns  OK | BUSY | REFUSED */
+SESS_MUST_CHECK enum sess_status change_remove(struct change *change, struct slice key);
+
+/** Give the live entry a new deadline, or take it out if that has passed: its value can be read until
+ *  the change ends.
+ *  returns  OK | BUSY | REFUSED */
+SESS_MUST_CHECK enum sess_status change_touch(struct change *change, struct slice key,
+                                              struct store_expiry expiry);
+
+/** store_write with the value in `block` (borrowed), or in write->value when block is NULL. */
 SESS_MUST_CHECK enum sess_status change_write(struct store *store, const struct store_write *write,
                                               struct value_block *block, int64_t now_s,
                                               struct store_outcome *outcome);
+
+/** store_write of the modes APPEND and PREPEND, likewise. */
+SESS_MUST_CHECK enum sess_status change_join(struct store *store, const struct store_write *write,
+                                             struct value_block *block, int64_t now_s,
+                                             struct store_outcome *outcome);
 
 #endif

@@ -14,7 +14,9 @@ enum {
     AT_LENGTH_AND_BITS = 10,
     HEADER_SIZE = 14,
     CAS_SIZE = 5,
-    LENGTH_BITS = 18,
+    LENGTH_BITS = 15,
+    FLAG_BITS = 12,
+    FAR_SHIFT = LENGTH_BITS + FLAG_BITS, /* of the deadline's high bits */
     TIMES_SIZE = 6,
     ALLOCATION_OVERHEAD = 16, /* what the C library adds, about */
 };
@@ -34,7 +36,16 @@ static uint32_t load_u32(const uint8_t *from)
 
 static uint32_t bits_of(const struct entry *entry)
 {
-    return load_u32(entry->packed + AT_LENGTH_AND_BITS) >> LENGTH_BITS;
+    return load_u32(entry->packed + AT_LENGTH_AND_BITS) >> LENGTH_BITS & ((1U << FLAG_BITS) - 1);
+}
+
+static void set_bit(struct entry *entry, enum entry_bit bit, bool is_set)
+{
+    uint32_t word = load_u32(entry->packed + AT_LENGTH_AND_BITS);
+    uint32_t mask = (uint32_t)bit << LENGTH_BITS;
+
+    word = is_set ? word | mask : word & ~mask;
+    memcpy(entry->packed + AT_LENGTH_AND_BITS, &word, sizeof word);
 }
 
 /* Bytes of the optional fields that stand before `bit`'s field; all of them for a bit of 0. */
@@ -46,7 +57,6 @@ static size_t optional_size(uint32_t bits, uint32_t bit)
     } fields[] = {
         {ENTRY_HAS_FLAGS, sizeof(uint32_t)},
         {ENTRY_HAS_FULL_CAS, sizeof(uint64_t)},
-        {ENTRY_FAR, sizeof(uint32_t)},
         {ENTRY_HAS_TIMES, TIMES_SIZE},
     };
     size_t size = 0;
@@ -74,20 +84,32 @@ static size_t packed_size(const struct entry *entry)
            (load_u32(entry->packed + AT_LENGTH_AND_BITS) & ((1U << LENGTH_BITS) - 1));
 }
 
-static bool is_far(int64_t deadline_s)
-{
-    return deadline_s != STORE_NO_DEADLINE && deadline_s > (int64_t)UINT32_MAX;
-}
-
 static uint32_t bits_for(const struct entry_fields *fields)
 {
     uint32_t bits = 0;
 
     bits |= fields->flags != 0 ? ENTRY_HAS_FLAGS : 0U;
     bits |= fields->cas > SHORT_CAS_MAX ? ENTRY_HAS_FULL_CAS : 0U;
-    bits |= is_far(fields->deadline_s) ? ENTRY_FAR : 0U;
     bits |= fields->block != NULL ? ENTRY_BY_REFERENCE : 0U;
     return bits;
+}
+
+static void set_cas(struct entry *entry, uint64_t cas)
+{
+    if ((bits_of(entry) & ENTRY_HAS_FULL_CAS) != 0) {
+        memcpy(optional_field(entry, ENTRY_HAS_FULL_CAS), &cas, sizeof cas);
+        return;
+    }
+    for (size_t i = 0; i < CAS_SIZE; i++) {
+        entry->packed[AT_CAS + i] = (uint8_t)(cas >> 8 * i);
+    }
+}
+
+static void copy_slice(uint8_t *to, struct slice from)
+{
+    if (from.size > 0) {
+        memcpy(to, from.data, from.size);
+    }
 }
 
 enum sess_status entry_create(const struct entry_fields *fields, struct entry **out)
@@ -95,9 +117,11 @@ enum sess_status entry_create(const struct entry_fields *fields, struct entry **
     uint32_t bits = bits_for(fields);
     struct slice inline_value =
         fields->block == NULL ? fields->value : slice_of(&fields->block, sizeof fields->block);
+    struct slice more = fields->block == NULL ? fields->more : slice_of(NULL, 0);
     size_t key_at = HEADER_SIZE + optional_size(bits, 0);
-    struct entry *entry = malloc(sizeof *entry + key_at + fields->key.size + inline_value.size);
-    uint32_t length_and_bits = (uint32_t)inline_value.size | bits << LENGTH_BITS;
+    size_t value_at = key_at + fields->key.size;
+    struct entry *entry = malloc(sizeof *entry + value_at + inline_value.size + more.size);
+    uint32_t length_and_bits = (uint32_t)(inline_value.size + more.size) | bits << LENGTH_BITS;
 
     if (entry == NULL) {
         return SESS_NO_MEMORY;
@@ -109,12 +133,11 @@ enum sess_status entry_create(const struct entry_fields *fields, struct entry **
     if (fields->flags != 0) {
         memcpy(optional_field(entry, ENTRY_HAS_FLAGS), &fields->flags, sizeof fields->flags);
     }
-    entry_set_cas(entry, fields->cas);
+    set_cas(entry, fields->cas);
     entry_set_deadline(entry, fields->deadline_s);
     memcpy(entry->packed + key_at, fields->key.data, fields->key.size);
-    if (inline_value.size > 0) {
-        memcpy(entry->packed + key_at + fields->key.size, inline_value.data, inline_value.size);
-    }
+    copy_slice(entry->packed + value_at, inline_value);
+    copy_slice(entry->packed + value_at + inline_value.size, more);
     *out = entry;
     return SESS_OK;
 }
@@ -183,47 +206,35 @@ uint64_t entry_cas(const struct entry *entry)
     return cas;
 }
 
-bool entry_holds_cas(const struct entry *entry, uint64_t cas)
-{
-    return cas <= SHORT_CAS_MAX || (bits_of(entry) & ENTRY_HAS_FULL_CAS) != 0;
-}
-
-void entry_set_cas(struct entry *entry, uint64_t cas)
-{
-    if ((bits_of(entry) & ENTRY_HAS_FULL_CAS) != 0) {
-        memcpy(optional_field(entry, ENTRY_HAS_FULL_CAS), &cas, sizeof cas);
-        return;
-    }
-    for (size_t i = 0; i < CAS_SIZE; i++) {
-        entry->packed[AT_CAS + i] = (uint8_t)(cas >> 8 * i);
-    }
-}
-
 int64_t entry_deadline(const struct entry *entry)
 {
-    uint64_t deadline = load_u32(entry->packed + AT_DEADLINE);
+    uint64_t high = load_u32(entry->packed + AT_LENGTH_AND_BITS) >> FAR_SHIFT;
+    uint64_t deadline = load_u32(entry->packed + AT_DEADLINE) | high << 32;
 
-    if ((bits_of(entry) & ENTRY_FAR) != 0) {
-        deadline |= (uint64_t)load_u32(optional_field(entry, ENTRY_FAR)) << 32;
-    }
     return deadline == 0 ? STORE_NO_DEADLINE : (int64_t)deadline;
-}
-
-bool entry_holds_deadline(const struct entry *entry, int64_t deadline_s)
-{
-    return !is_far(deadline_s) || (bits_of(entry) & ENTRY_FAR) != 0;
 }
 
 void entry_set_deadline(struct entry *entry, int64_t deadline_s)
 {
     uint64_t deadline = deadline_s == STORE_NO_DEADLINE ? 0 : (uint64_t)deadline_s;
     uint32_t low = (uint32_t)deadline;
-    uint32_t high = (uint32_t)(deadline >> 32);
+    uint32_t word = load_u32(entry->packed + AT_LENGTH_AND_BITS) & ((1U << FAR_SHIFT) - 1);
 
+    word |= (uint32_t)(deadline >> 32) << FAR_SHIFT;
     memcpy(entry->packed + AT_DEADLINE, &low, sizeof low);
-    if ((bits_of(entry) & ENTRY_FAR) != 0) {
-        memcpy(optional_field(entry, ENTRY_FAR), &high, sizeof high);
+    memcpy(entry->packed + AT_LENGTH_AND_BITS, &word, sizeof word);
+}
+
+void entry_set_fetched(struct entry *entry)
+{
+    if (!entry_is_fetched(entry)) {
+        set_bit(entry, ENTRY_FETCHED, true);
     }
+}
+
+bool entry_is_fetched(const struct entry *entry)
+{
+    return (bits_of(entry) & ENTRY_FETCHED) != 0;
 }
 
 struct value_block *value_block_create(size_t size, size_t allocated)
@@ -236,6 +247,11 @@ struct value_block *value_block_create(size_t size, size_t allocated)
         block->allocated = allocated;
     }
     return block;
+}
+
+struct slice value_block_bytes(const struct value_block *block)
+{
+    return slice_of(block->bytes, block->size);
 }
 
 void value_block_acquire(struct value_block *block)

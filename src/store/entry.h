@@ -4,11 +4,11 @@
  * front of the packed bytes stands there only until entries live in an arena.
  *
  *     offset  bytes
- *      0      4   deadline, wall seconds (low half with ENTRY_FAR); 0: none
+ *      0      4   deadline, wall seconds, the low 32 of 37 bits; 0: none
  *      4      5   CAS id
  *      9      1   key length
- *     10      4   inline value length (18 bits), then 14 flag bits
- *     14          optional, by bit: client flags 4, full CAS 8, deadline's high half 4, times 6
+ *     10      4   inline value length (15 bits), 12 flag bits, the deadline's high 5 bits
+ *     14          optional, by bit: client flags 4, full CAS 8, times 6
  *                 key
  *                 value, or the address of its block with ENTRY_BY_REFERENCE
  *
@@ -29,17 +29,19 @@
 enum entry_bit {
     ENTRY_HAS_FLAGS = 1 << 0,    /* client flags that are not 0 */
     ENTRY_HAS_FULL_CAS = 1 << 1, /* CAS id over 40 bits */
-    ENTRY_FAR = 1 << 2,          /* deadline after 2106-02-07 */
-    ENTRY_HAS_TIMES = 1 << 3,    /* later: coarse creation and last access */
-    ENTRY_BY_REFERENCE = 1 << 4, /* the value is a block of its own */
-    ENTRY_STALE = 1 << 5,        /* later: md I */
-    ENTRY_WIN = 1 << 6,          /* later: the recache token is given out */
-    ENTRY_FETCHED = 1 << 7,      /* later: was read */
-    ENTRY_RENEWED = 1 << 8,      /* later: was stored or touched again */
-    ENTRY_PROBATION = 1 << 9,    /* later: first-write-ttl is running */
-    ENTRY_UNDO = 1 << 10,        /* later: flushed, may come back by unflush */
-    ENTRY_KEY_PACKED = 3 << 11,  /* later: how the key is packed */
+    ENTRY_HAS_TIMES = 1 << 2,    /* later: coarse creation and last access */
+    ENTRY_BY_REFERENCE = 1 << 3, /* the value is a block of its own */
+    ENTRY_STALE = 1 << 4,        /* later: md I */
+    ENTRY_WIN = 1 << 5,          /* later: the recache token is given out */
+    ENTRY_FETCHED = 1 << 6,      /* was read */
+    ENTRY_RENEWED = 1 << 7,      /* later: was stored or touched again */
+    ENTRY_PROBATION = 1 << 8,    /* later: first-write-ttl is running */
+    ENTRY_UNDO = 1 << 9,         /* later: flushed, may come back by unflush */
+    ENTRY_KEY_PACKED = 3 << 10,  /* later: how the key is packed */
 };
+
+/* The latest deadline that an entry holds, in the year 6325. */
+#define ENTRY_DEADLINE_MAX (((int64_t)1 << 37) - 1)
 
 /* An immutable value of more than STORE_COPY_MAX bytes. The last release zeroes and frees it. */
 struct value_block {
@@ -58,6 +60,7 @@ struct entry {
 struct entry_fields {
     struct slice key;
     struct slice value;        /* copied, unless there is a block */
+    struct slice more;         /* likewise, behind `value` */
     struct value_block *block; /* NULL, or the value; the entry takes one reference over */
     uint32_t flags;
     int64_t deadline_s;
@@ -81,17 +84,12 @@ uint32_t entry_flags(const struct entry *entry);
 uint64_t entry_cas(const struct entry *entry);
 int64_t entry_deadline(const struct entry *entry);
 
-/** Whether the entry has the field that this CAS id needs. */
-bool entry_holds_cas(const struct entry *entry, uint64_t cas);
-
-/** Set a CAS id that the entry holds. */
-void entry_set_cas(struct entry *entry, uint64_t cas);
-
-/** Whether the entry has the field that this deadline needs. */
-bool entry_holds_deadline(const struct entry *entry, int64_t deadline_s);
-
-/** Set a deadline that the entry holds. */
+/** Set a deadline: 1 to ENTRY_DEADLINE_MAX, or STORE_NO_DEADLINE. It never needs more room. */
 void entry_set_deadline(struct entry *entry, int64_t deadline_s);
+
+/** Note that somebody read the value. */
+void entry_set_fetched(struct entry *entry);
+bool entry_is_fetched(const struct entry *entry);
 
 /** A block with room for `allocated` >= `size` bytes and one reference; or NULL. */
 struct value_block *value_block_create(size_t size, size_t allocated);

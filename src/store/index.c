@@ -28,7 +28,7 @@ struct entry *index_entry(uint64_t slot)
     return (struct entry *)(uintptr_t)(slot & ADDRESS_MASK);
 }
 
-static struct index_bucket *home_bucket(struct index *index, size_t number)
+struct index_bucket *index_bucket_of(struct index *index, size_t number)
 {
     return &index->segments[number / INDEX_SEGMENT_BUCKETS][number % INDEX_SEGMENT_BUCKETS];
 }
@@ -131,7 +131,7 @@ void index_fini(struct index *index)
 uint64_t *index_find(struct index *index, uint64_t hash, struct slice key)
 {
     uint64_t tag = slot_make(hash, NULL);
-    struct index_bucket *piece = home_bucket(index, home_number(index, hash));
+    struct index_bucket *piece = index_bucket_of(index, home_number(index, hash));
 
     for (; piece != NULL; piece = piece->overflow) {
         for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
@@ -195,7 +195,7 @@ static void give_back(struct index *index, struct index_bucket *piece)
 static void split_bucket(struct index *index)
 {
     size_t number = index->n_buckets - index->round;
-    struct index_bucket *old = home_bucket(index, number);
+    struct index_bucket *old = index_bucket_of(index, number);
     struct index_bucket piece = *old;
     struct index_bucket *overflow = old->overflow;
 
@@ -206,7 +206,7 @@ static void split_bucket(struct index *index)
             if (piece.slots[i] != 0) {
                 uint64_t hash = hash_bytes(index->hash_key, entry_key(index_entry(piece.slots[i])));
 
-                place(index, home_bucket(index, home_number(index, hash)), piece.slots[i]);
+                place(index, index_bucket_of(index, home_number(index, hash)), piece.slots[i]);
             }
         }
         if (overflow == NULL) {
@@ -226,7 +226,7 @@ void index_insert(struct index *index, uint64_t hash, struct entry *entry)
     if (split_is_due(index)) {
         split_bucket(index);
     }
-    place(index, home_bucket(index, home_number(index, hash)), slot_make(hash, entry));
+    place(index, index_bucket_of(index, home_number(index, hash)), slot_make(hash, entry));
     index->n_entries++;
 }
 
@@ -248,7 +248,7 @@ static size_t last_used(const struct index_bucket *piece)
 /* The bucket's last slot fills the hole, so that holes never gather and empty pieces can go. */
 void index_remove(struct index *index, uint64_t hash, uint64_t *slot)
 {
-    struct index_bucket *piece = home_bucket(index, home_number(index, hash));
+    struct index_bucket *piece = index_bucket_of(index, home_number(index, hash));
     struct index_bucket *before = NULL;
     size_t last;
 

@@ -44,6 +44,9 @@ uint64_t *index_find(struct index *index, uint64_t hash, struct slice key);
 /** The entry in a slot. */
 struct entry *index_entry(uint64_t slot);
 
+/** A home bucket in use, by its number. */
+struct index_bucket *index_bucket_of(struct index *index, size_t number);
+
 /** Have at hand what one insert may need. returns OK | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status index_reserve(struct index *index);
 

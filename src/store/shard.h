@@ -21,7 +21,10 @@ struct shard {
     struct index index;
     int64_t now_s;     /* the latest time this shard was told */
     uint64_t next_cas; /* CAS ids need only be unique for a key, and a key stays in its shard */
-    uint64_t ticket;   /* of the last change */
+    uint64_t flushed_below; /* entries with lower CAS ids were flushed: nobody sees them */
+    int64_t flush_at_s;     /* when the next flush takes effect, or STORE_NO_DEADLINE */
+    size_t sweep_bucket;    /* where the sweep after a flush goes on; index.n_buckets: done */
+    uint64_t ticket;        /* of the last change */
     uint64_t revocation_ticket;
     struct store_metrics metrics; /* written under the lock, read by anyone */
     struct wheel wheel;
@@ -45,9 +48,35 @@ struct place {
 /** Hash a key and lock its shard; `now_s` becomes the later of itself and the shard's. */
 struct place shard_lock(struct store *store, struct slice key, int64_t *now_s);
 
+/** Whether an entry is there for anyone to see: not expired, not flushed. */
+static inline bool shard_is_live(const struct shard *shard, const struct entry *entry)
+{
+    return entry_deadline(entry) > shard->now_s && entry_cas(entry) >= shard->flushed_below;
+}
+
+/** The absolute deadline of an expiry, by the shard's time, as an entry can hold it. */
+static inline int64_t shard_deadline(const struct shard *shard, struct store_expiry expiry)
+{
+    int64_t deadline_s = expiry.is_relative ? shard->now_s + expiry.seconds : expiry.seconds;
+
+    return deadline_s < ENTRY_DEADLINE_MAX || deadline_s == STORE_NO_DEADLINE ? deadline_s
+                                                                              : ENTRY_DEADLINE_MAX;
+}
+
 /** Ask the journal. On OK the shard's tickets are those of the change; BUSY, REFUSED otherwise. */
 SESS_MUST_CHECK enum sess_status shard_announce(struct store *store, struct shard *shard,
                                                 const struct mutation *mutation);
+
+/** Ask the journal about a change of no shard alone. returns OK | BUSY | REFUSED */
+SESS_MUST_CHECK enum sess_status shard_ask(const struct store *store,
+                                           const struct mutation *mutation,
+                                           struct mutation_receipt *receipt);
+
+/** Let the shard's tickets be those of the receipt. */
+void shard_note_receipt(struct shard *shard, const struct mutation_receipt *receipt);
+
+/** Let the shard's time be the later of its own and *now_s, and *now_s too. */
+void shard_set_time(struct shard *shard, int64_t *now_s);
 
 /** Fill the tickets of an outcome, with no CAS id. */
 void shard_outcome(const struct shard *shard, struct store_outcome *outcome);

@@ -3,11 +3,12 @@
  * Threads: any. Memory: the struct with its shards (about 4 MiB), then one entry a session. */
 #include "sessiond/store/store.h"
 
+#include "flush.h"
 #include "shard.h"
 
 #include <stdlib.h>
 
-enum { TICK_BYTES = 1 << 20 }; /* of expired entries that one slice takes out */
+enum { TICK_BYTES = 1 << 20 }; /* of entries that one slice takes out */
 
 #define ROW(...) OPTION_ROW(store_options, __VA_ARGS__)
 static const struct option_row option_rows[] = {STORE_OPTIONS(ROW)};
@@ -26,6 +27,9 @@ static enum sess_status shard_init(struct shard *shard, const struct store *stor
         return SESS_NO_MEMORY;
     }
     shard->next_cas = store->config.first_cas;
+    shard->flushed_below = store->config.first_cas;
+    shard->flush_at_s = STORE_NO_DEADLINE;
+    shard->sweep_bucket = SIZE_MAX;
     shard->now_s = store->config.now_s;
     wheel_init(&shard->wheel, store->config.now_s);
     return index_init(&shard->index, &store->config.hash_key, store->config.data);
@@ -73,10 +77,13 @@ void store_on_mutation(struct store *store, mutation_fn hook, void *context)
     store->hook_context = context;
 }
 
-static void shard_set_time(struct shard *shard, int64_t *now_s)
+void shard_set_time(struct shard *shard, int64_t *now_s)
 {
     if (*now_s > shard->now_s) {
         shard->now_s = *now_s;
+        if (shard->now_s >= shard->flush_at_s) {
+            flush_raise(shard);
+        }
     }
     *now_s = shard->now_s;
 }
@@ -91,27 +98,42 @@ struct place shard_lock(struct store *store, struct slice key, int64_t *now_s)
     return (struct place){.shard = shard, .hash = hash};
 }
 
-enum sess_status shard_announce(struct store *store, struct shard *shard,
-                                const struct mutation *mutation)
+enum sess_status shard_ask(const struct store *store, const struct mutation *mutation,
+                           struct mutation_receipt *receipt)
 {
-    struct mutation_receipt receipt = {.ticket = 0};
-
     if (store->hook == NULL) {
         return SESS_OK;
     }
-    switch (store->hook(store->hook_context, mutation, &receipt)) {
-    case MUTATION_ACCEPTED:
-        break;
+    switch (store->hook(store->hook_context, mutation, receipt)) {
     case MUTATION_BUSY:
         return SESS_BUSY;
     case MUTATION_REFUSED:
         return SESS_REFUSED;
+    default:
+        return SESS_OK;
     }
-    shard->ticket = receipt.ticket;
-    if (receipt.is_revocation) {
-        shard->revocation_ticket = receipt.ticket;
+}
+
+void shard_note_receipt(struct shard *shard, const struct mutation_receipt *receipt)
+{
+    if (receipt->ticket > 0) {
+        shard->ticket = receipt->ticket;
+        if (receipt->is_revocation) {
+            shard->revocation_ticket = receipt->ticket;
+        }
     }
-    return SESS_OK;
+}
+
+enum sess_status shard_announce(struct store *store, struct shard *shard,
+                                const struct mutation *mutation)
+{
+    struct mutation_receipt receipt = {.ticket = 0};
+    enum sess_status status = shard_ask(store, mutation, &receipt);
+
+    if (status == SESS_OK) {
+        shard_note_receipt(shard, &receipt);
+    }
+    return status;
 }
 
 void shard_outcome(const struct shard *shard, struct store_outcome *outcome)
@@ -134,14 +156,31 @@ void shard_take_out(struct store *store, struct place place, uint64_t *slot)
 }
 
 /* What a slice has taken out of a shard, to be freed when the lock is not held any more. */
-struct expired {
+struct taken {
     struct wheel_timer *first; /* of entries, linked by `next` */
     size_t cost;               /* bytes */
 };
 
+static void take(struct taken *taken, struct entry *entry)
+{
+    taken->cost += entry_cost(entry);
+    entry->timer.next = taken->first;
+    taken->first = &entry->timer;
+}
+
+static void destroy_taken(struct taken *taken)
+{
+    while (taken->first != NULL) {
+        struct entry *entry = (struct entry *)(void *)taken->first;
+
+        taken->first = taken->first->next;
+        entry_destroy(entry);
+    }
+}
+
 /* A timer fired: the entry has expired, or was given more time since and is armed again. */
 static void settle(struct store *store, struct shard *shard, struct wheel_timer *timer,
-                   struct expired *expired)
+                   struct taken *taken)
 {
     struct entry *entry = (struct entry *)(void *)timer;
     int64_t deadline_s = entry_deadline(entry);
@@ -154,45 +193,52 @@ static void settle(struct store *store, struct shard *shard, struct wheel_timer 
         return;
     }
     place.hash = hash_bytes(&store->config.hash_key, entry_key(entry));
-    expired->cost += entry_cost(entry);
     shard_take_out(store, place, index_find(&shard->index, place.hash, entry_key(entry)));
-    timer->next = expired->first;
-    expired->first = timer;
     metric_add(&shard->metrics.reclaimed, 1);
+    metric_add(&shard->metrics.expired_unfetched, !entry_is_fetched(entry));
+    take(taken, entry);
 }
 
-static void destroy_expired(struct expired *expired)
+/* One step of taking back. Returns false when there is nothing to do. */
+static bool tick_step(struct store *store, struct shard *shard, int64_t now_s, struct taken *taken)
 {
-    while (expired->first != NULL) {
-        struct entry *entry = (struct entry *)(void *)expired->first;
+    struct wheel_timer *due = NULL;
+    struct entry *flushed;
 
-        expired->first = expired->first->next;
-        entry_destroy(entry);
+    switch (wheel_step(&shard->wheel, now_s, &due)) {
+    case WHEEL_DUE:
+        settle(store, shard, due, taken);
+        return true;
+    case WHEEL_MOVED:
+        return true;
+    default:
+        break;
     }
+    if (flush_is_swept(shard)) {
+        return false;
+    }
+    flushed = flush_sweep(store, shard);
+    if (flushed != NULL) {
+        take(taken, flushed);
+    }
+    return true;
 }
 
 /* Returns false when the steps ran out, or enough bytes were taken out, before the shard was done. */
 static bool tick_shard(struct store *store, struct shard *shard, int64_t now_s, unsigned *steps)
 {
-    enum wheel_step step = WHEEL_MOVED;
-    struct expired expired = {.first = NULL};
+    struct taken taken = {.first = NULL};
+    bool has_more = true;
 
     (void)pthread_mutex_lock(&shard->lock);
     shard_set_time(shard, &now_s);
-    while (step != WHEEL_IDLE && *steps > 0 && expired.cost < TICK_BYTES) {
-        struct wheel_timer *due = NULL;
-
-        step = wheel_step(&shard->wheel, now_s, &due);
-        if (step == WHEEL_DUE) {
-            settle(store, shard, due, &expired);
-        }
-        if (step != WHEEL_IDLE) {
-            (*steps)--;
-        }
+    while (has_more && *steps > 0 && taken.cost < TICK_BYTES) {
+        has_more = tick_step(store, shard, now_s, &taken);
+        *steps -= has_more;
     }
     (void)pthread_mutex_unlock(&shard->lock);
-    destroy_expired(&expired);
-    return step == WHEEL_IDLE;
+    destroy_taken(&taken);
+    return !has_more;
 }
 
 bool store_tick(struct store *store, struct store_ticker *ticker, int64_t now_s, unsigned max_steps)

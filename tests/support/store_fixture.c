@@ -70,7 +70,7 @@ enum sess_status fixture_write_slice(struct store_fixture *fixture, enum store_m
         .key = slice_from_text(key),
         .value = value,
         .flags = flags,
-        .deadline_s = deadline_s,
+        .expiry = store_expiry_at(deadline_s),
     };
 
     return store_write(fixture->store, &write, fixture->now_s, &fixture->outcome);
@@ -89,8 +89,8 @@ enum sess_status fixture_delete(struct store_fixture *fixture, const char *key)
 
 enum sess_status fixture_touch(struct store_fixture *fixture, const char *key, int64_t deadline_s)
 {
-    return store_touch(fixture->store, slice_from_text(key), deadline_s, fixture->now_s,
-                       &fixture->outcome);
+    return store_touch(fixture->store, slice_from_text(key), store_expiry_at(deadline_s),
+                       fixture->now_s, &fixture->outcome);
 }
 
 struct seen fixture_look(struct store_fixture *fixture, const char *key)

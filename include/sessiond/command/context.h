@@ -14,7 +14,9 @@
 struct command_shared {
     struct store *store;
     const struct registry *registry; /* for stats */
-    struct log_limit *flush_log;     /* one line a second about refused flushes */
+    struct log_limit *flush_log;     /* one line a second about flushes */
+    struct budget *replies;          /* charged for attached values, see below */
+    bool may_flush;                  /* flush_all does what it says */
 };
 
 /* What one worker, and one connection's turn, run commands with. */
@@ -25,6 +27,11 @@ struct command_context {
     const char *peer;               /* of this connection, for the log; terminated, borrowed */
     uint64_t ticket;                /* the highest that the replies so far must wait for */
     bool must_close;                /* quit, or a reply that could not be written */
+    /* A large value is not copied: NULL, or the block that belongs into `out` at attached_at. Its size
+     * is charged to `replies`. The caller takes reference and charge over, and sets it to NULL again
+     * before it runs another command. */
+    struct value_block *attached;
+    size_t attached_at; /* bytes of `out` in front of it */
 };
 
 #endif

@@ -12,6 +12,13 @@
     X(total_items, COUNTER, "values stored since the start")                                       \
     X(bytes, GAUGE, "bytes of keys, values and their entries")                                     \
     X(reclaimed, COUNTER, "entries whose memory was taken back after their deadline")              \
+    X(expired_unfetched, COUNTER, "of these, those that were never read")                          \
+    X(get_expired, COUNTER, "looks that found a session after its deadline")                       \
+    X(get_flushed, COUNTER, "looks that found a session that was flushed")                         \
+    X(sessions_created, COUNTER, "values stored under a key that had none")                        \
+    X(sessions_renewed, COUNTER, "live sessions stored again, or given more time")                 \
+    X(sessions_deleted, COUNTER, "live sessions ended by a command")                               \
+    X(sessions_flushed, COUNTER, "entries taken back after a flush")                               \
     X(evictions, COUNTER, "live sessions dropped for lack of memory: always 0")
 
 struct store_metrics {

@@ -11,7 +11,12 @@
 
 #include <stdint.h>
 
-enum mutation_kind { MUTATION_SET, MUTATION_DELETE };
+enum mutation_kind {
+    MUTATION_SET,
+    MUTATION_DELETE,
+    MUTATION_FLUSH, /* all keys: no key, no value; deadline_s is the barrier's time. Called once, with
+                       all shards' locks held */
+};
 
 struct mutation {
     enum mutation_kind kind;

@@ -41,9 +41,11 @@ void store_destroy(struct store **store);
 /** Wired call: whom to ask before each change. Before the first change; NULL asks nobody. */
 void store_on_mutation(struct store *store, mutation_fn hook, void *context);
 
-/** Store a value under a key.
- *  returns  OK | NOT_STORED (add of a live key, replace of none) | TOO_LARGE | NO_MEMORY | BUSY |
- *           REFUSED; but for OK nothing changed. *outcome is set by all of them. */
+/** Store a value under a key, on the condition that its mode says.
+ *  returns  OK | NOT_STORED (add of a live key; replace, append, prepend of none) | NOT_FOUND (cas of
+ *           none) | EXISTS (cas of another version) | TOO_LARGE (with what is there, for append and
+ *           prepend) | NO_MEMORY | BUSY | REFUSED; but for OK nothing changed. *outcome is set by all
+ *           of them. */
 SESS_MUST_CHECK enum sess_status store_write(struct store *store, const struct store_write *write,
                                              int64_t now_s, struct store_outcome *outcome);
 
@@ -51,14 +53,33 @@ SESS_MUST_CHECK enum sess_status store_write(struct store *store, const struct s
 SESS_MUST_CHECK enum sess_status store_delete(struct store *store, struct slice key, int64_t now_s,
                                               struct store_outcome *outcome);
 
-/** Give a live key a new deadline; one at or before now deletes it. The CAS id stays.
- *  returns  OK | NOT_FOUND | BUSY | REFUSED | NO_MEMORY (only for a deadline after 2106 on a key
- *           that had an earlier one); *outcome is set by all of them */
+/** Add to, or take from, the number that a live key's value is: 1 to 20 digits within 64 bits, blanks
+ *  behind them are allowed. The result is stored as plain digits; flags and deadline stay.
+ *  result   set by OK
+ *  returns  OK | NOT_FOUND | INVALID (the value is no number) | NO_MEMORY (only when it needs more room
+ *           than it has) | BUSY | REFUSED; but for OK nothing changed. *outcome is set by all of them.
+ *  Source: memcached doc/protocol.txt, "Increment/Decrement". */
+SESS_MUST_CHECK enum sess_status store_count(struct store *store, const struct store_count *count,
+                                             int64_t now_s, uint64_t *result,
+                                             struct store_outcome *outcome);
+
+/** Give a live key a new deadline; one at or before now deletes it. The CAS id stays. Never fails for
+ *  memory.
+ *  returns  OK | NOT_FOUND | BUSY | REFUSED; *outcome is set by all of them */
 SESS_MUST_CHECK enum sess_status store_touch(struct store *store, struct slice key,
-                                             int64_t deadline_s, int64_t now_s,
+                                             struct store_expiry expiry, int64_t now_s,
+                                             struct store_outcome *outcome);
+
+/** Make everything that was stored before a time unreadable; space returns in slices. It is a barrier
+ *  in each shard's sequence of changes, not a comparison of seconds: what is stored after it stays. One
+ *  that is still to come is replaced by the next.
+ *  at_s     wall seconds of the barrier; at or before now: at once
+ *  returns  OK | BUSY | REFUSED (nothing changed); *outcome is set by all of them */
+SESS_MUST_CHECK enum sess_status store_flush(struct store *store, int64_t at_s, int64_t now_s,
                                              struct store_outcome *outcome);
 
 struct shard;
+struct entry;
 
 /* A look at one live entry. Up to STORE_COPY_MAX bytes are looked at under the shard's lock: copy
  * and end at once. A larger value is immutable and held by reference: copy at leisure. */
@@ -67,8 +88,10 @@ struct store_reading {
     uint32_t flags;
     uint64_t cas;
     struct store_outcome outcome;
-    struct shard *locked;      /* the store's own */
-    struct value_block *block; /* the store's own */
+    struct shard *locked; /* the store's own */
+    struct entry *gone;   /* the store's own */
+    struct value_block
+        *block; /* NULL, or what holds the value: take a reference to keep it longer */
 };
 
 /** Look a key up.
@@ -77,6 +100,13 @@ struct store_reading {
 SESS_MUST_CHECK enum sess_status store_read_begin(struct store *store, struct slice key,
                                                   int64_t now_s, struct store_reading *reading);
 void store_read_end(struct store_reading *reading);
+
+/** The same, and give the key a new deadline under the same lock. A deadline at or before now deletes
+ *  the key; its last value is still to be read.
+ *  returns  as store_read_begin | BUSY | REFUSED (only reading->outcome is set) */
+SESS_MUST_CHECK enum sess_status store_read_touch_begin(struct store *store, struct slice key,
+                                                        struct store_expiry expiry, int64_t now_s,
+                                                        struct store_reading *reading);
 
 struct store_upload;
 

@@ -8,6 +8,7 @@
 #include "sessiond/base/hash.h"
 #include "sessiond/base/slice.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,15 +36,47 @@ struct store_outcome {
     uint64_t cas;               /* of the entry after a write; else 0 */
 };
 
-enum store_mode { STORE_SET, STORE_ADD, STORE_REPLACE };
+/* When an entry ends. A relative one counts from the time that its shard has when it is stored: two
+ * workers' times may differ by a second, and a session of one second must not be dead on arrival. */
+struct store_expiry {
+    int64_t seconds;  /* wall seconds, or STORE_NO_DEADLINE; from now on if is_relative (> 0) */
+    bool is_relative; /* at or before now otherwise: the ordinary result of the command, nothing is
+                         kept, and a live key that it would replace is deleted */
+};
+
+static inline struct store_expiry store_expiry_at(int64_t deadline_s)
+{
+    return (struct store_expiry){.seconds = deadline_s};
+}
+
+static inline struct store_expiry store_expiry_in(int64_t ttl_s)
+{
+    return (struct store_expiry){.seconds = ttl_s, .is_relative = true};
+}
+
+enum store_mode {
+    STORE_SET,
+    STORE_ADD,     /* only if there is no live entry */
+    STORE_REPLACE, /* only if there is one */
+    STORE_APPEND,  /* behind the value of a live entry, which keeps flags and deadline */
+    STORE_PREPEND, /* in front of it */
+    STORE_CAS,     /* only over the live entry with this CAS id */
+};
 
 struct store_write {
     enum store_mode mode;
-    struct slice key;   /* 1..STORE_KEY_MAX bytes */
-    struct slice value; /* copied */
-    uint32_t flags;
-    int64_t deadline_s; /* at or before now: the ordinary result, nothing is kept, and a live key
-                           that it would replace is deleted */
+    struct slice key;           /* 1..STORE_KEY_MAX bytes */
+    struct slice value;         /* copied */
+    uint32_t flags;             /* not used by APPEND, PREPEND */
+    struct store_expiry expiry; /* not used by APPEND, PREPEND */
+    uint64_t cas;               /* CAS: the id that the live entry must have */
+};
+
+/* A change of a stored number. */
+struct store_count {
+    struct slice key;
+    uint64_t delta;
+    bool is_decrement; /* ends at 0; an increment wraps at 2^64 */
 };
 
 #endif

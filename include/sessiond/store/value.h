@@ -5,7 +5,12 @@
 #ifndef SESSIOND_STORE_VALUE_H
 #define SESSIOND_STORE_VALUE_H
 
+#include "sessiond/base/slice.h"
+
 struct value_block;
+
+/** The value's bytes: they hold, unchanged, while there is a reference. */
+struct slice value_block_bytes(const struct value_block *block);
 
 /** Take one more reference. */
 void value_block_acquire(struct value_block *block);

@@ -361,7 +361,7 @@ static void write_key(struct busy_thread *self, unsigned key, struct slice name,
         .mode = (enum store_mode)test_random_below(&self->random, 3),
         .key = name,
         .value = slice_of(value, size),
-        .deadline_s = now_s + (int64_t)test_random_below(&self->random, 20),
+        .expiry = store_expiry_at(now_s + (int64_t)test_random_below(&self->random, 20)),
     };
     enum sess_status status;
 
@@ -405,9 +405,10 @@ static void *be_busy(void *context)
             (void)!store_delete(self->store, name, now_s, &outcome);
             break;
         case 4:
-            (void)!store_touch(self->store, name,
-                               now_s + (int64_t)test_random_below(&self->random, 30) - 2, now_s,
-                               &outcome);
+            (void)!store_touch(
+                self->store, name,
+                store_expiry_at(now_s + (int64_t)test_random_below(&self->random, 30) - 2), now_s,
+                &outcome);
             break;
         default:
             read_key(self, key, name, now_s);

@@ -63,8 +63,10 @@ static struct store_upload *received(struct store_fixture *fixture, size_t size)
 static enum sess_status commit(struct store_fixture *fixture, struct store_upload **upload,
                                enum store_mode mode, int64_t deadline_s)
 {
-    struct store_write write = {
-        .mode = mode, .key = SLICE_LITERAL("key"), .flags = 6, .deadline_s = deadline_s};
+    struct store_write write = {.mode = mode,
+                                .key = SLICE_LITERAL("key"),
+                                .flags = 6,
+                                .expiry = store_expiry_at(deadline_s)};
 
     return store_upload_commit(fixture->store, upload, &write, fixture->now_s, &fixture->outcome);
 }

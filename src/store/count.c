@@ -1,0 +1,64 @@
+/* Numbers as values: increment and decrement. Threads: any. Memory: as any write. */
+#include "sessiond/base/number.h"
+
+#include "change.h"
+
+/* Blanks behind the digits are what memcached leaves when a number gets shorter. */
+static enum sess_status parse_number(struct slice value, uint64_t *number)
+{
+    while (value.size > 0 && value.data[value.size - 1] == ' ') {
+        value.size--;
+    }
+    if (value.size > NUMBER_DIGITS || number_parse_u64(value, UINT64_MAX, number) != SESS_OK) {
+        return SESS_INVALID;
+    }
+    return SESS_OK;
+}
+
+static uint64_t counted(const struct store_count *count, uint64_t number)
+{
+    if (!count->is_decrement) {
+        return number + count->delta;
+    }
+    return number < count->delta ? 0 : number - count->delta;
+}
+
+static enum sess_status count_live(struct change *change, const struct store_count *count,
+                                   uint64_t *result, uint64_t *cas)
+{
+    const struct entry *present = change->present;
+    uint8_t digits[NUMBER_DIGITS];
+    struct entry_fields fields = {
+        .key = count->key,
+        .flags = entry_flags(present),
+        .deadline_s = entry_deadline(present),
+    };
+    uint64_t number;
+    enum sess_status status = parse_number(entry_value(present), &number);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    number = counted(count, number);
+    fields.value = slice_of(digits, number_format_u64(number, digits));
+    status = change_put(change, &fields, cas);
+    if (status == SESS_OK) {
+        *result = number;
+    }
+    return status;
+}
+
+enum sess_status store_count(struct store *store, const struct store_count *count, int64_t now_s,
+                             uint64_t *result, struct store_outcome *outcome)
+{
+    struct change change;
+    uint64_t cas = 0;
+    enum sess_status status = SESS_NOT_FOUND;
+
+    change_begin(&change, store, count->key, now_s);
+    if (change.is_live) {
+        status = count_live(&change, count, result, &cas);
+    }
+    change_end(&change, cas, outcome);
+    return status;
+}

@@ -1,0 +1,139 @@
+/* Append and prepend. A joined value of more than STORE_COPY_MAX bytes is copied together outside the
+ * lock, and stored if nobody was faster. Threads: any. Memory: a block for a large result. */
+#include "change.h"
+
+/* A value that was seen under the lock, to be copied outside it. */
+struct seen_value {
+    struct value_block *block; /* a reference, or NULL: the bytes are in the entry */
+    size_t size;
+    uint64_t cas;
+};
+
+/* One append or prepend on its way. */
+struct joining {
+    const struct store_write *write;
+    struct slice more;        /* what is added */
+    struct value_block *made; /* NULL, or room for the joined value */
+    struct seen_value seen;   /* what `made` was made for */
+};
+
+static uint8_t *more_place(const struct joining *joining)
+{
+    return joining->made->bytes +
+           (joining->write->mode == STORE_APPEND ? joining->seen.size : (size_t)0);
+}
+
+static uint8_t *old_place(const struct joining *joining)
+{
+    return joining->made->bytes +
+           (joining->write->mode == STORE_APPEND ? (size_t)0 : joining->more.size);
+}
+
+static void forget_seen(struct joining *joining)
+{
+    if (joining->seen.block != NULL) {
+        value_block_release(joining->seen.block);
+    }
+    if (joining->made != NULL) {
+        value_block_release(joining->made);
+    }
+    joining->made = NULL;
+    joining->seen = (struct seen_value){.block = NULL};
+}
+
+/* Under the lock: note what is to be joined. */
+static void see(struct joining *joining, const struct entry *entry)
+{
+    joining->seen = (struct seen_value){
+        .block = entry_block(entry),
+        .size = entry_value(entry).size,
+        .cas = entry_cas(entry),
+    };
+    if (joining->seen.block != NULL) {
+        value_block_acquire(joining->seen.block);
+    }
+}
+
+/* Outside the lock: all of the copying but for a small value that is still in its entry. */
+static enum sess_status make_joined(struct joining *joining)
+{
+    size_t size = joining->seen.size + joining->more.size;
+
+    joining->made = value_block_create(size, size);
+    if (joining->made == NULL) {
+        return SESS_NO_MEMORY;
+    }
+    memcpy(more_place(joining), joining->more.data, joining->more.size);
+    if (joining->seen.block != NULL) {
+        memcpy(old_place(joining), joining->seen.block->bytes, joining->seen.size);
+    }
+    return SESS_OK;
+}
+
+/* Under the lock. AGAIN: the joined value is too large to be copied here; `seen` is set. */
+static enum sess_status join_live(struct change *change, struct joining *joining, uint64_t *cas)
+{
+    const struct entry *present = change->present;
+    struct slice value = entry_value(present);
+    bool is_append = joining->write->mode == STORE_APPEND;
+    struct entry_fields fields = {
+        .key = joining->write->key,
+        .value = is_append ? value : joining->more,
+        .more = is_append ? joining->more : value,
+        .flags = entry_flags(present),
+        .deadline_s = entry_deadline(present),
+    };
+
+    if (joining->more.size > change->store->config.max_value_bytes - value.size) {
+        return SESS_TOO_LARGE;
+    }
+    if (value.size + joining->more.size > STORE_COPY_MAX) {
+        if (joining->made == NULL || joining->seen.cas != entry_cas(present)) {
+            forget_seen(joining);
+            see(joining, present);
+            return SESS_AGAIN;
+        }
+        if (joining->seen.block == NULL) {
+            memcpy(old_place(joining), value.data, value.size);
+        }
+        fields.block = joining->made;
+    }
+    return change_put(change, &fields, cas);
+}
+
+static enum sess_status try_join(struct store *store, struct joining *joining, int64_t now_s,
+                                 struct store_outcome *outcome)
+{
+    struct change change;
+    uint64_t cas = 0;
+    enum sess_status status;
+
+    change_begin(&change, store, joining->write->key, now_s);
+    status = change_check(&change, joining->write);
+    if (status == SESS_OK) {
+        status = join_live(&change, joining, &cas);
+    }
+    change_end(&change, cas, outcome);
+    return status;
+}
+
+enum sess_status change_join(struct store *store, const struct store_write *write,
+                             struct value_block *block, int64_t now_s,
+                             struct store_outcome *outcome)
+{
+    struct joining joining = {
+        .write = write,
+        .more = block == NULL ? write->value : value_block_bytes(block),
+    };
+    enum sess_status status;
+
+    /* Each further try means that somebody else's change of this key went through. */
+    do {
+        status = try_join(store, &joining, now_s, outcome);
+        if (status == SESS_AGAIN && make_joined(&joining) != SESS_OK) {
+            status = SESS_NO_MEMORY;
+        }
+    } while (status == SESS_AGAIN);
+    forget_seen(&joining);
+    return status;
+}

@@ -1,0 +1,89 @@
+/* Writes that replace the whole value, and deletes. Append and prepend are join.c, large values arrive
+ * by upload.c. Threads: any. Memory: a block for a large value. */
+#include "change.h"
+
+/* The deadline has passed before the value arrived: nothing is kept. */
+static enum sess_status write_dead(struct change *change, struct slice key)
+{
+    return change->present == NULL ? SESS_OK : change_remove(change, key);
+}
+
+enum sess_status change_write(struct store *store, const struct store_write *write,
+                              struct value_block *block, int64_t now_s,
+                              struct store_outcome *outcome)
+{
+    struct entry_fields fields = {
+        .key = write->key,
+        .value = write->value,
+        .block = block,
+        .flags = write->flags,
+    };
+    struct change change;
+    uint64_t cas = 0;
+    enum sess_status status;
+
+    if (write->mode == STORE_APPEND || write->mode == STORE_PREPEND) {
+        return change_join(store, write, block, now_s, outcome);
+    }
+    change_begin(&change, store, write->key, now_s);
+    fields.deadline_s = shard_deadline(change.place.shard, write->expiry);
+    status = change_check(&change, write);
+    if (status == SESS_OK) {
+        status = fields.deadline_s <= change.now_s ? write_dead(&change, write->key)
+                                                   : change_put(&change, &fields, &cas);
+    }
+    change_end(&change, cas, outcome);
+    return status;
+}
+
+enum sess_status store_write(struct store *store, const struct store_write *write, int64_t now_s,
+                             struct store_outcome *outcome)
+{
+    struct value_block *block = NULL;
+    enum sess_status status;
+
+    *outcome = (struct store_outcome){0};
+    if (write->value.size > store->config.max_value_bytes) {
+        return SESS_TOO_LARGE;
+    }
+    if (write->value.size > STORE_COPY_MAX) {
+        block = value_block_create(write->value.size, write->value.size);
+        if (block == NULL) {
+            return SESS_NO_MEMORY;
+        }
+        memcpy(block->bytes, write->value.data, write->value.size);
+    }
+    status = change_write(store, write, block, now_s, outcome);
+    if (block != NULL) {
+        value_block_release(block);
+    }
+    return status;
+}
+
+enum sess_status store_delete(struct store *store, struct slice key, int64_t now_s,
+                              struct store_outcome *outcome)
+{
+    struct change change;
+    enum sess_status status = SESS_NOT_FOUND;
+
+    change_begin(&change, store, key, now_s);
+    if (change.is_live) {
+        status = change_remove(&change, key);
+    }
+    change_end(&change, 0, outcome);
+    return status;
+}
+
+enum sess_status store_touch(struct store *store, struct slice key, struct store_expiry expiry,
+                             int64_t now_s, struct store_outcome *outcome)
+{
+    struct change change;
+    enum sess_status status = SESS_NOT_FOUND;
+
+    change_begin(&change, store, key, now_s);
+    if (change.is_live) {
+        status = change_touch(&change, key, expiry);
+    }
+    change_end(&change, 0, outcome);
+    return status;
+}
