@@ -1,8 +1,12 @@
-/* The steps of a change. What they are put together to: write.c, join.c, count.c, touch.c.
+/* The steps of a change. What they are put together to: write.c, join.c, count.c, reading.c.
  *
- * Threads: under the shard's lock, but for change_begin. Memory: the new entry; the old one, freed when
- * the change ends. */
+ * Threads: under the shard's lock, but for change_begin. Memory: places in the shard's heap; blocks are
+ * released behind the lock. */
 #include "change.h"
+
+#include "compact.h"
+
+#include <string.h>
 
 void change_begin(struct change *change, struct store *store, struct slice key, int64_t now_s)
 {
@@ -19,9 +23,12 @@ void change_end(struct change *change, uint64_t cas, struct store_outcome *outco
 {
     shard_outcome(change->place.shard, outcome);
     outcome->cas = cas;
-    (void)pthread_mutex_unlock(&change->place.shard->lock);
     if (change->gone != NULL) {
-        entry_destroy(change->gone);
+        change->gone_block = shard_free(change->store, change->place.shard, change->gone);
+    }
+    (void)pthread_mutex_unlock(&change->place.shard->lock);
+    if (change->gone_block != NULL) {
+        value_block_release(change->gone_block);
     }
 }
 
@@ -63,23 +70,23 @@ enum sess_status change_remove(struct change *change, struct slice key)
 
     if (status == SESS_OK) {
         metric_add(&shard->metrics.sessions_deleted, change->is_live);
-        shard_take_out(change->store, change->place, change->slot);
+        shard_take_out(change->place, change->slot);
         change->gone = change->present;
     }
     return status;
 }
 
-static enum sess_status announce(struct change *change, const struct entry *entry,
-                                 int64_t deadline_s, bool is_touch)
+static enum sess_status announce(struct change *change, const struct entry_fields *fields,
+                                 bool is_touch)
 {
     struct mutation mutation = {
         .kind = MUTATION_SET,
-        .key = entry_key(entry),
-        .value = entry_value(entry),
-        .block = entry_block(entry),
-        .flags = entry_flags(entry),
-        .cas = entry_cas(entry),
-        .deadline_s = deadline_s,
+        .key = fields->key,
+        .value = fields->block == NULL ? fields->value : value_block_bytes(fields->block),
+        .block = fields->block,
+        .flags = fields->flags,
+        .cas = fields->cas,
+        .deadline_s = fields->deadline_s,
         .old_deadline_s = live_deadline(change),
         .now_s = change->now_s,
         .is_touch = is_touch,
@@ -88,88 +95,159 @@ static enum sess_status announce(struct change *change, const struct entry *entr
     return shard_announce(change->store, change->place.shard, &mutation);
 }
 
-static size_t present_cost(const struct change *change)
+static size_t cost_of_block(const struct value_block *block)
 {
-    return change->present == NULL ? 0 : entry_cost(change->present);
+    return block == NULL ? 0 : block_cost(block->arena, block->allocated);
 }
 
-/* The size by which the data grow is charged; a change that does not grow always fits. */
-static enum sess_status charge_growth(struct budget *data, size_t before, size_t after)
+/* What is kept back is for keys that are there. */
+static size_t limit_for(const struct change *change)
 {
-    return after <= before || budget_charge(data, after - before) ? SESS_OK : SESS_NO_MEMORY;
+    return change->is_live ? SIZE_MAX : change->store->new_key_limit;
 }
 
-/* Let `entry` take the place of what is there. Nothing here can fail. */
-static void put_in(struct change *change, struct entry *entry)
+/* Only the size by which the blocks grow is charged: a change that does not grow always fits. */
+static enum sess_status charge_growth(const struct change *change, size_t before, size_t after)
 {
-    struct shard *shard = change->place.shard;
-    size_t before = present_cost(change);
-    size_t after = entry_cost(entry);
-    int64_t deadline_s = entry_deadline(entry);
+    return after <= before || budget_charge_within(change->store->config.data, after - before,
+                                                   limit_for(change))
+               ? SESS_OK
+               : SESS_NO_MEMORY;
+}
 
-    if (after < before) {
-        budget_release(change->store->config.data, before - after);
-    }
-    if (change->present != NULL) {
-        wheel_disarm(&shard->wheel, &change->present->timer);
-        index_replace(change->slot, entry);
-    } else {
-        index_insert(&shard->index, change->place.hash, entry);
-        metric_add(&shard->metrics.curr_items, 1);
-    }
-    change->gone = change->present;
+static void arm(struct shard *shard, struct entry *entry, int64_t deadline_s)
+{
     if (deadline_s != STORE_NO_DEADLINE) {
-        wheel_arm(&shard->wheel, &entry->timer, deadline_s);
+        wheel_arm_by(&shard->wheel, &entry->timer, deadline_s);
     }
-    metric_add(&shard->metrics.bytes, after - before);
-    metric_add(&shard->metrics.total_items, 1);
-    metric_add(
-        change->is_live ? &shard->metrics.sessions_renewed : &shard->metrics.sessions_created, 1);
 }
 
-/* Memory and journal for an entry that is made. */
-static enum sess_status prepare(struct change *change, const struct entry *entry)
+static enum sess_status put_in_place(struct change *change, const struct entry_fields *fields)
 {
-    struct budget *data = change->store->config.data;
-    size_t before = present_cost(change);
-    size_t after = entry_cost(entry);
-    enum sess_status status = charge_growth(data, before, after);
+    struct entry *entry = change->present;
+    struct shard *shard = change->place.shard;
+    size_t before = entry_size(entry);
+    size_t after = entry_size_for(fields);
+    enum sess_status status = announce(change, fields, false);
 
     if (status != SESS_OK) {
         return status;
     }
-    if (change->present == NULL) {
-        status = index_reserve(&change->place.shard->index);
+    change->gone_block = entry_block(entry);
+    entry_remake(entry, fields);
+    memset((uint8_t *)entry + after, 0, heap_round(after) - after);
+    heap_shrink(&shard->heap, entry, before, after);
+    arm(shard, entry, fields->deadline_s);
+    return SESS_OK;
+}
+
+/* What is there gives its place in index and wheel to the new entry. */
+static void replace_present(struct change *change, struct entry *entry)
+{
+    struct shard *shard = change->place.shard;
+    struct entry *present = change->present;
+
+    wheel_disarm(&shard->wheel, &present->timer);
+    index_replace(change->slot, entry);
+    change->gone_block = entry_block(present);
+    heap_free(&shard->heap, present, entry_size(present));
+}
+
+/* Memory for a new entry; what is there may move meanwhile. */
+static enum sess_status find_place(struct change *change, const struct entry_fields *fields,
+                                   struct entry **place)
+{
+    struct shard *shard = change->place.shard;
+    size_t limit = limit_for(change);
+
+    if (change->present == NULL && index_reserve(&shard->index, limit) != SESS_OK) {
+        return SESS_NO_MEMORY;
     }
-    if (status == SESS_OK) {
-        status = announce(change, entry, entry_deadline(entry), false);
+    *place = compact_place(change->store, shard, entry_size_for(fields), limit);
+    if (*place == NULL) {
+        return SESS_NO_MEMORY;
     }
+    if (change->present != NULL) {
+        change->slot = index_find(&shard->index, change->place.hash, fields->key);
+        change->present = index_entry(*change->slot);
+    }
+    return SESS_OK;
+}
+
+static enum sess_status put_anew(struct change *change, const struct entry_fields *fields)
+{
+    struct shard *shard = change->place.shard;
+    struct entry *entry;
+    enum sess_status status = find_place(change, fields, &entry);
+
     if (status != SESS_OK) {
-        budget_release(data, after > before ? after - before : 0);
+        return status;
     }
-    return status;
+    entry_make(entry, fields);
+    status = announce(change, fields, false);
+    if (status != SESS_OK) {
+        heap_free(&shard->heap, entry, entry_size(entry));
+        return status;
+    }
+    if (change->present != NULL) {
+        replace_present(change, entry);
+    } else {
+        index_insert(&shard->index, change->place.hash, entry);
+        metric_add(&shard->metrics.curr_items, 1);
+    }
+    arm(shard, entry, fields->deadline_s);
+    return SESS_OK;
+}
+
+static bool fits_in_place(const struct change *change, const struct entry_fields *fields)
+{
+    return change->present != NULL &&
+           heap_round(entry_size_for(fields)) <= heap_round(entry_size(change->present));
+}
+
+/* Make room with what nobody can see any more. */
+static void drop_dead(struct change *change)
+{
+    shard_take_out(change->place, change->slot);
+    change->gone_block = shard_free(change->store, change->place.shard, change->present);
+    change->present = NULL;
+    change->slot = NULL;
 }
 
 enum sess_status change_put(struct change *change, struct entry_fields *fields, uint64_t *cas)
 {
     struct shard *shard = change->place.shard;
-    struct entry *entry;
+    struct store_metrics *metrics = &shard->metrics;
+    bool fits = fits_in_place(change, fields);
+    size_t cost_before;
+    size_t block_before;
+    size_t block_after = cost_of_block(fields->block);
     enum sess_status status;
 
+    if (change->present != NULL && !change->is_live && !fits) {
+        drop_dead(change);
+    }
+    cost_before = change->present == NULL ? 0 : entry_cost(change->present);
+    block_before = change->present == NULL ? 0 : cost_of_block(entry_block(change->present));
     fields->cas = shard->next_cas;
-    status = entry_create(fields, &entry);
+    status = charge_growth(change, block_before, block_after);
     if (status != SESS_OK) {
+        return status;
+    }
+    status = fits ? put_in_place(change, fields) : put_anew(change, fields);
+    if (status != SESS_OK) {
+        budget_release(change->store->config.data,
+                       block_after > block_before ? block_after - block_before : 0);
         return status;
     }
     if (fields->block != NULL) {
         value_block_acquire(fields->block);
     }
-    status = prepare(change, entry);
-    if (status != SESS_OK) {
-        entry_destroy(entry);
-        return status;
-    }
-    put_in(change, entry);
+    budget_release(change->store->config.data,
+                   block_before > block_after ? block_before - block_after : 0);
+    metric_add(&metrics->bytes, heap_round(entry_size_for(fields)) + block_after - cost_before);
+    metric_add(&metrics->total_items, 1);
+    metric_add(change->is_live ? &metrics->sessions_renewed : &metrics->sessions_created, 1);
     *cas = shard->next_cas++;
     return SESS_OK;
 }
@@ -177,20 +255,27 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
 static enum sess_status touch_live(struct change *change, int64_t deadline_s)
 {
     struct shard *shard = change->place.shard;
-    int64_t old_s = entry_deadline(change->present);
+    struct entry *entry = change->present;
+    int64_t old_s = entry_deadline(entry);
+    struct entry_fields fields = {
+        .key = entry_key(entry),
+        .value = entry_value(entry),
+        .block = entry_block(entry),
+        .flags = entry_flags(entry),
+        .deadline_s = deadline_s,
+        .cas = entry_cas(entry),
+    };
     enum sess_status status = SESS_OK;
 
     if (deadline_s == old_s) {
         return SESS_OK;
     }
-    status = announce(change, change->present, deadline_s, true);
+    status = announce(change, &fields, true);
     if (status != SESS_OK) {
         return status;
     }
-    entry_set_deadline(change->present, deadline_s);
-    if (deadline_s != STORE_NO_DEADLINE) {
-        wheel_arm_by(&shard->wheel, &change->present->timer, deadline_s);
-    }
+    entry_set_deadline(entry, deadline_s);
+    arm(shard, entry, deadline_s);
     metric_add(&shard->metrics.sessions_renewed, deadline_s > old_s);
     return SESS_OK;
 }

@@ -14,11 +14,12 @@
 struct change {
     struct store *store;
     struct place place;
-    int64_t now_s;         /* the shard's */
-    uint64_t *slot;        /* NULL: the key is not there */
-    struct entry *present; /* NULL, or what is there, perhaps expired or flushed */
-    struct entry *gone;    /* NULL, or what was taken out: destroyed when the change ends */
-    bool is_live;          /* present, and there for anyone to see */
+    int64_t now_s;                  /* the shard's */
+    uint64_t *slot;                 /* NULL: the key is not there */
+    struct entry *present;          /* NULL, or what is there, perhaps expired or flushed */
+    struct entry *gone;             /* NULL, or what was taken out: freed when the change ends */
+    struct value_block *gone_block; /* NULL, or what is released behind the lock */
+    bool is_live;                   /* present, and there for anyone to see */
 };
 
 /** Lock the key's shard and find it. */
@@ -32,7 +33,8 @@ void change_end(struct change *change, uint64_t cas, struct store_outcome *outco
 SESS_MUST_CHECK enum sess_status change_check(const struct change *change,
                                               const struct store_write *write);
 
-/** Let a new entry take the place of what is there. It takes a reference to fields->block of its own.
+/** Store an entry under the key: in the place of what is there if it fits, else in a new one. It takes a
+ *  reference to fields->block of its own.
  *  cas      set by OK: its id, the shard's next
  *  returns  OK | NO_MEMORY | BUSY | REFUSED; on failure nothing has changed */
 SESS_MUST_CHECK enum sess_status change_put(struct change *change, struct entry_fields *fields,

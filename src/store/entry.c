@@ -1,10 +1,10 @@
-/* Entries and value blocks. Not the index, not the policy. Threads: see entry.h.
- * Memory: one allocation an entry, one a block; both zeroed before they are freed. */
+/* Entries in their places. Not the index, not the policy. Threads: see entry.h. Memory: the caller's
+ * place. */
 #include "entry.h"
 
+#include "heap.h"
 #include "sessiond/store/terms.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -18,7 +18,6 @@ enum {
     FLAG_BITS = 12,
     FAR_SHIFT = LENGTH_BITS + FLAG_BITS, /* of the deadline's high bits */
     TIMES_SIZE = 6,
-    ALLOCATION_OVERHEAD = 16, /* what the C library adds, about */
 };
 
 #define SHORT_CAS_MAX ((1ULL << 40) - 1)
@@ -105,29 +104,25 @@ static void set_cas(struct entry *entry, uint64_t cas)
     }
 }
 
-static void copy_slice(uint8_t *to, struct slice from)
+static struct slice inline_value(const struct entry_fields *fields)
 {
-    if (from.size > 0) {
-        memcpy(to, from.data, from.size);
-    }
+    return fields->block == NULL ? fields->value : slice_of(&fields->block, sizeof fields->block);
 }
 
-enum sess_status entry_create(const struct entry_fields *fields, struct entry **out)
+size_t entry_size_for(const struct entry_fields *fields)
 {
-    uint32_t bits = bits_for(fields);
-    struct slice inline_value =
-        fields->block == NULL ? fields->value : slice_of(&fields->block, sizeof fields->block);
-    struct slice more = fields->block == NULL ? fields->more : slice_of(NULL, 0);
-    size_t key_at = HEADER_SIZE + optional_size(bits, 0);
-    size_t value_at = key_at + fields->key.size;
-    struct entry *entry = malloc(sizeof *entry + value_at + inline_value.size + more.size);
-    uint32_t length_and_bits = (uint32_t)(inline_value.size + more.size) | bits << LENGTH_BITS;
+    return sizeof(struct entry) + HEADER_SIZE + optional_size(bits_for(fields), 0) +
+           fields->key.size + inline_value(fields).size;
+}
 
-    if (entry == NULL) {
-        return SESS_NO_MEMORY;
-    }
-    entry->timer = (struct wheel_timer){.next = NULL};
-    memset(entry->packed, 0, key_at);
+void entry_remake(struct entry *entry, const struct entry_fields *fields)
+{
+    struct slice value = inline_value(fields);
+    uint32_t bits = bits_for(fields);
+    uint8_t *key = entry->packed + HEADER_SIZE + optional_size(bits, 0);
+    uint32_t length_and_bits = (uint32_t)value.size | bits << LENGTH_BITS;
+
+    memset(entry->packed, 0, HEADER_SIZE);
     memcpy(entry->packed + AT_LENGTH_AND_BITS, &length_and_bits, sizeof length_and_bits);
     entry->packed[AT_KEY_SIZE] = (uint8_t)fields->key.size;
     if (fields->flags != 0) {
@@ -135,30 +130,29 @@ enum sess_status entry_create(const struct entry_fields *fields, struct entry **
     }
     set_cas(entry, fields->cas);
     entry_set_deadline(entry, fields->deadline_s);
-    memcpy(entry->packed + key_at, fields->key.data, fields->key.size);
-    copy_slice(entry->packed + value_at, inline_value);
-    copy_slice(entry->packed + value_at + inline_value.size, more);
-    *out = entry;
-    return SESS_OK;
+    memcpy(key, fields->key.data, fields->key.size);
+    if (value.size > 0) {
+        memcpy(key + fields->key.size, value.data, value.size);
+    }
 }
 
-void entry_destroy(struct entry *entry)
+void entry_make(struct entry *place, const struct entry_fields *fields)
 {
-    struct value_block *block = entry_block(entry);
+    place->timer = (struct wheel_timer){.next = NULL};
+    entry_remake(place, fields);
+}
 
-    if (block != NULL) {
-        value_block_release(block);
-    }
-    explicit_bzero(entry->packed, packed_size(entry));
-    free(entry);
+size_t entry_size(const struct entry *entry)
+{
+    return sizeof *entry + packed_size(entry);
 }
 
 size_t entry_cost(const struct entry *entry)
 {
     struct value_block *block = entry_block(entry);
-    size_t cost = sizeof *entry + packed_size(entry) + ALLOCATION_OVERHEAD;
 
-    return block == NULL ? cost : cost + sizeof *block + block->allocated + ALLOCATION_OVERHEAD;
+    return heap_round(entry_size(entry)) +
+           (block == NULL ? 0 : block_cost(block->arena, block->allocated));
 }
 
 struct slice entry_key(const struct entry *entry)
@@ -235,34 +229,4 @@ void entry_set_fetched(struct entry *entry)
 bool entry_is_fetched(const struct entry *entry)
 {
     return (bits_of(entry) & ENTRY_FETCHED) != 0;
-}
-
-struct value_block *value_block_create(size_t size, size_t allocated)
-{
-    struct value_block *block = malloc(sizeof *block + allocated);
-
-    if (block != NULL) {
-        atomic_init(&block->references, 1);
-        block->size = size;
-        block->allocated = allocated;
-    }
-    return block;
-}
-
-struct slice value_block_bytes(const struct value_block *block)
-{
-    return slice_of(block->bytes, block->size);
-}
-
-void value_block_acquire(struct value_block *block)
-{
-    atomic_fetch_add_explicit(&block->references, 1, memory_order_relaxed);
-}
-
-void value_block_release(struct value_block *block)
-{
-    if (atomic_fetch_sub_explicit(&block->references, 1, memory_order_acq_rel) == 1) {
-        explicit_bzero(block->bytes, block->allocated);
-        free(block);
-    }
 }

@@ -1,7 +1,7 @@
 /* One session in memory: a packed header, optional fields, key, value.
  *
- * Private to the store. Layout and byte budget: docs/decisions/0001-entry.md. The timer link in
- * front of the packed bytes stands there only until entries live in an arena.
+ * Private to the store. Layout and byte budget: docs/decisions/0001-entry.md. It stands in its shard's
+ * heap and may be moved there, so nothing but the index and the wheel knows where.
  *
  *     offset  bytes
  *      0      4   deadline, wall seconds, the low 32 of 37 bits; 0: none
@@ -12,16 +12,14 @@
  *                 key
  *                 value, or the address of its block with ENTRY_BY_REFERENCE
  *
- * Threads: under the shard's lock, but for entry_create and entry_destroy. */
+ * Threads: under the shard's lock. */
 #ifndef SESSIOND_SRC_STORE_ENTRY_H
 #define SESSIOND_SRC_STORE_ENTRY_H
 
+#include "block.h"
 #include "sessiond/base/slice.h"
-#include "sessiond/base/status.h"
-#include "sessiond/store/value.h"
 #include "wheel.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,16 +41,9 @@ enum entry_bit {
 /* The latest deadline that an entry holds, in the year 6325. */
 #define ENTRY_DEADLINE_MAX (((int64_t)1 << 37) - 1)
 
-/* An immutable value of more than STORE_COPY_MAX bytes. The last release zeroes and frees it. */
-struct value_block {
-    _Atomic uint32_t references;
-    size_t size;      /* bytes of the value */
-    size_t allocated; /* bytes behind this header */
-    uint8_t bytes[];
-};
-
 struct entry {
-    struct wheel_timer timer; /* its first member: the wheel hands timers back */
+    struct wheel_timer timer; /* its first member: the wheel hands timers back, and a place in the
+                                 heap begins with a pointer */
     uint8_t packed[];
 };
 
@@ -60,21 +51,23 @@ struct entry {
 struct entry_fields {
     struct slice key;
     struct slice value;        /* copied, unless there is a block */
-    struct slice more;         /* likewise, behind `value` */
-    struct value_block *block; /* NULL, or the value; the entry takes one reference over */
+    struct value_block *block; /* NULL, or the value: the entry takes over a reference */
     uint32_t flags;
     int64_t deadline_s;
     uint64_t cas;
 };
 
-/** Build an entry. returns OK (the caller owns *out) | NO_MEMORY (the block stays the caller's) */
-SESS_MUST_CHECK enum sess_status entry_create(const struct entry_fields *fields,
-                                              struct entry **out);
+/** Bytes that an entry of these fields needs, and that an entry has. */
+size_t entry_size_for(const struct entry_fields *fields);
+size_t entry_size(const struct entry *entry);
 
-/** Zero and free an entry, and release its block. */
-void entry_destroy(struct entry *entry);
+/** Make an entry in a place of its own; its timer is not armed. */
+void entry_make(struct entry *place, const struct entry_fields *fields);
 
-/** Bytes that the entry and its block take, as charged to the data budget. */
+/** Make another entry of the same key out of one, which has room for it; its timer stays as it is. */
+void entry_remake(struct entry *entry, const struct entry_fields *fields);
+
+/** Bytes of memory that the entry's place and its block take. */
 size_t entry_cost(const struct entry *entry);
 
 struct slice entry_key(const struct entry *entry);
@@ -90,8 +83,5 @@ void entry_set_deadline(struct entry *entry, int64_t deadline_s);
 /** Note that somebody read the value. */
 void entry_set_fetched(struct entry *entry);
 bool entry_is_fetched(const struct entry *entry);
-
-/** A block with room for `allocated` >= `size` bytes and one reference; or NULL. */
-struct value_block *value_block_create(size_t size, size_t allocated);
 
 #endif

@@ -62,7 +62,7 @@ static uint64_t *find_flushed(const struct shard *shard, struct index_bucket *pi
     return NULL;
 }
 
-struct entry *flush_sweep(struct store *store, struct shard *shard)
+struct entry *flush_sweep(const struct store *store, struct shard *shard)
 {
     struct index *index = &shard->index;
     struct entry *entry;
@@ -77,8 +77,7 @@ struct entry *flush_sweep(struct store *store, struct shard *shard)
         return NULL;
     }
     entry = index_entry(*slot);
-    shard_take_out(store,
-                   (struct place){.shard = shard,
+    shard_take_out((struct place){.shard = shard,
                                   .hash = hash_bytes(&store->config.hash_key, entry_key(entry))},
                    slot);
     metric_add(&shard->metrics.sessions_flushed, 1);

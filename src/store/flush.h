@@ -17,7 +17,7 @@ static inline bool flush_is_swept(const struct shard *shard)
     return shard->sweep_bucket >= shard->index.n_buckets;
 }
 
-/** One step of the sweep. Returns an entry that was taken out, for the caller to destroy, or NULL. */
-struct entry *flush_sweep(struct store *store, struct shard *shard);
+/** One step of the sweep. Returns an entry that was taken out, for the caller to free, or NULL. */
+struct entry *flush_sweep(const struct store *store, struct shard *shard);
 
 #endif

@@ -1,5 +1,5 @@
 /* The index of one shard. Not the entries' policy (change.c, store.c). Threads: under the shard's lock.
- * Memory: segments of home buckets and overflow pieces, charged to the data budget. */
+ * Memory: pages of home buckets and of overflow pieces, charged to the data budget. */
 #include "index.h"
 
 #include <stdlib.h>
@@ -14,7 +14,6 @@ enum {
 };
 
 #define ADDRESS_MASK ((1ULL << ADDRESS_BITS) - 1)
-#define SEGMENT_SIZE (INDEX_SEGMENT_BUCKETS * sizeof(struct index_bucket))
 
 _Static_assert(sizeof(struct index_bucket) == CACHE_LINE, "a bucket is one cache line");
 
@@ -30,7 +29,7 @@ struct entry *index_entry(uint64_t slot)
 
 struct index_bucket *index_bucket_of(struct index *index, size_t number)
 {
-    return &index->segments[number / INDEX_SEGMENT_BUCKETS][number % INDEX_SEGMENT_BUCKETS];
+    return &index->segments[number / index->segment_buckets][number % index->segment_buckets];
 }
 
 static size_t home_number(const struct index *index, uint64_t hash)
@@ -40,24 +39,25 @@ static size_t home_number(const struct index *index, uint64_t hash)
     return number < index->n_buckets ? number : number - index->round;
 }
 
-static struct index_bucket *bucket_create(struct budget *budget, size_t n_buckets)
+/* A page of empty buckets, or NULL. */
+static struct index_bucket *add_page(struct index *index, size_t limit)
 {
-    size_t size = n_buckets * sizeof(struct index_bucket);
-    struct index_bucket *buckets;
+    size_t size = arena_page_size(index->arena);
+    struct index_bucket *page;
 
-    if (!budget_charge(budget, size)) {
+    if (!budget_charge_within(index->budget, size, limit)) {
         return NULL;
     }
-    buckets = aligned_alloc(CACHE_LINE, size);
-    if (buckets == NULL) {
-        budget_release(budget, size);
+    page = arena_take(index->arena, size);
+    if (page == NULL) {
+        budget_release(index->budget, size);
         return NULL;
     }
-    memset(buckets, 0, size);
-    return buckets;
+    index->n_pages++;
+    return page;
 }
 
-static enum sess_status add_segment(struct index *index)
+static enum sess_status add_segment(struct index *index, size_t limit)
 {
     struct index_bucket *segment;
 
@@ -72,7 +72,7 @@ static enum sess_status add_segment(struct index *index)
         index->segments = grown;
         index->segments_capacity = capacity;
     }
-    segment = bucket_create(index->budget, INDEX_SEGMENT_BUCKETS);
+    segment = add_page(index, limit);
     if (segment == NULL) {
         return SESS_NO_MEMORY;
     }
@@ -80,52 +80,57 @@ static enum sess_status add_segment(struct index *index)
     return SESS_OK;
 }
 
+static enum sess_status add_pieces(struct index *index, size_t limit)
+{
+    struct index_bucket *page = add_page(index, limit);
+
+    if (page == NULL) {
+        return SESS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < index->segment_buckets; i++) {
+        page[i].overflow = index->spare;
+        index->spare = &page[i];
+    }
+    index->n_pieces += index->segment_buckets;
+    return SESS_OK;
+}
+
 enum sess_status index_init(struct index *index, const struct hash_key *hash_key,
-                            struct budget *budget)
+                            struct arena *arena, struct budget *budget)
 {
     *index = (struct index){
         .hash_key = hash_key,
+        .arena = arena,
         .budget = budget,
+        .segment_buckets = arena_page_size(arena) / sizeof(struct index_bucket),
         .n_buckets = BUCKETS_FIRST,
         .round = BUCKETS_FIRST,
     };
-    return add_segment(index);
-}
-
-static void destroy_entries(struct index_bucket *piece)
-{
-    for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
-        if (piece->slots[i] != 0) {
-            entry_destroy(index_entry(piece->slots[i]));
-        }
-    }
-}
-
-static void free_pieces(struct index *index, struct index_bucket *piece)
-{
-    while (piece != NULL) {
-        struct index_bucket *next = piece->overflow;
-
-        destroy_entries(piece);
-        free(piece);
-        budget_release(index->budget, sizeof *piece);
-        piece = next;
-    }
+    return add_segment(index, SIZE_MAX);
 }
 
 void index_fini(struct index *index)
 {
-    for (size_t i = 0; i < index->n_segments; i++) {
-        for (size_t j = 0; j < INDEX_SEGMENT_BUCKETS; j++) {
-            destroy_entries(&index->segments[i][j]);
-            free_pieces(index, index->segments[i][j].overflow);
-        }
-        free(index->segments[i]);
-        budget_release(index->budget, SEGMENT_SIZE);
+    if (index->arena != NULL) {
+        budget_release(index->budget, index->n_pages * arena_page_size(index->arena));
     }
-    free_pieces(index, index->spare);
     free(index->segments);
     *index = (struct index){0};
+}
+
+uint64_t *index_find_entry(struct index *index, uint64_t hash, const struct entry *entry)
+{
+    uint64_t wanted = slot_make(hash, entry);
+    struct index_bucket *piece = index_bucket_of(index, home_number(index, hash));
+
+    for (; piece != NULL; piece = piece->overflow) {
+        for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+            if (piece->slots[i] == wanted) {
+                return &piece->slots[i];
+            }
+        }
+    }
+    return NULL;
 }
 
 uint64_t *index_find(struct index *index, uint64_t hash, struct slice key)
@@ -151,18 +156,18 @@ static bool split_is_due(const struct index *index)
     return index->n_entries + 1 > index->n_buckets * FILL_PER_BUCKET;
 }
 
-enum sess_status index_reserve(struct index *index)
+enum sess_status index_reserve(struct index *index, size_t limit)
 {
+    enum sess_status status = SESS_OK;
+
     if (index->spare == NULL) {
-        index->spare = bucket_create(index->budget, 1);
-        if (index->spare == NULL) {
-            return SESS_NO_MEMORY;
-        }
+        status = add_pieces(index, limit);
     }
-    if (split_is_due(index) && index->n_buckets == index->n_segments * INDEX_SEGMENT_BUCKETS) {
-        return add_segment(index);
+    if (status == SESS_OK && split_is_due(index) &&
+        index->n_buckets == index->n_segments * index->segment_buckets) {
+        status = add_segment(index, limit);
     }
-    return SESS_OK;
+    return status;
 }
 
 /* Put a slot into the first hole of a bucket, or into a spare piece at its end. */

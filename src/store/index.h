@@ -8,11 +8,12 @@
 #ifndef SESSIOND_SRC_STORE_INDEX_H
 #define SESSIOND_SRC_STORE_INDEX_H
 
+#include "arena.h"
 #include "entry.h"
 #include "sessiond/base/budget.h"
 #include "sessiond/base/hash.h"
 
-enum { INDEX_BUCKET_SLOTS = 7, INDEX_SEGMENT_BUCKETS = 64, INDEX_SEGMENTS_FIRST = 8 };
+enum { INDEX_BUCKET_SLOTS = 7, INDEX_SEGMENTS_FIRST = 8 };
 
 struct index_bucket {
     uint64_t slots[INDEX_BUCKET_SLOTS]; /* tag in the top 16 bits, address below; 0: empty */
@@ -20,22 +21,26 @@ struct index_bucket {
 };
 
 struct index {
-    struct index_bucket **segments; /* each of INDEX_SEGMENT_BUCKETS home buckets */
+    struct index_bucket **segments; /* each one page of home buckets */
+    size_t segment_buckets;         /* immutable: buckets in a page, a power of 2 */
     size_t n_segments;              /* allocated segments */
     size_t segments_capacity;       /* of the array */
     size_t n_buckets;               /* home buckets in use */
     size_t round;                   /* home buckets when the running doubling began: a power of 2 */
     size_t n_entries;
     struct index_bucket *spare;      /* overflow pieces for use, linked by `overflow` */
+    size_t n_pieces;                 /* overflow pieces, spare ones too */
+    size_t n_pages;                  /* charged: of segments and pieces */
     const struct hash_key *hash_key; /* borrowed */
-    struct budget *budget;           /* borrowed; charged for segments and pieces */
+    struct arena *arena;             /* borrowed */
+    struct budget *budget;           /* borrowed; charged for pages */
 };
 
 /** returns OK | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status index_init(struct index *index, const struct hash_key *hash_key,
-                                            struct budget *budget);
+                                            struct arena *arena, struct budget *budget);
 
-/** Destroy every entry, then the index. */
+/** Give back what the index took. The entries are not its own; its pages go with the arena. */
 void index_fini(struct index *index);
 
 /** The slot that holds `key`'s entry, or NULL. Valid until the next change of the index. */
@@ -47,8 +52,13 @@ struct entry *index_entry(uint64_t slot);
 /** A home bucket in use, by its number. */
 struct index_bucket *index_bucket_of(struct index *index, size_t number);
 
-/** Have at hand what one insert may need. returns OK | NO_MEMORY */
-SESS_MUST_CHECK enum sess_status index_reserve(struct index *index);
+/** The slot that holds this very entry. */
+uint64_t *index_find_entry(struct index *index, uint64_t hash, const struct entry *entry);
+
+/** Have at hand what one insert may need.
+ *  limit    bytes up to which the budget may be used
+ *  returns  OK | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status index_reserve(struct index *index, size_t limit);
 
 /** Insert an entry whose key is not there; cannot fail after index_reserve. */
 void index_insert(struct index *index, uint64_t hash, struct entry *entry);

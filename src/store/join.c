@@ -1,6 +1,8 @@
-/* Append and prepend. A joined value of more than STORE_COPY_MAX bytes is copied together outside the
- * lock, and stored if nobody was faster. Threads: any. Memory: a block for a large result. */
+/* Append and prepend. A large joined value is copied together outside the lock, and stored if nobody was
+ * faster. Threads: any. Memory: a small result on the stack, a block for a large one. */
 #include "change.h"
+
+#include <string.h>
 
 /* A value that was seen under the lock, to be copied outside it. */
 struct seen_value {
@@ -55,11 +57,11 @@ static void see(struct joining *joining, const struct entry *entry)
 }
 
 /* Outside the lock: all of the copying but for a small value that is still in its entry. */
-static enum sess_status make_joined(struct joining *joining)
+static enum sess_status make_joined(struct store *store, struct joining *joining)
 {
     size_t size = joining->seen.size + joining->more.size;
 
-    joining->made = value_block_create(size, size);
+    joining->made = block_create(store->arena, size, size);
     if (joining->made == NULL) {
         return SESS_NO_MEMORY;
     }
@@ -70,35 +72,56 @@ static enum sess_status make_joined(struct joining *joining)
     return SESS_OK;
 }
 
-/* Under the lock. AGAIN: the joined value is too large to be copied here; `seen` is set. */
+/* Under the lock. AGAIN: it is to be made first, outside; `seen` is set. */
+static enum sess_status join_large(struct change *change, struct joining *joining,
+                                   struct entry_fields *fields, uint64_t *cas)
+{
+    if (joining->made == NULL || joining->seen.cas != entry_cas(change->present)) {
+        forget_seen(joining);
+        see(joining, change->present);
+        return SESS_AGAIN;
+    }
+    if (joining->seen.block == NULL) {
+        memcpy(old_place(joining), fields->value.data, fields->value.size);
+    }
+    fields->block = joining->made;
+    return change_put(change, fields, cas);
+}
+
+static enum sess_status join_small(struct change *change, const struct joining *joining,
+                                   struct entry_fields *fields, uint64_t *cas)
+{
+    uint8_t joined[STORE_COPY_MAX];
+    bool is_append = joining->write->mode == STORE_APPEND;
+    struct slice first = is_append ? fields->value : joining->more;
+    struct slice second = is_append ? joining->more : fields->value;
+    enum sess_status status;
+
+    memcpy(joined, first.data, first.size);
+    memcpy(joined + first.size, second.data, second.size);
+    fields->value = slice_of(joined, first.size + second.size);
+    status = change_put(change, fields, cas);
+    explicit_bzero(joined, fields->value.size);
+    return status;
+}
+
 static enum sess_status join_live(struct change *change, struct joining *joining, uint64_t *cas)
 {
     const struct entry *present = change->present;
-    struct slice value = entry_value(present);
-    bool is_append = joining->write->mode == STORE_APPEND;
     struct entry_fields fields = {
         .key = joining->write->key,
-        .value = is_append ? value : joining->more,
-        .more = is_append ? joining->more : value,
+        .value = entry_value(present),
         .flags = entry_flags(present),
         .deadline_s = entry_deadline(present),
     };
 
-    if (joining->more.size > change->store->config.max_value_bytes - value.size) {
+    if (joining->more.size > change->store->config.max_value_bytes - fields.value.size) {
         return SESS_TOO_LARGE;
     }
-    if (value.size + joining->more.size > STORE_COPY_MAX) {
-        if (joining->made == NULL || joining->seen.cas != entry_cas(present)) {
-            forget_seen(joining);
-            see(joining, present);
-            return SESS_AGAIN;
-        }
-        if (joining->seen.block == NULL) {
-            memcpy(old_place(joining), value.data, value.size);
-        }
-        fields.block = joining->made;
+    if (fields.value.size + joining->more.size > change->store->inline_max) {
+        return join_large(change, joining, &fields, cas);
     }
-    return change_put(change, &fields, cas);
+    return join_small(change, joining, &fields, cas);
 }
 
 static enum sess_status try_join(struct store *store, struct joining *joining, int64_t now_s,
@@ -130,7 +153,7 @@ enum sess_status change_join(struct store *store, const struct store_write *writ
     /* Each further try means that somebody else's change of this key went through. */
     do {
         status = try_join(store, &joining, now_s, outcome);
-        if (status == SESS_AGAIN && make_joined(&joining) != SESS_OK) {
+        if (status == SESS_AGAIN && make_joined(store, &joining) != SESS_OK) {
             status = SESS_NO_MEMORY;
         }
     } while (status == SESS_AGAIN);

@@ -23,6 +23,7 @@ static void begin(struct change *change, struct store_reading *reading)
     reading->flags = entry_flags(entry);
     reading->cas = entry_cas(entry);
     reading->block = entry_block(entry);
+    reading->store = change->store;
     reading->locked = change->place.shard;
     reading->gone = change->gone;
     entry_set_fetched(entry);
@@ -78,8 +79,8 @@ void store_read_end(struct store_reading *reading)
         value_block_release(reading->block);
         return;
     }
-    (void)pthread_mutex_unlock(&reading->locked->lock);
     if (reading->gone != NULL) {
-        entry_destroy(reading->gone);
+        (void)!shard_free(reading->store, reading->locked, reading->gone);
     }
+    (void)pthread_mutex_unlock(&reading->locked->lock);
 }

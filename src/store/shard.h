@@ -4,6 +4,7 @@
 #ifndef SESSIOND_SRC_STORE_SHARD_H
 #define SESSIOND_SRC_STORE_SHARD_H
 
+#include "heap.h"
 #include "index.h"
 #include "sessiond/store/metrics.h"
 #include "sessiond/store/mutation.h"
@@ -18,6 +19,7 @@ enum { STORE_SHARDS = 256 };
 struct shard {
     alignas(64) pthread_mutex_t lock;
     /* under the lock */
+    struct heap heap;
     struct index index;
     int64_t now_s;     /* the latest time this shard was told */
     uint64_t next_cas; /* CAS ids need only be unique for a key, and a key stays in its shard */
@@ -33,9 +35,17 @@ struct shard {
 struct store {
     /* immutable after the start */
     struct store_config config;
-    mutation_fn hook; /* NULL: nobody to ask */
+    struct arena *arena;
+    size_t page_size;     /* of the heaps */
+    size_t inline_max;    /* bytes; a larger value is a block of its own */
+    size_t new_key_limit; /* of the data budget: what is above is kept for keys that are there */
+    mutation_fn hook;     /* NULL: nobody to ask */
     void *hook_context;
-    _Atomic bool has_favoured_upload; /* any thread: see upload.c */
+
+    /* any thread */
+    _Atomic bool has_favoured_upload; /* see upload.c */
+    _Atomic unsigned gather_next;     /* the shard where the next store_gather begins */
+
     struct shard shards[STORE_SHARDS];
 };
 
@@ -81,7 +91,12 @@ void shard_set_time(struct shard *shard, int64_t *now_s);
 /** Fill the tickets of an outcome, with no CAS id. */
 void shard_outcome(const struct shard *shard, struct store_outcome *outcome);
 
-/** Take an entry out of the index and the wheel; the caller destroys it, best after unlocking. */
-void shard_take_out(struct store *store, struct place place, uint64_t *slot);
+/** Take an entry out of the index and the wheel; it stays in its place, for the caller to free. */
+void shard_take_out(struct place place, uint64_t *slot);
+
+/** Free the place of an entry that nobody can find any more, and uncharge its block.
+ *  returns  NULL, or the entry's block: the caller releases it, best after unlocking */
+SESS_MUST_CHECK struct value_block *shard_free(struct store *store, struct shard *shard,
+                                               struct entry *entry);
 
 #endif

@@ -1,6 +1,6 @@
-/* The store's life, its shards, expiry and metrics. Changes are change.c, looks are reading.c.
+/* The store's life, its shards and metrics. Changes are change.c, looks reading.c, expiry tick.c.
  *
- * Threads: any. Memory: the struct with its shards (about 4 MiB), then one entry a session. */
+ * Threads: any. Memory: the struct with its shards (about 4 MiB), and the arena for all else. */
 #include "sessiond/store/store.h"
 
 #include "flush.h"
@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { TICK_BYTES = 1 << 20 }; /* of entries that one slice takes out */
+enum { RESERVE_SHARE = 100, RESERVE_PARTS = 3 }; /* 3 % of the data budget */
 
 #define ROW(...) OPTION_ROW(store_options, __VA_ARGS__)
 static const struct option_row option_rows[] = {STORE_OPTIONS(ROW)};
@@ -32,7 +32,37 @@ static enum sess_status shard_init(struct shard *shard, const struct store *stor
     shard->sweep_bucket = SIZE_MAX;
     shard->now_s = store->config.now_s;
     wheel_init(&shard->wheel, store->config.now_s);
-    return index_init(&shard->index, &store->config.hash_key, store->config.data);
+    heap_init(&shard->heap, store->arena, store->config.data, store->page_size);
+    return index_init(&shard->index, &store->config.hash_key, store->arena, store->config.data);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static enum sess_status store_init(struct store *store)
+{
+    size_t data = store->config.data->limit;
+    size_t in_flight = store->config.in_flight->limit;
+    enum sess_status status =
+        arena_create(data + in_flight, block_largest(store->config.max_value_bytes), &store->arena);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    store->page_size = larger(heap_page_size(data), arena_page_size(store->arena));
+    store->inline_max = smaller(STORE_COPY_MAX, store->page_size / HEAP_PLACES_MIN);
+    store->new_key_limit = data - data / RESERVE_SHARE * RESERVE_PARTS;
+    for (size_t i = 0; status == SESS_OK && i < STORE_SHARDS; i++) {
+        status = shard_init(&store->shards[i], store);
+    }
+    return status;
 }
 
 enum sess_status store_create(const struct store_config *config, struct store **out)
@@ -44,14 +74,31 @@ enum sess_status store_create(const struct store_config *config, struct store **
     }
     memset(store, 0, sizeof *store);
     store->config = *config;
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
-        if (shard_init(&store->shards[i], store) != SESS_OK) {
-            store_destroy(&store);
-            return SESS_NO_MEMORY;
-        }
+    if (store_init(store) != SESS_OK) {
+        store_destroy(&store);
+        return SESS_NO_MEMORY;
     }
     *out = store;
     return SESS_OK;
+}
+
+/* Blocks are charged by their entries. */
+static void forget_entries(struct store *store, struct shard *shard)
+{
+    for (size_t bucket = 0; bucket < shard->index.n_buckets; bucket++) {
+        for (struct index_bucket *piece = index_bucket_of(&shard->index, bucket); piece != NULL;
+             piece = piece->overflow) {
+            for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+                struct value_block *block =
+                    piece->slots[i] == 0 ? NULL
+                                         : shard_free(store, shard, index_entry(piece->slots[i]));
+
+                if (block != NULL) {
+                    value_block_release(block);
+                }
+            }
+        }
+    }
 }
 
 void store_destroy(struct store **store)
@@ -62,10 +109,12 @@ void store_destroy(struct store **store)
     for (size_t i = 0; i < STORE_SHARDS; i++) {
         struct shard *shard = &(*store)->shards[i];
 
+        forget_entries(*store, shard);
         index_fini(&shard->index);
+        heap_fini(&shard->heap);
         (void)pthread_mutex_destroy(&shard->lock);
-        budget_release((*store)->config.data, metric_read(&shard->metrics.bytes));
     }
+    arena_destroy(&(*store)->arena);
     explicit_bzero(&(*store)->config.hash_key, sizeof(*store)->config.hash_key);
     free(*store);
     *store = NULL;
@@ -142,117 +191,26 @@ void shard_outcome(const struct shard *shard, struct store_outcome *outcome)
                                       .revocation_ticket = shard->revocation_ticket};
 }
 
-void shard_take_out(struct store *store, struct place place, uint64_t *slot)
+void shard_take_out(struct place place, uint64_t *slot)
 {
     struct shard *shard = place.shard;
     struct entry *entry = index_entry(*slot);
-    size_t cost = entry_cost(entry);
 
     wheel_disarm(&shard->wheel, &entry->timer);
     index_remove(&shard->index, place.hash, slot);
-    budget_release(store->config.data, cost);
-    metric_add(&shard->metrics.bytes, -(uint64_t)cost);
+    metric_add(&shard->metrics.bytes, -(uint64_t)entry_cost(entry));
     metric_add(&shard->metrics.curr_items, -(uint64_t)1);
 }
 
-/* What a slice has taken out of a shard, to be freed when the lock is not held any more. */
-struct taken {
-    struct wheel_timer *first; /* of entries, linked by `next` */
-    size_t cost;               /* bytes */
-};
-
-static void take(struct taken *taken, struct entry *entry)
+struct value_block *shard_free(struct store *store, struct shard *shard, struct entry *entry)
 {
-    taken->cost += entry_cost(entry);
-    entry->timer.next = taken->first;
-    taken->first = &entry->timer;
-}
+    struct value_block *block = entry_block(entry);
 
-static void destroy_taken(struct taken *taken)
-{
-    while (taken->first != NULL) {
-        struct entry *entry = (struct entry *)(void *)taken->first;
-
-        taken->first = taken->first->next;
-        entry_destroy(entry);
+    if (block != NULL) {
+        budget_release(store->config.data, block_cost(store->arena, block->allocated));
     }
-}
-
-/* A timer fired: the entry has expired, or was given more time since and is armed again. */
-static void settle(struct store *store, struct shard *shard, struct wheel_timer *timer,
-                   struct taken *taken)
-{
-    struct entry *entry = (struct entry *)(void *)timer;
-    int64_t deadline_s = entry_deadline(entry);
-    struct place place = {.shard = shard};
-
-    if (deadline_s > shard->now_s) {
-        if (deadline_s != STORE_NO_DEADLINE) {
-            wheel_arm(&shard->wheel, timer, deadline_s);
-        }
-        return;
-    }
-    place.hash = hash_bytes(&store->config.hash_key, entry_key(entry));
-    shard_take_out(store, place, index_find(&shard->index, place.hash, entry_key(entry)));
-    metric_add(&shard->metrics.reclaimed, 1);
-    metric_add(&shard->metrics.expired_unfetched, !entry_is_fetched(entry));
-    take(taken, entry);
-}
-
-/* One step of taking back. Returns false when there is nothing to do. */
-static bool tick_step(struct store *store, struct shard *shard, int64_t now_s, struct taken *taken)
-{
-    struct wheel_timer *due = NULL;
-    struct entry *flushed;
-
-    switch (wheel_step(&shard->wheel, now_s, &due)) {
-    case WHEEL_DUE:
-        settle(store, shard, due, taken);
-        return true;
-    case WHEEL_MOVED:
-        return true;
-    default:
-        break;
-    }
-    if (flush_is_swept(shard)) {
-        return false;
-    }
-    flushed = flush_sweep(store, shard);
-    if (flushed != NULL) {
-        take(taken, flushed);
-    }
-    return true;
-}
-
-/* Returns false when the steps ran out, or enough bytes were taken out, before the shard was done. */
-static bool tick_shard(struct store *store, struct shard *shard, int64_t now_s, unsigned *steps)
-{
-    struct taken taken = {.first = NULL};
-    bool has_more = true;
-
-    (void)pthread_mutex_lock(&shard->lock);
-    shard_set_time(shard, &now_s);
-    while (has_more && *steps > 0 && taken.cost < TICK_BYTES) {
-        has_more = tick_step(store, shard, now_s, &taken);
-        *steps -= has_more;
-    }
-    (void)pthread_mutex_unlock(&shard->lock);
-    destroy_taken(&taken);
-    return !has_more;
-}
-
-bool store_tick(struct store *store, struct store_ticker *ticker, int64_t now_s, unsigned max_steps)
-{
-    for (unsigned visited = ticker->first; visited < STORE_SHARDS; visited += ticker->stride) {
-        unsigned number = ticker->position;
-
-        if (!tick_shard(store, &store->shards[number], now_s, &max_steps)) {
-            return true;
-        }
-        ticker->position =
-            number + ticker->stride < STORE_SHARDS ? number + ticker->stride : ticker->first;
-    }
-    return false;
+    heap_free(&shard->heap, entry, entry_size(entry));
+    return block;
 }
 
 void store_report(void *store, struct report *report)

@@ -16,8 +16,9 @@ enum { CHARGE_STEP = 65536 }; /* bytes given out at once */
 struct store_upload {
     struct store *store;
     struct value_block *block;
-    size_t received;
-    size_t charged;
+    size_t received;  /* bytes of the block's */
+    size_t given;     /* bytes of them that may be filled */
+    size_t charged;   /* to the budget: those, and what the block takes beside them */
     bool is_favoured; /* the one that may go over the budget */
 };
 
@@ -33,7 +34,7 @@ enum sess_status store_upload_begin(struct store *store, size_t size, size_t tai
     if (upload == NULL) {
         return SESS_NO_MEMORY;
     }
-    upload->block = value_block_create(size, size + tail);
+    upload->block = block_create(store->arena, size, size + tail);
     if (upload->block == NULL) {
         free(upload);
         return SESS_NO_MEMORY;
@@ -58,17 +59,20 @@ static bool become_favoured(struct store_upload *upload)
     return upload->is_favoured;
 }
 
-static bool charge(struct store_upload *upload, size_t size)
+/* Let `size` further bytes be filled. */
+static bool give_room(struct store_upload *upload, size_t size)
 {
     struct budget *in_flight = upload->store->config.in_flight;
+    size_t beside = upload->given == 0 ? arena_page_size(upload->store->arena) : 0;
 
-    if (!budget_charge(in_flight, size)) {
+    if (!budget_charge(in_flight, size + beside)) {
         if (!become_favoured(upload)) {
             return false;
         }
-        budget_charge_always(in_flight, size);
+        budget_charge_always(in_flight, size + beside);
     }
-    upload->charged += size;
+    upload->given += size;
+    upload->charged += size + beside;
     return true;
 }
 
@@ -77,12 +81,12 @@ enum sess_status store_upload_place(struct store_upload *upload, size_t most, ui
 {
     size_t missing = upload->block->allocated - upload->received;
 
-    if (missing > 0 && upload->charged == upload->received &&
-        !charge(upload, smaller(missing, CHARGE_STEP))) {
+    if (missing > 0 && upload->given == upload->received &&
+        !give_room(upload, smaller(missing, CHARGE_STEP))) {
         return SESS_AGAIN;
     }
     *place = upload->block->bytes + upload->received;
-    *size = smaller(upload->charged - upload->received, most);
+    *size = smaller(upload->given - upload->received, most);
     return SESS_OK;
 }
 
@@ -111,12 +115,9 @@ static void end_upload(struct store_upload **upload)
 
 void store_upload_abort(struct store_upload **upload)
 {
-    if (*upload == NULL) {
-        return;
+    if (*upload != NULL) {
+        end_upload(upload);
     }
-    /* What never arrived was never written: zeroing it would only make memory of it. */
-    (*upload)->block->allocated = (*upload)->received;
-    end_upload(upload);
 }
 
 enum sess_status store_upload_commit(struct store *store, struct store_upload **upload,

@@ -117,6 +117,14 @@ void wheel_arm_by(struct wheel *wheel, struct wheel_timer *timer, int64_t when_s
     wheel_arm(wheel, timer, when_s);
 }
 
+void wheel_moved(struct wheel_timer *timer)
+{
+    if (timer->next != NULL) {
+        timer->next->previous = timer;
+        timer->previous->next = timer;
+    }
+}
+
 /* The whole list of the slot that the time has entered goes to the end of the falling list. Its
  * timers keep their level, and their place in its count, until they land. */
 static void drop_slot(struct wheel *wheel, int level)

@@ -43,6 +43,9 @@ void wheel_arm_by(struct wheel *wheel, struct wheel_timer *timer, int64_t when_s
 /** Disarm; no effect on a timer that is not armed. */
 void wheel_disarm(struct wheel *wheel, struct wheel_timer *timer);
 
+/** Tell that a timer stands at another address now; its old one is not looked at. */
+void wheel_moved(struct wheel_timer *timer);
+
 /** Do one step towards `now_s`. */
 enum wheel_step wheel_step(struct wheel *wheel, int64_t now_s, struct wheel_timer **due);
 

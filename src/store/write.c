@@ -1,6 +1,9 @@
 /* Writes that replace the whole value, and deletes. Append and prepend are join.c, large values arrive
  * by upload.c. Threads: any. Memory: a block for a large value. */
 #include "change.h"
+#include "tick.h"
+
+#include <string.h>
 
 /* The deadline has passed before the value arrived: nothing is kept. */
 static enum sess_status write_dead(struct change *change, struct slice key)
@@ -8,9 +11,9 @@ static enum sess_status write_dead(struct change *change, struct slice key)
     return change->present == NULL ? SESS_OK : change_remove(change, key);
 }
 
-enum sess_status change_write(struct store *store, const struct store_write *write,
-                              struct value_block *block, int64_t now_s,
-                              struct store_outcome *outcome)
+static enum sess_status try_write(struct store *store, const struct store_write *write,
+                                  struct value_block *block, int64_t now_s,
+                                  struct store_outcome *outcome)
 {
     struct entry_fields fields = {
         .key = write->key,
@@ -22,9 +25,6 @@ enum sess_status change_write(struct store *store, const struct store_write *wri
     uint64_t cas = 0;
     enum sess_status status;
 
-    if (write->mode == STORE_APPEND || write->mode == STORE_PREPEND) {
-        return change_join(store, write, block, now_s, outcome);
-    }
     change_begin(&change, store, write->key, now_s);
     fields.deadline_s = shard_deadline(change.place.shard, write->expiry);
     status = change_check(&change, write);
@@ -33,6 +33,22 @@ enum sess_status change_write(struct store *store, const struct store_write *wri
                                                    : change_put(&change, &fields, &cas);
     }
     change_end(&change, cas, outcome);
+    return status;
+}
+
+enum sess_status change_write(struct store *store, const struct store_write *write,
+                              struct value_block *block, int64_t now_s,
+                              struct store_outcome *outcome)
+{
+    bool joins = write->mode == STORE_APPEND || write->mode == STORE_PREPEND;
+    enum sess_status (*const try)(struct store *, const struct store_write *, struct value_block *,
+                                  int64_t, struct store_outcome *) =
+        joins ? change_join : try_write;
+    enum sess_status status = try(store, write, block, now_s, outcome);
+
+    if (status == SESS_NO_MEMORY && store_gather(store, now_s)) {
+        status = try(store, write, block, now_s, outcome);
+    }
     return status;
 }
 
@@ -46,8 +62,8 @@ enum sess_status store_write(struct store *store, const struct store_write *writ
     if (write->value.size > store->config.max_value_bytes) {
         return SESS_TOO_LARGE;
     }
-    if (write->value.size > STORE_COPY_MAX) {
-        block = value_block_create(write->value.size, write->value.size);
+    if (write->value.size > store->inline_max) {
+        block = block_create(store->arena, write->value.size, write->value.size);
         if (block == NULL) {
             return SESS_NO_MEMORY;
         }

@@ -20,19 +20,27 @@ static inline void budget_init(struct budget *budget, size_t limit_bytes)
     budget->limit = limit_bytes;
 }
 
-/** Charge `bytes` if they fit under the limit. Returns false, and charges nothing, if not. */
-static inline bool budget_charge(struct budget *budget, size_t bytes)
+/** Charge `bytes` if no more than `most` (at most the limit counts) are then used. Returns false, and
+ *  charges nothing, if not. */
+static inline bool budget_charge_within(struct budget *budget, size_t bytes, size_t most)
 {
     size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
+    size_t limit = most < budget->limit ? most : budget->limit;
 
     /* What does not fit is never added, not even for a moment in which others would be refused. */
     do {
-        if (bytes > budget->limit || used > budget->limit - bytes) {
+        if (bytes > limit || used > limit - bytes) {
             return false;
         }
     } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + bytes,
                                                     memory_order_relaxed, memory_order_relaxed));
     return true;
+}
+
+/** Charge `bytes` if they fit under the limit. Returns false, and charges nothing, if not. */
+static inline bool budget_charge(struct budget *budget, size_t bytes)
+{
+    return budget_charge_within(budget, bytes, budget->limit);
 }
 
 /** Charge what cannot be refused any more, over the limit too. */

@@ -88,6 +88,7 @@ struct store_reading {
     uint32_t flags;
     uint64_t cas;
     struct store_outcome outcome;
+    struct store *store;  /* the store's own */
     struct shard *locked; /* the store's own */
     struct entry *gone;   /* the store's own */
     struct value_block

@@ -1,0 +1,212 @@
+/* Runs of pages. Not what stands in them. Threads: any; one mutex, never held during a system call but
+ * the one that opens further addresses. Memory: the range, and a list of free runs for each size, which
+ * lies in the range too. */
+#include "arena.h"
+
+#include "poison.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { OPEN_STEP = 1 << 21 }; /* bytes of addresses that are made usable at once */
+
+/* The runs of one size. Numbers: 0 to n_runs - 1, in order of address. */
+struct order {
+    /* immutable */
+    uint8_t *start;
+    size_t run_size;
+    size_t n_runs;
+
+    /* under the lock */
+    uint32_t *free; /* numbers of runs that were given back, a stack */
+    size_t n_free;
+    size_t n_fresh;   /* runs below this number have been taken at least once */
+    size_t open_size; /* bytes of the runs' addresses that can be used */
+    size_t free_size; /* bytes of `free` that can be used */
+};
+
+struct arena {
+    /* immutable */
+    uint8_t *range;
+    size_t range_size;
+    size_t page_size;
+    unsigned n_orders;
+
+    pthread_mutex_t lock;
+    struct order orders[ARENA_ORDERS];
+};
+
+static size_t round_up(size_t size, size_t unit)
+{
+    return (size + unit - 1) / unit * unit;
+}
+
+size_t arena_page_size(const struct arena *arena)
+{
+    return arena->page_size;
+}
+
+size_t arena_size(const struct arena *arena, size_t size)
+{
+    return round_up(size, arena->page_size);
+}
+
+/* A run fills more than half of its addresses, or it would be one of the next smaller size. */
+static size_t count_runs(size_t memory, size_t run_size)
+{
+    size_t unfilled = ARENA_UNFILLED_BYTES / run_size;
+
+    return 2 * memory / run_size + 1 +
+           (unfilled < ARENA_UNFILLED_RUNS ? unfilled : (size_t)ARENA_UNFILLED_RUNS);
+}
+
+/* Choose the sizes, and lay them out behind each other, largest first, so that each run is aligned to
+ * its size; then the lists. `start` is a multiple of the largest run. Returns the end. */
+static uintptr_t lay_out(struct arena *arena, size_t memory, uintptr_t start)
+{
+    uintptr_t at = start;
+
+    for (unsigned i = arena->n_orders; i > 0; i--) {
+        struct order *order = &arena->orders[i - 1];
+
+        order->run_size = arena->page_size << (i - 1);
+        order->n_runs = count_runs(memory, order->run_size);
+        order->start = (uint8_t *)at;
+        at += order->n_runs * order->run_size;
+    }
+    for (unsigned i = 0; i < arena->n_orders; i++) {
+        struct order *order = &arena->orders[i];
+
+        order->free = (uint32_t *)at;
+        at += round_up(order->n_runs * sizeof *order->free, OPEN_STEP);
+    }
+    return at;
+}
+
+enum sess_status arena_create(size_t memory, size_t largest, struct arena **out)
+{
+    struct arena *arena = calloc(1, sizeof *arena);
+    size_t largest_run;
+    void *range;
+
+    if (arena == NULL) {
+        return SESS_NO_MEMORY;
+    }
+    arena->page_size = (size_t)sysconf(_SC_PAGESIZE);
+    while (arena->n_orders < ARENA_ORDERS &&
+           (arena->n_orders == 0 || arena->page_size << (arena->n_orders - 1) < largest)) {
+        arena->n_orders++;
+    }
+    largest_run = arena->page_size << (arena->n_orders - 1);
+    /* Addresses only: nothing of them can be used yet, nor counts as memory. */
+    arena->range_size = lay_out(arena, memory, 0) + largest_run;
+    range = mmap(NULL, arena->range_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                 -1, 0);
+    if (range == MAP_FAILED) {
+        free(arena);
+        return SESS_NO_MEMORY;
+    }
+    arena->range = range;
+    (void)lay_out(arena, memory, round_up((uintptr_t)range, largest_run));
+    /* A huge page would take memory for neighbours that are not in use. */
+    (void)madvise(range, arena->range_size, MADV_NOHUGEPAGE);
+    (void)madvise(range, arena->range_size, MADV_DONTDUMP);
+    (void)pthread_mutex_init(&arena->lock, NULL);
+    *out = arena;
+    return SESS_OK;
+}
+
+void arena_destroy(struct arena **arena)
+{
+    if (*arena == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < (*arena)->n_orders; i++) {
+        struct order *order = &(*arena)->orders[i];
+
+        memory_unpoison(order->start, order->n_fresh * order->run_size);
+    }
+    (void)munmap((*arena)->range, (*arena)->range_size);
+    (void)pthread_mutex_destroy(&(*arena)->lock);
+    free(*arena);
+    *arena = NULL;
+}
+
+static struct order *order_of(struct arena *arena, size_t size)
+{
+    unsigned i = 0;
+
+    while (i < arena->n_orders && arena->orders[i].run_size < size) {
+        i++;
+    }
+    return i < arena->n_orders ? &arena->orders[i] : NULL;
+}
+
+/* Make the first `end` bytes behind `start` usable, and some more: what follows is another part's, and
+ * opened early at worst. */
+static bool open_up_to(uint8_t *start, size_t *opened, size_t end)
+{
+    size_t until = round_up(end, OPEN_STEP);
+
+    if (end <= *opened) {
+        return true;
+    }
+    if (mprotect(start + *opened, until - *opened, PROT_READ | PROT_WRITE) != 0) {
+        return false;
+    }
+    *opened = until;
+    return true;
+}
+
+/* Under the lock. */
+static bool take_fresh(struct order *order, size_t *number)
+{
+    size_t n = order->n_fresh + 1;
+
+    if (n > order->n_runs || !open_up_to(order->start, &order->open_size, n * order->run_size) ||
+        !open_up_to((uint8_t *)order->free, &order->free_size, n * sizeof *order->free)) {
+        return false;
+    }
+    *number = order->n_fresh++;
+    return true;
+}
+
+void *arena_take(struct arena *arena, size_t size)
+{
+    struct order *order = order_of(arena, size);
+    size_t number = 0;
+    bool is_taken = true;
+
+    if (order == NULL) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&arena->lock);
+    if (order->n_free > 0) {
+        number = order->free[--order->n_free];
+    } else {
+        is_taken = take_fresh(order, &number);
+    }
+    (void)pthread_mutex_unlock(&arena->lock);
+    if (!is_taken) {
+        return NULL;
+    }
+    memory_unpoison(order->start + number * order->run_size, size);
+    return order->start + number * order->run_size;
+}
+
+void arena_give(struct arena *arena, void *run, size_t size)
+{
+    struct order *order = order_of(arena, size);
+    size_t number = (size_t)((uint8_t *)run - order->start) / order->run_size;
+
+    /* The kernel takes the pages and hands out zeroed ones at the next use. */
+    (void)madvise(run, arena_size(arena, size), MADV_DONTNEED);
+    memory_poison(run, size);
+    (void)pthread_mutex_lock(&arena->lock);
+    order->free[order->n_free++] = (uint32_t)number;
+    (void)pthread_mutex_unlock(&arena->lock);
+}

@@ -1,0 +1,43 @@
+/* Pages for the store: runs of whole pages out of one range of addresses that is reserved at the start.
+ *
+ * Private to the store. A page takes memory from its first use on; a run that is given back is the
+ * kernel's again at once, so it is zeroed and the process is as small as its runs. Nothing is ever
+ * fragmented: each size (a power of two of pages) has addresses of its own, more of them than memory
+ * could fill. Not an account: who takes a run charges arena_size of it to a budget.
+ * Threads: any. Memory: the range is left out of core dumps. */
+#ifndef SESSIOND_SRC_STORE_ARENA_H
+#define SESSIOND_SRC_STORE_ARENA_H
+
+#include "sessiond/base/status.h"
+
+#include <stddef.h>
+
+enum {
+    ARENA_ORDERS = 20,           /* sizes of runs: 1 to 2^19 pages, 2 GiB with pages of 4 KiB */
+    ARENA_UNFILLED_RUNS = 16384, /* runs of a size that may be taken without being used ... */
+};
+#define ARENA_UNFILLED_BYTES ((size_t)32 << 30) /* ... and the addresses for them, at most */
+
+struct arena;
+
+/** Reserve the addresses.
+ *  memory   bytes that all runs together may fill
+ *  largest  bytes of the largest run
+ *  returns  OK (the caller owns *out) | NO_MEMORY (no such range of addresses is free) */
+SESS_MUST_CHECK enum sess_status arena_create(size_t memory, size_t largest, struct arena **out);
+
+/** Give everything back and set *arena to NULL; NULL is fine. */
+void arena_destroy(struct arena **arena);
+
+/** A run of at least `size` > 0 bytes, all 0, aligned to its own size; or NULL: `size` is over the
+ *  largest, or too many runs are taken and not filled. */
+void *arena_take(struct arena *arena, size_t size);
+
+/** Give a run back; `size` as it was taken. */
+void arena_give(struct arena *arena, void *run, size_t size);
+
+/** Bytes of a page, and of the pages that a run of `size` bytes fills. */
+size_t arena_page_size(const struct arena *arena);
+size_t arena_size(const struct arena *arena, size_t size);
+
+#endif

@@ -1,0 +1,22 @@
+/* Room for entries: where a new one goes, and how what was freed is gathered.
+ *
+ * Private to the store. A page is squeezed by moving its entries together, within it or to where there is
+ * room; a squeeze moves one page at most. Threads: under the shard's lock. Source: Rumble, Kejriwal,
+ * Ousterhout: Log-structured Memory for DRAM-based Storage (2014). */
+#ifndef SESSIOND_SRC_STORE_COMPACT_H
+#define SESSIOND_SRC_STORE_COMPACT_H
+
+#include "shard.h"
+
+/** A place for `size` bytes, or NULL. It may move the shard's entries: find them anew.
+ *  limit  bytes up to which the data budget may be used */
+void *compact_place(struct store *store, struct shard *shard, size_t size, size_t limit);
+
+/** Whether so much of the shard's pages is free that pages could be given back. `is_pressed`: memory is
+ *  short, so that it pays earlier. */
+bool compact_pays(const struct shard *shard, bool is_pressed);
+
+/** One step towards giving a page back. */
+void compact_step(struct store *store, struct shard *shard);
+
+#endif

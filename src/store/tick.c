@@ -1,0 +1,144 @@
+/* Expiry, the sweep after a flush, and pages that are given back: in slices, a shard at a time.
+ *
+ * Threads: any; each slice holds one shard's lock for a bounded time. Memory: none. */
+#include "tick.h"
+
+#include "compact.h"
+#include "flush.h"
+#include "shard.h"
+
+enum {
+    TICK_BYTES = 1 << 18, /* of entries that one slice takes out */
+    COMPACT_STEPS = 64,   /* steps that squeezing a page counts for */
+    PRESSED_SHARE = 8,    /* less than an 8th of the data budget is left: memory is short */
+    GATHER_SHARDS = 8,    /* shards that one store_gather looks at */
+    GATHER_STEPS = 512,   /* steps in all of them */
+};
+
+/* What a slice has taken out of a shard. */
+struct taken {
+    struct value_block *blocks; /* to be released when the lock is not held any more */
+    size_t cost;                /* bytes */
+};
+
+static void take(struct taken *taken, struct store *store, struct shard *shard, struct entry *entry)
+{
+    struct value_block *block;
+
+    taken->cost += entry_cost(entry);
+    block = shard_free(store, shard, entry);
+    if (block != NULL) {
+        block->next = taken->blocks;
+        taken->blocks = block;
+    }
+}
+
+static void release_blocks(struct taken *taken)
+{
+    while (taken->blocks != NULL) {
+        struct value_block *block = taken->blocks;
+
+        taken->blocks = block->next;
+        value_block_release(block);
+    }
+}
+
+/* A timer fired: the entry has expired, or was given more time since and is armed again. */
+static void settle(struct store *store, struct shard *shard, struct wheel_timer *timer,
+                   struct taken *taken)
+{
+    struct entry *entry = (struct entry *)(void *)timer;
+    int64_t deadline_s = entry_deadline(entry);
+    struct place place = {.shard = shard};
+
+    if (deadline_s > shard->now_s) {
+        if (deadline_s != STORE_NO_DEADLINE) {
+            wheel_arm(&shard->wheel, timer, deadline_s);
+        }
+        return;
+    }
+    place.hash = hash_bytes(&store->config.hash_key, entry_key(entry));
+    shard_take_out(place, index_find_entry(&shard->index, place.hash, entry));
+    metric_add(&shard->metrics.reclaimed, 1);
+    metric_add(&shard->metrics.expired_unfetched, !entry_is_fetched(entry));
+    take(taken, store, shard, entry);
+}
+
+static bool is_pressed(const struct store *store)
+{
+    struct budget *data = store->config.data;
+
+    return budget_used(data) > data->limit - data->limit / PRESSED_SHARE;
+}
+
+/* One piece of work. Returns the steps it counts for; 0: there is nothing to do. */
+static unsigned tick_step(struct store *store, struct shard *shard, struct taken *taken)
+{
+    struct wheel_timer *due = NULL;
+    struct entry *flushed;
+
+    switch (wheel_step(&shard->wheel, shard->now_s, &due)) {
+    case WHEEL_DUE:
+        settle(store, shard, due, taken);
+        return 1;
+    case WHEEL_MOVED:
+        return 1;
+    default:
+        break;
+    }
+    if (!flush_is_swept(shard)) {
+        flushed = flush_sweep(store, shard);
+        if (flushed != NULL) {
+            take(taken, store, shard, flushed);
+        }
+        return 1;
+    }
+    if (compact_pays(shard, is_pressed(store))) {
+        compact_step(store, shard);
+        return COMPACT_STEPS;
+    }
+    return 0;
+}
+
+/* Returns false when the steps ran out, or enough bytes were taken out, before the shard was done. */
+static bool tick_shard(struct store *store, struct shard *shard, int64_t now_s, unsigned *steps)
+{
+    struct taken taken = {.blocks = NULL};
+    unsigned done = 1;
+
+    (void)pthread_mutex_lock(&shard->lock);
+    shard_set_time(shard, &now_s);
+    while (done > 0 && *steps > 0 && taken.cost < TICK_BYTES) {
+        done = tick_step(store, shard, &taken);
+        *steps -= done < *steps ? done : *steps;
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    release_blocks(&taken);
+    return done == 0;
+}
+
+bool store_tick(struct store *store, struct store_ticker *ticker, int64_t now_s, unsigned max_steps)
+{
+    for (unsigned visited = ticker->first; visited < STORE_SHARDS; visited += ticker->stride) {
+        unsigned number = ticker->position;
+
+        if (!tick_shard(store, &store->shards[number], now_s, &max_steps)) {
+            return true;
+        }
+        ticker->position =
+            number + ticker->stride < STORE_SHARDS ? number + ticker->stride : ticker->first;
+    }
+    return false;
+}
+
+bool store_gather(struct store *store, int64_t now_s)
+{
+    size_t before = budget_used(store->config.data);
+    unsigned steps = GATHER_STEPS;
+    unsigned first = atomic_fetch_add(&store->gather_next, GATHER_SHARDS);
+
+    for (unsigned i = 0; i < GATHER_SHARDS; i++) {
+        (void)tick_shard(store, &store->shards[(first + i) % STORE_SHARDS], now_s, &steps);
+    }
+    return budget_used(store->config.data) < before;
+}
