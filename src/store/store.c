@@ -50,8 +50,8 @@ static enum sess_status store_init(struct store *store)
 {
     size_t data = store->config.data->limit;
     size_t in_flight = store->config.in_flight->limit;
-    enum sess_status status =
-        arena_create(data + in_flight, block_largest(store->config.max_value_bytes), &store->arena);
+    size_t largest = larger(block_largest(store->config.max_value_bytes), HEAP_PAGE_MAX);
+    enum sess_status status = arena_create(data + in_flight, largest, &store->arena);
 
     if (status != SESS_OK) {
         return status;
