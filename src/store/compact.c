@@ -8,8 +8,8 @@
 enum {
     PLACE_WASTE_SHARE = 16, /* a 16th of the pages is free: squeeze one before another is taken */
     PLACE_GAIN_SHARE = 8,   /* if that gains an 8th of it at least */
-    STEP_LOOSE_SHARE = 8,   /* an 8th was freed: give pages back in the background */
-    STEP_LOOSE_PAGES = 2,
+    STEP_LOOSE_SHARE = 12,  /* a 12th was freed: give pages back in the background */
+    STEP_LOOSE_PAGES = 1,
 };
 
 static size_t larger(size_t a, size_t b)
@@ -74,7 +74,7 @@ void *compact_place(struct store *store, struct shard *shard, size_t size, size_
         return place;
     }
     waste = heap_waste(heap);
-    if ((waste * PLACE_WASTE_SHARE >= heap->n_pages * heap->page_size && waste >= heap->page_size &&
+    if ((waste * PLACE_WASTE_SHARE >= heap->n_pages * heap->page_size &&
          squeeze_best(store, shard, larger(rounded, heap->page_size / PLACE_GAIN_SHARE))) ||
         heap_add_page(heap, limit) == SESS_OK || squeeze_best(store, shard, rounded)) {
         place = heap_place(heap, size);
