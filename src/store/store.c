@@ -82,21 +82,25 @@ enum sess_status store_create(const struct store_config *config, struct store **
     return SESS_OK;
 }
 
-/* Blocks are charged by their entries. */
+static void forget_piece(struct store *store, struct shard *shard, const struct index_bucket *piece)
+{
+    for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+        struct value_block *block =
+            piece->slots[i] == 0 ? NULL : shard_free(store, shard, index_entry(piece->slots[i]));
+
+        if (block != NULL) {
+            value_block_release(block);
+        }
+    }
+}
+
+/* Each entry by itself: blocks are charged by their entries. */
 static void forget_entries(struct store *store, struct shard *shard)
 {
-    for (size_t bucket = 0; bucket < shard->index.n_buckets; bucket++) {
-        for (struct index_bucket *piece = index_bucket_of(&shard->index, bucket); piece != NULL;
+    for (size_t i = 0; i < shard->index.n_buckets; i++) {
+        for (struct index_bucket *piece = index_bucket_of(&shard->index, i); piece != NULL;
              piece = piece->overflow) {
-            for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
-                struct value_block *block =
-                    piece->slots[i] == 0 ? NULL
-                                         : shard_free(store, shard, index_entry(piece->slots[i]));
-
-                if (block != NULL) {
-                    value_block_release(block);
-                }
-            }
+            forget_piece(store, shard, piece);
         }
     }
 }
