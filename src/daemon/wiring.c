@@ -113,7 +113,11 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
     }
 
     wiring->commands = (struct command_shared){
-        .store = wiring->store, .registry = registry, .flush_log = &wiring->flush_log};
+        .store = wiring->store,
+        .registry = registry,
+        .flush_log = &wiring->flush_log,
+        .replies = &wiring->connections,
+    };
     wiring->process = (struct process){
         .clock = wiring->clock,
         .started = clock_now(wiring->clock),

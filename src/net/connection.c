@@ -1,7 +1,7 @@
 /* A connection's life, timers and output. Requests are turn.c.
  *
- * Threads: its worker's. Memory: the struct; unread and unsent while there is something in them,
- * charged to the connections' budget. */
+ * Threads: its worker's. Memory: the struct; unread and unsent bytes while there are any, charged to
+ * the connections' budget. */
 #include "connection.h"
 
 #include "sessiond/base/log.h"
@@ -206,7 +206,7 @@ void connection_destroy(struct connection *connection)
     *(connection->previous == NULL ? &loop->connections : &connection->previous->next) =
         connection->next;
     buffer_release(&connection->unread);
-    buffer_release(&connection->unsent);
+    outgoing_release(&connection->outgoing, loop->context.shared);
     budget_release(loop->config->connections, connection->charged);
     (void)close(connection->transport.fd);
     free(connection);
@@ -217,7 +217,7 @@ void connection_destroy(struct connection *connection)
 bool connection_charge(struct connection *connection)
 {
     struct budget *budget = connection->loop->config->connections;
-    size_t held = connection->unread.capacity + connection->unsent.capacity;
+    size_t held = connection->unread.capacity + connection->outgoing.unsent.capacity;
 
     if (held > connection->charged && !budget_charge(budget, held - connection->charged)) {
         metric_add(&connection->loop->metrics.closed_for_memory, 1);
@@ -274,49 +274,22 @@ void connection_try_again(struct connection *connection)
     connection_enlist(connection, &connection->loop->ready);
 }
 
-/* Send once. Returns false when the connection is broken. */
-static bool send_some(struct connection *connection, struct slice bytes, size_t *sent)
-{
-    enum sess_status status =
-        connection->transport.calls->send(&connection->transport, bytes, sent);
-
-    if (status == SESS_IO) {
-        return false;
-    }
-    if (status == SESS_AGAIN) {
-        *sent = 0;
-    }
-    metric_add(&connection->loop->metrics.bytes_written, *sent);
-    return true;
-}
-
-/* Send what was left before, or this turn's part: never both, since a paused connection runs nothing.
- * Returns false when the connection is broken or holds back more than it may. */
+/* Send once. Returns false when the connection is broken or holds back more than it may. */
 static bool send_output(struct connection *connection)
 {
-    size_t sent = 0;
+    struct loop *loop = connection->loop;
+    struct slice part = slice_first(
+        slice_from(buffer_slice(&loop->output), connection->output_start), connection->output_size);
+    size_t sent;
+    enum sess_status status = outgoing_send(&connection->outgoing, loop->context.shared,
+                                            &connection->transport, part, &sent);
 
-    if (connection->unsent.size > 0) {
-        if (!send_some(connection,
-                       slice_from(buffer_slice(&connection->unsent), connection->n_sent), &sent)) {
-            return false;
-        }
-        connection->n_sent += sent;
-    } else if (connection->output_size > 0) {
-        struct slice part = slice_of(connection->loop->output.data + connection->output_start,
-                                     connection->output_size);
-
-        if (!send_some(connection, part, &sent) ||
-            buffer_append(&connection->unsent, slice_from(part, sent)) != SESS_OK) {
-            return false;
-        }
-        connection->n_sent = 0;
-    }
     connection->output_size = 0;
-    if (connection->n_sent == connection->unsent.size) {
-        buffer_release(&connection->unsent);
-        connection->n_sent = 0;
-    } else {
+    metric_add(&loop->metrics.bytes_written, sent);
+    if (status != SESS_OK) {
+        return false;
+    }
+    if (!outgoing_is_empty(&connection->outgoing)) {
         wait_for(connection, WAIT_OUTPUT, sent > 0);
     }
     return connection_charge(connection);
@@ -357,7 +330,7 @@ void connection_flush(struct connection *connection)
 {
     if (!send_output(connection)) {
         connection_destroy(connection);
-    } else if (connection->unsent.size > 0) {
+    } else if (!outgoing_is_empty(&connection->outgoing)) {
         pause_reading(connection);
     } else if (connection->is_closing) {
         say_farewell(connection);

@@ -1,16 +1,17 @@
 /* One client connection.
  *
  * Private to net. An idle connection owns no buffer. It is in one of three states: reading requests
- * (upload NULL), receiving a large value (upload set), or paused because its socket does not take
- * its replies (unsent is not empty); plus closing, when what is unsent is the last it gets.
+ * (upload NULL), receiving a large value (upload set), or paused because it still has replies to send
+ * (outgoing is not empty): the socket does not take them, or a large value is among them, behind which
+ * nothing is run before it is sent. Plus closing, when what is outgoing is the last it gets.
  * Threads: its worker's. */
 #ifndef SESSIOND_SRC_NET_CONNECTION_H
 #define SESSIOND_SRC_NET_CONNECTION_H
 
 #include "loop.h"
+#include "outgoing.h"
 #include "sessiond/command/command.h"
 #include "sessiond/net/address.h"
-#include "transport.h"
 
 #include <event2/event_struct.h>
 
@@ -31,11 +32,10 @@ struct connection {
     struct parser parser;
     struct command_upload *upload;
     struct buffer unread; /* input that is not run yet */
-    struct buffer unsent; /* output that the socket did not take */
-    size_t n_sent;        /* of unsent: bytes that are sent since */
-    size_t output_start;  /* of its part in the loop's output */
+    struct outgoing outgoing;
+    size_t output_start; /* of its part in the loop's output */
     size_t output_size;
-    size_t charged;       /* to the connections' budget: for unread and unsent */
+    size_t charged;       /* to the connections' budget: for unread and unsent bytes */
     bool has_more;        /* unread may hold what can be run without reading */
     bool is_stalled;      /* and that waits for memory or for the journal */
     bool is_closing;      /* nothing is run any more */

@@ -9,11 +9,15 @@
 
 struct transport;
 
+enum { TRANSPORT_PIECES_MAX = 3 }; /* in one send: bytes, a large value, bytes */
+
 struct transport_calls {
     /** One attempt. returns OK (*got > 0) | AGAIN | CLOSED (the peer sends no more) | IO */
     enum sess_status (*recv)(struct transport *transport, uint8_t *place, size_t size, size_t *got);
-    /** One attempt; *sent may be less. returns OK (*sent > 0) | AGAIN | IO */
-    enum sess_status (*send)(struct transport *transport, struct slice bytes, size_t *sent);
+    /** One attempt to send pieces, none of them empty, one behind the other; *sent may be less than
+     *  all. returns OK (*sent > 0) | AGAIN (*sent is not written) | IO */
+    enum sess_status (*send)(struct transport *transport, const struct slice *pieces,
+                             size_t n_pieces, size_t *sent);
 };
 
 struct transport {

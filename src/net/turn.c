@@ -85,6 +85,18 @@ static void tell_binary(struct turn *turn)
                 turn->connection->peer);
 }
 
+/* A large value of the reply goes with the connection until it is sent. */
+static void take_attached(struct turn *turn)
+{
+    struct command_context *context = turn->context;
+
+    if (context->attached != NULL) {
+        outgoing_attach(&turn->connection->outgoing, context->attached,
+                        context->attached_at - turn->output_start);
+        context->attached = NULL;
+    }
+}
+
 /* One request: parse, run, reply. */
 static enum step run_one(struct turn *turn)
 {
@@ -102,6 +114,7 @@ static enum step run_one(struct turn *turn)
             connection->parser = before;
             return STEP_STALL;
         }
+        take_attached(turn);
         break;
     case PARSE_UPLOAD:
         turn->input = rest;
@@ -124,12 +137,13 @@ static enum step run_one(struct turn *turn)
     return STEP_GO_ON;
 }
 
+/* One large value is a turn's share, too: the next would have to wait in memory for it. */
 static bool share_is_used_up(const struct turn *turn)
 {
     size_t made = turn->loop->output.size - turn->output_start;
-    size_t limit = turn->loop->config->options->output_limit;
 
-    return turn->input.size > 0 && (turn->n_served >= TURN_COMMANDS || made >= limit);
+    return turn->n_served >= TURN_COMMANDS || made >= turn->loop->config->options->output_limit ||
+           turn->connection->outgoing.value != NULL;
 }
 
 /* Run what has arrived. */
@@ -144,8 +158,8 @@ static void run_requests(struct turn *turn)
     }
     while (step == STEP_GO_ON && !turn->context->must_close) {
         if (share_is_used_up(turn)) {
-            metric_add(&turn->loop->metrics.conn_yields, 1);
-            connection->has_more = true;
+            connection->has_more = turn->input.size > 0;
+            metric_add(&turn->loop->metrics.conn_yields, connection->has_more);
             return;
         }
         step = run_one(turn);
@@ -215,9 +229,7 @@ static bool keep_rest(struct turn *turn)
     if (buffer_append(&connection->unread, turn->input) != SESS_OK) {
         return false;
     }
-    if (!connection->is_stalled) {
-        connection_wait_for_input(connection, turn->n_served > 0);
-    }
+    connection_wait_for_input(connection, turn->n_served > 0);
     return connection_charge(connection);
 }
 

@@ -57,7 +57,7 @@ START_TEST(test_send)
 
     open_pair();
     while (status == SESS_OK) {
-        status = transport.calls->send(&transport, all, &sent);
+        status = transport.calls->send(&transport, &all, 1, &sent);
         if (status == SESS_OK) {
             ck_assert_uint_gt(sent, 0);
             ck_assert_uint_le(sent, sizeof bytes);
@@ -67,9 +67,29 @@ START_TEST(test_send)
     ck_assert_int_eq(status, SESS_AGAIN);
     ck_assert_uint_gt(total, 0);
     ck_assert_int_eq(close(peer), 0);
-    ck_assert_int_eq(transport.calls->send(&transport, all, &sent), SESS_IO);
+    ck_assert_int_eq(transport.calls->send(&transport, &all, 1, &sent), SESS_IO);
     ck_assert_int_eq(close(transport.fd), 0);
 }
 END_TEST
 
-SUITE_MAIN("net/transport", test_recv, test_send)
+/* Several pieces go in one call, one behind the other. */
+START_TEST(test_send_pieces)
+{
+    const struct slice pieces[TRANSPORT_PIECES_MAX] = {SLICE_LITERAL("one "), SLICE_LITERAL("two "),
+                                                       SLICE_LITERAL("three")};
+    char got[32] = "";
+    size_t sent = 0;
+
+    open_pair();
+    ck_assert_int_eq(transport.calls->send(&transport, pieces, TRANSPORT_PIECES_MAX, &sent),
+                     SESS_OK);
+    ck_assert_uint_eq(sent, strlen("one two three"));
+    ck_assert_int_eq(read(peer, got, sizeof got), (ssize_t)sent);
+    ck_assert_str_eq(got, "one two three");
+    ck_assert_int_eq(close(peer), 0);
+    ck_assert_int_eq(transport.calls->send(&transport, pieces, 2, &sent), SESS_IO);
+    ck_assert_int_eq(close(transport.fd), 0);
+}
+END_TEST
+
+SUITE_MAIN("net/transport", test_recv, test_send, test_send_pieces)

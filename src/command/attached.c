@@ -1,0 +1,19 @@
+/* Attached values. Who attaches them: session.c. Threads: any. Memory: the store's blocks. */
+#include "sessiond/command/attached.h"
+
+#include "sessiond/store/value.h"
+
+struct slice attached_bytes(const struct value_block *value)
+{
+    return value_block_bytes(value);
+}
+
+void attached_release(const struct command_shared *shared, struct value_block **value)
+{
+    if (*value == NULL) {
+        return;
+    }
+    budget_release(shared->replies, value_block_bytes(*value).size);
+    value_block_release(*value);
+    *value = NULL;
+}
