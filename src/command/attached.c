@@ -1,4 +1,4 @@
-/* Attached values. Who attaches them: session.c. Threads: any. Memory: the store's blocks. */
+/* Attached values. Who attaches them: get.c. Threads: any. Memory: the store's blocks. */
 #include "sessiond/command/attached.h"
 
 #include "sessiond/store/value.h"

@@ -4,11 +4,18 @@
 #include "sessiond/command/command.h"
 
 #include "handlers.h"
+#include "sessiond/command/options.h"
 
 static const struct metric_row metric_rows[] = {COMMAND_METRICS(METRIC_ROW)};
 _Static_assert(sizeof metric_rows / sizeof metric_rows[0] <= METRIC_ROWS_MAX, "totals have room");
 const struct metric_table command_metric_table = {
     .rows = metric_rows, .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
+
+#define ROW(...) OPTION_ROW(command_options, __VA_ARGS__)
+static const struct option_row option_rows[] = {COMMAND_OPTIONS(ROW)};
+#undef ROW
+const struct option_table command_option_table = {
+    .title = "Commands", .rows = option_rows, .n_rows = sizeof option_rows / sizeof option_rows[0]};
 
 static const command_fn handlers[] = {
 #define COMMAND(id, word, arguments, handler, mode, syntax, doc) [COMMAND_##id] = command_##handler,

@@ -1,15 +1,13 @@
 /* Exptimes. Threads: any. Memory: none. */
 #include "sessiond/command/exptime.h"
 
-#include "sessiond/store/store.h"
-
-int64_t exptime_to_deadline(int64_t exptime, int64_t now_s)
+struct store_expiry exptime_to_expiry(int64_t exptime)
 {
     if (exptime == 0) {
-        return STORE_NO_DEADLINE;
+        return store_expiry_at(STORE_NO_DEADLINE);
     }
     if (exptime < 0) {
-        return 0;
+        return store_expiry_at(0);
     }
-    return exptime <= EXPTIME_RELATIVE_MAX ? now_s + exptime : exptime;
+    return exptime <= EXPTIME_RELATIVE_MAX ? store_expiry_in(exptime) : store_expiry_at(exptime);
 }

@@ -16,11 +16,15 @@ enum sess_status command_get(struct command_context *context, const struct reque
                              struct buffer *out);
 enum sess_status command_store(struct command_context *context, const struct request *request,
                                struct buffer *out);
+enum sess_status command_count(struct command_context *context, const struct request *request,
+                               struct buffer *out);
 enum sess_status command_delete(struct command_context *context, const struct request *request,
                                 struct buffer *out);
 enum sess_status command_touch(struct command_context *context, const struct request *request,
                                struct buffer *out);
 enum sess_status command_flush_all(struct command_context *context, const struct request *request,
+                                   struct buffer *out);
+enum sess_status command_verbosity(struct command_context *context, const struct request *request,
                                    struct buffer *out);
 enum sess_status command_stats(struct command_context *context, const struct request *request,
                                struct buffer *out);
@@ -38,7 +42,7 @@ void answer(const struct request *request, struct buffer *out, enum reply reply)
 void note_ticket(struct command_context *context, const struct store_outcome *outcome);
 
 /** The store command's fixed part, from a request. */
-struct store_write store_write_of(const struct request *request, int64_t now_s);
+struct store_write store_write_of(const struct request *request);
 
 /** Count and answer the end of a store command, but for BUSY. */
 void answer_store(struct command_context *context, const struct request *request,

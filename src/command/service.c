@@ -1,8 +1,7 @@
-/* The commands around the sessions: version, stats, help, quit, and the flush that is refused.
+/* The commands around the sessions: version, verbosity, stats, help, quit.
  *
  * Threads: the context's owner. Memory: a report for each `stats`. */
 #include "handlers.h"
-#include "sessiond/base/log.h"
 
 #include <stdio.h>
 
@@ -23,13 +22,11 @@ enum sess_status command_quit(struct command_context *context, const struct requ
     return SESS_OK;
 }
 
-enum sess_status command_flush_all(struct command_context *context, const struct request *request,
+enum sess_status command_verbosity(struct command_context *context, const struct request *request,
                                    struct buffer *out)
 {
-    metric_add(&context->metrics.cmd_flush, 1);
-    log_limited(context->shared->flush_log, 1, LOG_LEVEL_WARNING,
-                "flush_all from %s refused: nobody was logged out", context->peer);
-    answer(request, out, REPLY_FLUSH_REFUSED);
+    (void)context;
+    answer(request, out, REPLY_OK);
     return SESS_OK;
 }
 
@@ -46,13 +43,37 @@ static enum sess_status append_report(const struct report *report, struct buffer
     return status == SESS_OK ? buffer_reserve(out, REPLY_LINE_MAX) : status;
 }
 
+/* What memcached says to words of `stats` that tell no figures here: no key is ever listed. */
+static const struct {
+    const char *word;
+    const char *argument; /* NULL: any */
+    enum reply reply;
+} stats_answers[] = {
+    {"detail", "on", REPLY_OK},     {"detail", "off", REPLY_OK},
+    {"detail", "dump", REPLY_END},  {"detail", NULL, REPLY_DETAIL_USAGE},
+    {"cachedump", NULL, REPLY_END},
+};
+
+static enum reply find_stats_answer(const struct request *request)
+{
+    for (size_t i = 0; i < sizeof stats_answers / sizeof stats_answers[0]; i++) {
+        const char *argument = stats_answers[i].argument;
+
+        if (slice_is(request->word, stats_answers[i].word) &&
+            (argument == NULL || slice_is(request->argument, argument))) {
+            return stats_answers[i].reply;
+        }
+    }
+    return REPLY_ERROR;
+}
+
 enum sess_status command_stats(struct command_context *context, const struct request *request,
                                struct buffer *out)
 {
     struct report report = {.is_cut = false};
 
     if (registry_report(context->shared->registry, request->word, &report) != SESS_OK) {
-        answer(request, out, REPLY_ERROR);
+        answer(request, out, find_stats_answer(request));
     } else if (append_report(&report, out) == SESS_OK) {
         reply_put(out, REPLY_END);
     } else {

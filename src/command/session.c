@@ -1,59 +1,9 @@
-/* The commands that sessions are made of: get, store, delete, touch. Large values: upload.c.
+/* The commands that change a session: the store family, delete, touch, incr and decr. Those that read:
+ * get.c; large values: upload.c.
  *
- * Threads: the context's owner. Memory: replies grow the caller's buffer. */
+ * Threads: the context's owner. Memory: none of its own. */
 #include "handlers.h"
 #include "sessiond/command/exptime.h"
-
-/* Append one value. A small one is copied under the shard's lock, so its room is made before. */
-static void append_value(struct command_context *context, const struct request *request,
-                         const struct store_reading *reading, struct buffer *out)
-{
-    bool with_cas = request->command->mode == MODE_WITH_CAS;
-
-    if (reading->value.size > STORE_COPY_MAX &&
-        buffer_reserve(out, REPLY_VALUE_MAX + reading->value.size + REPLY_LINE_MAX) != SESS_OK) {
-        reply_put(out, REPLY_NO_MEMORY_READING);
-        context->must_close = true;
-        return;
-    }
-    reply_put_value(out, request->key, reading->flags, reading->value,
-                    with_cas ? &reading->cas : NULL);
-}
-
-static void get_one(struct command_context *context, const struct request *request,
-                    struct buffer *out)
-{
-    struct store_reading reading;
-    enum sess_status status =
-        store_read_begin(context->shared->store, request->key, context->now.wall_s, &reading);
-
-    metric_add(&context->metrics.cmd_get, 1);
-    note_ticket(context, &reading.outcome);
-    if (status != SESS_OK) {
-        metric_add(&context->metrics.get_misses, 1);
-        return;
-    }
-    append_value(context, request, &reading, out);
-    store_read_end(&reading);
-    metric_add(&context->metrics.get_hits, 1);
-}
-
-enum sess_status command_get(struct command_context *context, const struct request *request,
-                             struct buffer *out)
-{
-    if (buffer_reserve(out, REPLY_VALUE_MAX + STORE_COPY_MAX + REPLY_LINE_MAX) != SESS_OK) {
-        reply_put(out, REPLY_NO_MEMORY_READING);
-        context->must_close = true;
-        return SESS_OK;
-    }
-    if (request->key.size > 0) {
-        get_one(context, request, out);
-    }
-    if (request->is_last_key && !context->must_close) {
-        reply_put(out, REPLY_END);
-    }
-    return SESS_OK;
-}
 
 static enum store_mode store_mode_of(enum command_mode mode)
 {
@@ -62,20 +12,46 @@ static enum store_mode store_mode_of(enum command_mode mode)
         return STORE_ADD;
     case MODE_REPLACE:
         return STORE_REPLACE;
+    case MODE_APPEND:
+        return STORE_APPEND;
+    case MODE_PREPEND:
+        return STORE_PREPEND;
+    case MODE_CAS:
+        return STORE_CAS;
     default:
         return STORE_SET;
     }
 }
 
-struct store_write store_write_of(const struct request *request, int64_t now_s)
+struct store_write store_write_of(const struct request *request)
 {
     return (struct store_write){
         .mode = store_mode_of(request->command->mode),
         .key = request->key,
         .value = request->value,
         .flags = request->flags,
-        .expiry = store_expiry_at(exptime_to_deadline(request->exptime, now_s)),
+        .expiry = exptime_to_expiry(request->exptime),
+        .cas = request->cas,
     };
+}
+
+static void count_store(struct command_metrics *metrics, enum command_mode mode,
+                        enum sess_status status)
+{
+    metric_add(&metrics->cmd_set, 1);
+    if (status == SESS_NO_MEMORY) {
+        metric_add(&metrics->store_no_memory, 1);
+    } else if (status == SESS_TOO_LARGE) {
+        metric_add(&metrics->store_too_large, 1);
+    } else if (mode != MODE_CAS) {
+        return;
+    } else if (status == SESS_OK) {
+        metric_add(&metrics->cas_hits, 1);
+    } else if (status == SESS_EXISTS) {
+        metric_add(&metrics->cas_badval, 1);
+    } else if (status == SESS_NOT_FOUND) {
+        metric_add(&metrics->cas_misses, 1);
+    }
 }
 
 void answer_store(struct command_context *context, const struct request *request,
@@ -83,23 +59,24 @@ void answer_store(struct command_context *context, const struct request *request
 {
     static const enum reply replies[] = {
         [SESS_OK] = REPLY_STORED,           [SESS_NOT_STORED] = REPLY_NOT_STORED,
+        [SESS_EXISTS] = REPLY_EXISTS,       [SESS_NOT_FOUND] = REPLY_NOT_FOUND,
         [SESS_TOO_LARGE] = REPLY_TOO_LARGE, [SESS_NO_MEMORY] = REPLY_NO_MEMORY,
         [SESS_REFUSED] = REPLY_REFUSED,
     };
+    enum command_mode mode = request->command->mode;
 
-    metric_add(&context->metrics.cmd_set, 1);
-    if (status == SESS_NO_MEMORY) {
-        metric_add(&context->metrics.store_no_memory, 1);
-    } else if (status == SESS_TOO_LARGE) {
-        metric_add(&context->metrics.store_too_large, 1);
+    /* What is sent is within the limit, but not what it would be joined to. */
+    if (status == SESS_TOO_LARGE && (mode == MODE_APPEND || mode == MODE_PREPEND)) {
+        status = SESS_NOT_STORED;
     }
+    count_store(&context->metrics, mode, status);
     answer(request, out, replies[status]);
 }
 
 enum sess_status command_store(struct command_context *context, const struct request *request,
                                struct buffer *out)
 {
-    struct store_write write = store_write_of(request, context->now.wall_s);
+    struct store_write write = store_write_of(request);
     struct store_outcome outcome;
     enum sess_status status =
         store_write(context->shared->store, &write, context->now.wall_s, &outcome);
@@ -136,11 +113,10 @@ enum sess_status command_delete(struct command_context *context, const struct re
 enum sess_status command_touch(struct command_context *context, const struct request *request,
                                struct buffer *out)
 {
-    int64_t now_s = context->now.wall_s;
     struct store_outcome outcome;
     enum sess_status status =
-        store_touch(context->shared->store, request->key,
-                    store_expiry_at(exptime_to_deadline(request->exptime, now_s)), now_s, &outcome);
+        store_touch(context->shared->store, request->key, exptime_to_expiry(request->exptime),
+                    context->now.wall_s, &outcome);
 
     if (status == SESS_BUSY) {
         return status;
@@ -156,12 +132,64 @@ enum sess_status command_touch(struct command_context *context, const struct req
         metric_add(&context->metrics.touch_misses, 1);
         answer(request, out, REPLY_NOT_FOUND);
         break;
+    default:
+        answer(request, out, REPLY_REFUSED);
+        break;
+    }
+    return SESS_OK;
+}
+
+static void answer_number(const struct request *request, struct buffer *out, uint64_t number)
+{
+    if (!request->noreply) {
+        reply_put_number(out, number);
+    }
+}
+
+/* Count and answer the end of incr and decr. */
+static void answer_count(struct command_context *context, const struct request *request,
+                         enum sess_status status, uint64_t number, struct buffer *out)
+{
+    struct command_metrics *metrics = &context->metrics;
+    bool is_decrement = request->command->mode == MODE_DECREMENT;
+
+    switch (status) {
+    case SESS_OK:
+        metric_add(is_decrement ? &metrics->decr_hits : &metrics->incr_hits, 1);
+        answer_number(request, out, number);
+        break;
+    case SESS_NOT_FOUND:
+        metric_add(is_decrement ? &metrics->decr_misses : &metrics->incr_misses, 1);
+        answer(request, out, REPLY_NOT_FOUND);
+        break;
+    case SESS_INVALID:
+        answer(request, out, REPLY_NOT_A_NUMBER);
+        break;
     case SESS_NO_MEMORY:
+        metric_add(&metrics->store_no_memory, 1);
         answer(request, out, REPLY_NO_MEMORY);
         break;
     default:
         answer(request, out, REPLY_REFUSED);
         break;
     }
+}
+
+enum sess_status command_count(struct command_context *context, const struct request *request,
+                               struct buffer *out)
+{
+    struct store_count count = {.key = request->key,
+                                .delta = request->delta,
+                                .is_decrement = request->command->mode == MODE_DECREMENT};
+    struct store_outcome outcome;
+    uint64_t number = 0;
+    enum sess_status status =
+        store_count(context->shared->store, &count, context->now.wall_s, &number, &outcome);
+
+    if (status == SESS_BUSY) {
+        return status;
+    }
+    note_ticket(context, &outcome);
+    answer_count(context, request, status, number, out);
     return SESS_OK;
 }

@@ -37,7 +37,6 @@ enum sess_status command_upload_begin(struct command_context *context,
     begun->request = *request;
     memcpy(begun->key, request->key.data, request->key.size);
     begun->request.key.data = begun->key;
-    begun->request.word = slice_of(NULL, 0);
     begun->request.value = slice_of(NULL, 0);
     *upload = begun;
     return SESS_OK;
@@ -83,7 +82,7 @@ static enum sess_status refuse_block(struct command_context *context,
 enum sess_status command_upload_finish(struct command_context *context,
                                        struct command_upload **upload, struct buffer *out)
 {
-    struct store_write write = store_write_of(&(*upload)->request, context->now.wall_s);
+    struct store_write write = store_write_of(&(*upload)->request);
     struct store_outcome outcome;
     enum sess_status status;
 

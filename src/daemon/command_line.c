@@ -175,7 +175,7 @@ static enum sess_status take_short(struct reading *reading, enum short_letter le
     case SHORT_VERBOSE:
         return assign_named(reading, "log-level", "debug");
     case SHORT_NO_FLUSH:
-        return SESS_OK;
+        return assign_named(reading, "flush-all", "refuse");
     case SHORT_HELP:
         take_action(reading, ACTION_HELP, NULL);
         return SESS_OK;

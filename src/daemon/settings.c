@@ -27,6 +27,9 @@ enum sess_status settings_register(struct settings *settings, struct registry *r
         status = registry_add_options(registry, &store_option_table, &settings->store, error);
     }
     if (status == SESS_OK) {
+        status = registry_add_options(registry, &command_option_table, &settings->commands, error);
+    }
+    if (status == SESS_OK) {
         status = registry_add_options(registry, &daemon_option_table, &settings->daemon, error);
     }
     return status;

@@ -117,6 +117,7 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .registry = registry,
         .flush_log = &wiring->flush_log,
         .replies = &wiring->connections,
+        .may_flush = settings->commands.flush_all == FLUSH_ALL_ALLOW,
     };
     wiring->process = (struct process){
         .clock = wiring->clock,

@@ -58,6 +58,20 @@ static void read_exptime(struct slice word, struct request *request, struct argu
     }
 }
 
+static void read_cas(struct slice word, struct request *request, struct argument_fault *fault)
+{
+    if (number_parse_u64(word, UINT64_MAX, &request->cas) != SESS_OK) {
+        note_fault(fault, REPLY_BAD_FORMAT);
+    }
+}
+
+static void read_delta(struct slice word, struct request *request, struct argument_fault *fault)
+{
+    if (number_parse_u64(word, UINT64_MAX, &request->delta) != SESS_OK) {
+        note_fault(fault, REPLY_BAD_DELTA);
+    }
+}
+
 static void read_bytes(struct slice word, struct request *request, struct argument_fault *fault)
 {
     uint64_t bytes = 0;
@@ -87,26 +101,43 @@ static void note_surplus(struct argument_fault *fault, const struct command *com
     fault->bytes_unknown = fault->bytes_unknown || command_takes_data(command);
 }
 
-/* A word where only `noreply` may stand. */
-static void read_noreply(struct slice word, struct request *request, struct argument_fault *fault)
+static bool is_noreply(struct slice word)
 {
-    request->noreply = slice_equal(word, SLICE_LITERAL("noreply"));
-    if (word.size > 0 && !request->noreply) {
-        note_surplus(fault, request->command, REPLY_BAD_FORMAT);
+    return slice_equal(word, SLICE_LITERAL("noreply"));
+}
+
+/* A word where only `noreply` may stand. */
+static void read_noreply(struct slice word, const struct command *command,
+                         struct argument_fault *fault)
+{
+    if (word.size > 0 && !is_noreply(word)) {
+        note_surplus(fault, command, REPLY_BAD_FORMAT);
     }
 }
 
-/* A word that may be missing. */
-static bool take_optional(struct slice *rest, struct slice *word)
+/* A word that may be missing in front of the last one, `noreply`; empty if it is. */
+static struct slice take_optional(struct slice *rest, const struct request *request)
 {
     struct slice after = *rest;
+    struct slice word = words_next(&after);
 
-    *word = words_next(&after);
-    if (word->size == 0 || slice_equal(*word, SLICE_LITERAL("noreply"))) {
-        return false;
+    if (request->noreply && is_noreply(word)) {
+        return slice_first(word, 0);
     }
     *rest = after;
-    return true;
+    return word;
+}
+
+static void read_level(struct slice word, const struct request *request,
+                       struct argument_fault *fault)
+{
+    uint64_t level;
+
+    if (word.size == 0 && !request->noreply) {
+        note_fault(fault, REPLY_ERROR);
+    } else if (word.size > 0 && number_parse_u64(word, UINT64_MAX, &level) != SESS_OK) {
+        note_fault(fault, REPLY_BAD_FORMAT);
+    }
 }
 
 static void take_zero(struct slice *rest)
@@ -118,38 +149,10 @@ static void take_zero(struct slice *rest)
     }
 }
 
-/* One argument. A missing word that must be there is a fault of the line. */
-static void read_argument(char letter, struct slice *rest, struct request *request,
-                          struct argument_fault *fault)
+/* A word that must be there: a missing one is a fault of the line. */
+static void read_word(char letter, struct slice word, struct request *request,
+                      struct argument_fault *fault)
 {
-    struct slice word;
-
-    switch (letter) {
-    case '0':
-        take_zero(rest);
-        return;
-    case 'w':
-        if (take_optional(rest, &word)) {
-            request->word = word;
-        }
-        return;
-    case 'n':
-        read_noreply(words_next(rest), request, fault);
-        return;
-    case '*':
-        *rest = words_last(*rest);
-        if (slice_equal(*rest, SLICE_LITERAL("noreply"))) {
-            return;
-        }
-        *rest = slice_first(*rest, 0);
-        return;
-    case '~':
-        *rest = slice_first(*rest, 0);
-        return;
-    default:
-        break;
-    }
-    word = words_next(rest);
     if (word.size == 0) {
         note_fault(fault, command_takes_data(request->command) ? REPLY_BAD_FORMAT : REPLY_ERROR);
         fault->bytes_unknown = true;
@@ -165,24 +168,94 @@ static void read_argument(char letter, struct slice *rest, struct request *reque
     case 'e':
         read_exptime(word, request, fault);
         break;
+    case 'c':
+        read_cas(word, request, fault);
+        break;
+    case 'd':
+        read_delta(word, request, fault);
+        break;
     default:
         read_bytes(word, request, fault);
         break;
     }
 }
 
+/* One argument. */
+static void read_argument(char letter, struct slice *rest, struct request *request,
+                          struct argument_fault *fault)
+{
+    switch (letter) {
+    case '0':
+        take_zero(rest);
+        return;
+    case 'w':
+        request->word = words_next(rest);
+        return;
+    case 'a':
+        request->argument = words_next(rest);
+        return;
+    case 't':
+        request->word = take_optional(rest, request);
+        return;
+    case 'v':
+        read_level(take_optional(rest, request), request, fault);
+        return;
+    case 'n':
+        read_noreply(words_next(rest), request->command, fault);
+        return;
+    case '~':
+        *rest = slice_first(*rest, 0);
+        return;
+    default:
+        read_word(letter, words_next(rest), request, fault);
+        return;
+    }
+}
+
+/* Whether the line ends in `noreply`, which is a key where a key stands. */
+static bool ends_in_noreply(const struct command *command, struct slice line)
+{
+    struct slice last = words_last(line);
+
+    return command_takes_noreply(command) && is_noreply(last) &&
+           (command->arguments[0] != 'k' || last.data != words_skip_blanks(line).data);
+}
+
+/* More words than the command has letters, and none of them announces a data block. */
+static bool has_too_many_words(const struct command *command, struct slice line)
+{
+    size_t n_words = 0;
+
+    if (command_takes_data(command) || strchr(command->arguments, '~') != NULL) {
+        return false;
+    }
+    while (words_next(&line).size > 0) {
+        n_words++;
+    }
+    return n_words > strlen(command->arguments);
+}
+
+void arguments_read_head(const struct command *command, struct slice *line, struct request *request,
+                         struct argument_fault *fault)
+{
+    *fault = (struct argument_fault){.is_set = false};
+    for (const char *letter = command->arguments; *letter != 'K' && *letter != 'Z'; letter++) {
+        read_argument(*letter, line, request, fault);
+    }
+}
+
 void arguments_read(const struct command *command, struct slice line, struct request *request,
                     struct argument_fault *fault)
 {
-    struct slice surplus;
-
     *fault = (struct argument_fault){.is_set = false};
+    request->noreply = ends_in_noreply(command, line);
+    if (has_too_many_words(command, line)) {
+        note_fault(fault, REPLY_ERROR);
+    }
     for (const char *letter = command->arguments; *letter != '\0'; letter++) {
         read_argument(*letter, &line, request, fault);
     }
-    surplus = words_last(line);
-    if (surplus.size > 0) {
+    if (words_next(&line).size > 0) {
         note_surplus(fault, command, REPLY_ERROR);
-        request->noreply = slice_equal(surplus, SLICE_LITERAL("noreply"));
     }
 }

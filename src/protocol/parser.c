@@ -90,11 +90,12 @@ static size_t key_length(struct slice text)
 
 /* A bad key in a line that is streamed: where the line ends is certain, so the connection goes on
  * behind it. */
-static enum parse_result spoil_line(struct parser *parser, struct request *request)
+static enum parse_result spoil_line(struct parser *parser, struct request *request,
+                                    enum reply reply)
 {
     parser->keys_of = NULL;
     parser->skips_line = true;
-    return fail(parser, request, REPLY_BAD_FORMAT, false);
+    return fail(parser, request, reply, false);
 }
 
 static enum parse_result skip_line(struct parser *parser, struct slice input, size_t *used)
@@ -120,12 +121,12 @@ static enum parse_result next_key(struct parser *parser, struct slice input,
         return PARSE_MORE;
     }
     if (key.size > 0 && !arguments_key_is_valid(key)) {
-        return spoil_line(parser, request);
+        return spoil_line(parser, request, REPLY_BAD_FORMAT);
     }
     rest = words_skip_blanks(slice_from(rest, key.size));
     ends = line_ends(rest, &end_size);
     if (ends == 0 && key.size == 0) {
-        return spoil_line(parser, request);
+        return spoil_line(parser, request, REPLY_BAD_FORMAT);
     }
     if (ends < 0 && key.size == 0) {
         *used = input.size - rest.size;
@@ -138,6 +139,7 @@ static enum parse_result next_key(struct parser *parser, struct slice input,
     }
     parser->has_key = true;
     request->command = parser->keys_of;
+    request->exptime = parser->exptime;
     request->key = key;
     request->is_last_key = ends > 0;
     *used = input.size - rest.size + end_size;
@@ -147,14 +149,45 @@ static enum parse_result next_key(struct parser *parser, struct slice input,
     return succeed(parser, PARSE_REQUEST);
 }
 
-/* The whole line of a get is here: one bad key spoils it, before any value is sent. */
-static enum parse_result begin_keys(struct parser *parser, struct slice keys,
-                                    struct request *request, struct slice input, size_t *used)
+/* Take what stands in front of the keys off `rest`, which is behind the command word of `line`. It
+ * must be within the line's limit, as the keys need not be. */
+static bool take_head(struct parser *parser, struct slice line, struct slice *rest,
+                      struct request *request, enum reply *reply)
 {
-    struct slice rest = keys;
-    struct slice key = words_next(&rest);
+    struct argument_fault fault;
 
-    if (key.size == 0) {
+    arguments_read_head(request->command, rest, request, &fault);
+    *reply = fault.reply;
+    if ((size_t)(rest->data - line.data) > parser->limits->line_max) {
+        fault.is_set = true;
+        *reply = REPLY_LINE_TOO_LONG;
+    }
+    parser->exptime = request->exptime;
+    return !fault.is_set;
+}
+
+/* From here on keys come out of the input. */
+static void expect_keys(struct parser *parser, const struct command *command)
+{
+    parser->keys_of = command;
+    parser->has_key = !command_needs_key(command);
+}
+
+/* The whole line of a get is here: one bad key spoils it, before any value is sent. `rest` is what
+ * stands behind its command word. */
+static enum parse_result begin_keys(struct parser *parser, struct slice line, struct slice rest,
+                                    struct request *request, size_t *used)
+{
+    struct slice keys;
+    struct slice key;
+    enum reply reply;
+
+    if (!take_head(parser, line, &rest, request, &reply)) {
+        return fail(parser, request, reply, reply == REPLY_LINE_TOO_LONG);
+    }
+    keys = rest;
+    key = words_next(&rest);
+    if (key.size == 0 && command_needs_key(request->command)) {
         return fail(parser, request, REPLY_ERROR, false);
     }
     for (; key.size > 0; key = words_next(&rest)) {
@@ -162,9 +195,8 @@ static enum parse_result begin_keys(struct parser *parser, struct slice keys,
             return fail(parser, request, REPLY_BAD_FORMAT, false);
         }
     }
-    parser->keys_of = request->command;
-    parser->has_key = true;
-    *used = (size_t)(keys.data - input.data);
+    expect_keys(parser, request->command);
+    *used = (size_t)(keys.data - line.data);
     return PARSE_MORE;
 }
 
@@ -242,17 +274,20 @@ static enum parse_result read_partial(struct parser *parser, struct slice input,
                                       struct request *request, size_t *used)
 {
     struct slice rest = input;
-    const struct command *command;
+    enum reply reply;
 
     if (input.size <= parser->limits->line_max + (input.data[input.size - 1] == '\r')) {
         return PARSE_MORE;
     }
-    command = find_command(&rest);
-    if (command == NULL || !command_takes_keys(command)) {
+    request->command = find_command(&rest);
+    if (request->command == NULL || !command_takes_keys(request->command)) {
         return fail(parser, request, REPLY_LINE_TOO_LONG, true);
     }
-    parser->keys_of = command;
-    parser->has_key = false;
+    if (!take_head(parser, input, &rest, request, &reply)) {
+        return reply == REPLY_LINE_TOO_LONG ? fail(parser, request, reply, true)
+                                            : spoil_line(parser, request, reply);
+    }
+    expect_keys(parser, request->command);
     *used = input.size - rest.size;
     return PARSE_MORE;
 }
@@ -276,7 +311,7 @@ static enum parse_result next_line(struct parser *parser, struct slice input,
     rest = line;
     request->command = find_command(&rest);
     if (request->command != NULL && command_takes_keys(request->command)) {
-        return begin_keys(parser, rest, request, input, used);
+        return begin_keys(parser, line, rest, request, used);
     }
     if (line.size > parser->limits->line_max) {
         return fail(parser, request, REPLY_LINE_TOO_LONG, true);

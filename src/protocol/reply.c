@@ -28,24 +28,38 @@ void reply_put(struct buffer *out, enum reply reply)
     buffer_put(out, line_end);
 }
 
-static void put_number(struct buffer *out, uint64_t number)
+static void put_digits(struct buffer *out, uint64_t number)
 {
-    buffer_put(out, blank);
     out->size += number_format_u64(number, out->data + out->size);
 }
 
-void reply_put_value(struct buffer *out, struct slice key, uint32_t flags, struct slice value,
-                     const uint64_t *cas)
+static void put_word(struct buffer *out, uint64_t number)
+{
+    buffer_put(out, blank);
+    put_digits(out, number);
+}
+
+void reply_put_value_line(struct buffer *out, struct slice key, uint32_t flags, size_t value_size,
+                          const uint64_t *cas)
 {
     buffer_put(out, SLICE_LITERAL("VALUE "));
     buffer_put(out, key);
-    put_number(out, flags);
-    put_number(out, value.size);
+    put_word(out, flags);
+    put_word(out, value_size);
     if (cas != NULL) {
-        put_number(out, *cas);
+        put_word(out, *cas);
     }
     buffer_put(out, line_end);
-    buffer_put(out, value);
+}
+
+void reply_put_value_end(struct buffer *out)
+{
+    buffer_put(out, line_end);
+}
+
+void reply_put_number(struct buffer *out, uint64_t number)
+{
+    put_digits(out, number);
     buffer_put(out, line_end);
 }
 

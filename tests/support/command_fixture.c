@@ -1,6 +1,7 @@
 /* The commands' fixture. One thread. Memory: the reply buffer. */
 #include "command_fixture.h"
 
+#include "sessiond/command/attached.h"
 #include "suite_main.h"
 
 #include <inttypes.h>
@@ -17,7 +18,9 @@ void command_fixture_open(struct command_fixture *fixture)
     fixture_open(&fixture->store);
     fixture->shared = (struct command_shared){.store = fixture->store.store,
                                               .registry = &fixture->registry,
-                                              .flush_log = &fixture->flush_log};
+                                              .flush_log = &fixture->flush_log,
+                                              .replies = &fixture->replies};
+    budget_init(&fixture->replies, (size_t)4 << 20);
     fixture->context.shared = &fixture->shared;
     fixture->context.peer = "127.0.0.1:4711";
     fixture->limits = (struct parser_limits){.line_max = 8192,
@@ -30,6 +33,7 @@ void command_fixture_open(struct command_fixture *fixture)
 void command_fixture_close(struct command_fixture *fixture)
 {
     command_upload_abort(&fixture->upload);
+    ck_assert_uint_eq(budget_used(&fixture->replies), 0);
     buffer_release(&fixture->out);
     fixture_close(&fixture->store);
 }
@@ -68,6 +72,26 @@ static enum sess_status upload(struct command_fixture *fixture, const struct req
     }
 }
 
+/* What net would send from where it is. */
+static void insert_attached(struct command_fixture *fixture)
+{
+    struct command_context *context = &fixture->context;
+    struct buffer *out = &fixture->out;
+    struct slice value;
+    uint8_t *place;
+
+    if (context->attached == NULL) {
+        return;
+    }
+    value = attached_bytes(context->attached);
+    HOT_ASSERT(buffer_reserve(out, value.size) == SESS_OK);
+    place = out->data + context->attached_at;
+    memmove(place + value.size, place, out->size - context->attached_at);
+    memcpy(place, value.data, value.size);
+    out->size += value.size;
+    attached_release(context->shared, &context->attached);
+}
+
 /* No ck_assert here: it allocates, and a test may have asked for the next allocation to fail. */
 enum sess_status command_fixture_run(struct command_fixture *fixture, struct slice input)
 {
@@ -82,6 +106,7 @@ enum sess_status command_fixture_run(struct command_fixture *fixture, struct sli
         switch (result) {
         case PARSE_REQUEST:
             status = command_run(&fixture->context, &request, &fixture->out);
+            insert_attached(fixture);
             break;
         case PARSE_UPLOAD:
             status = upload(fixture, &request, &rest);
@@ -105,6 +130,31 @@ void command_fixture_say(struct command_fixture *fixture, const char *text, cons
     ck_assert_int_eq(buffer_append(&fixture->out, slice_of("", 1)), SESS_OK);
     ck_assert_str_eq((const char *)fixture->out.data, expected);
     buffer_clear(&fixture->out, 0);
+}
+
+void command_fixture_converse(struct command_fixture *fixture, const struct command_step *steps,
+                              size_t n_steps)
+{
+    for (size_t i = 0; i < n_steps; i++) {
+        command_fixture_say(fixture, steps[i].text, steps[i].reply);
+        command_fixture_expect_metrics(fixture, steps[i].metrics);
+    }
+}
+
+void command_fixture_fill(struct command_fixture *fixture, size_t size)
+{
+    static uint8_t value[1 << 20];
+    enum sess_status status = SESS_OK;
+    char key[32];
+
+    ck_assert_uint_le(size, sizeof value);
+    while (status == SESS_OK) {
+        (void)snprintf(key, sizeof key, "fill:%u", fixture->n_fillings++);
+        status = fixture_write_slice(&fixture->store, STORE_ADD, key, slice_of(value, size), 0,
+                                     STORE_NO_DEADLINE);
+        HOT_ASSERT(fixture->n_fillings < 10000000);
+    }
+    ck_assert_int_eq(status, SESS_NO_MEMORY);
 }
 
 void command_fixture_expect_metrics(struct command_fixture *fixture, const char *expected)

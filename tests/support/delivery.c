@@ -53,6 +53,9 @@ static void show_key(struct run *run, const struct request *request)
         begin_result(run);
         (void)fputs(request->command->word, run->transcript);
     }
+    if (request->exptime != 0 && (request->key.size > 0 || !run->in_keys)) {
+        (void)fprintf(run->transcript, " %" PRId64 ":", request->exptime);
+    }
     if (request->key.size > 0) {
         show_bytes(run, " ", request->key);
     }
@@ -76,11 +79,20 @@ static void show_fields(struct run *run, const struct request *request)
     if (request->value_size != 0) {
         (void)fprintf(run->transcript, " size=%zu", request->value_size);
     }
+    if (request->cas != 0) {
+        (void)fprintf(run->transcript, " cas=%" PRIu64, request->cas);
+    }
+    if (request->delta != 0) {
+        (void)fprintf(run->transcript, " delta=%" PRIu64, request->delta);
+    }
     if (request->value.size > 0) {
         show_bytes(run, " value=", request->value);
     }
     if (request->word.size > 0) {
         show_bytes(run, " word=", request->word);
+    }
+    if (request->argument.size > 0) {
+        show_bytes(run, " argument=", request->argument);
     }
     (void)fputs(request->noreply ? " noreply" : "", run->transcript);
 }

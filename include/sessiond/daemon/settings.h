@@ -6,6 +6,7 @@
 #define SESSIOND_DAEMON_SETTINGS_H
 
 #include "sessiond/base/registry.h"
+#include "sessiond/command/options.h"
 #include "sessiond/net/server.h"
 #include "sessiond/store/store.h"
 
@@ -24,6 +25,7 @@ extern const struct option_table daemon_option_table;
 struct settings {
     struct net_options net;
     struct store_options store;
+    struct command_options commands;
     struct daemon_options daemon;
 };
 

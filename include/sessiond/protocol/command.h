@@ -14,7 +14,20 @@ enum command_id {
 };
 
 /* What tells the variants of one handler apart. */
-enum command_mode { MODE_PLAIN, MODE_WITH_CAS, MODE_SET, MODE_ADD, MODE_REPLACE };
+enum command_mode {
+    MODE_PLAIN,
+    MODE_WITH_CAS,       /* gets: with the CAS id */
+    MODE_TOUCH,          /* gat: with a new exptime */
+    MODE_TOUCH_WITH_CAS, /* gats */
+    MODE_SET,
+    MODE_ADD,
+    MODE_REPLACE,
+    MODE_APPEND,
+    MODE_PREPEND,
+    MODE_CAS,
+    MODE_INCREMENT,
+    MODE_DECREMENT,
+};
 
 struct command {
     enum command_id id;
@@ -34,10 +47,22 @@ static inline bool command_takes_data(const struct command *command)
     return strchr(command->arguments, 'b') != NULL;
 }
 
-/** Whether the line ends in one or more keys, each run on its own. */
+/** Whether the line ends in keys, each run on its own. */
 static inline bool command_takes_keys(const struct command *command)
 {
+    return strpbrk(command->arguments, "KZ") != NULL;
+}
+
+/** Whether at least one of them must be there. */
+static inline bool command_needs_key(const struct command *command)
+{
     return strchr(command->arguments, 'K') != NULL;
+}
+
+/** Whether it may end in `noreply`. */
+static inline bool command_takes_noreply(const struct command *command)
+{
+    return strchr(command->arguments, 'n') != NULL;
 }
 
 /** The row of an id. */

@@ -19,7 +19,7 @@ enum {
 };
 
 struct parser_limits {
-    size_t line_max;  /* bytes of a command line, but for the keys of a get */
+    size_t line_max;  /* bytes of a command line, but for the keys of a get or gat */
     size_t value_max; /* bytes of a data block that is not refused */
     size_t
         inline_max; /* bytes up to which a data block is waited for whole; larger: PARSE_UPLOAD */
@@ -28,7 +28,8 @@ struct parser_limits {
 struct parser {
     const struct parser_limits *limits; /* borrowed */
     const struct command *keys_of;      /* the command whose keys are being read, or NULL */
-    bool has_key;                       /* one of them has come */
+    bool has_key;                       /* one of them has come, or none needs to */
+    int64_t exptime;                    /* that stood in front of them */
     uint64_t swallow;                   /* bytes of a refused block still to be dropped */
     bool skips_line;                    /* the rest of a spoilt line is to be dropped */
     unsigned errors;                    /* protocol errors in a row */

@@ -29,10 +29,17 @@ const struct reply_row *reply_get_row(enum reply reply);
 /** A fixed line. Needs REPLY_LINE_MAX bytes of room. */
 void reply_put(struct buffer *out, enum reply reply);
 
-/** `VALUE KEY FLAGS BYTES[ CAS]`, the data, a line end. Needs REPLY_VALUE_MAX + value.size bytes.
+/** `VALUE KEY FLAGS BYTES[ CAS]`, in front of the data. Needs REPLY_VALUE_MAX bytes, in which the end
+ *  of the data has room, too.
  *  cas  NULL: without the CAS id */
-void reply_put_value(struct buffer *out, struct slice key, uint32_t flags, struct slice value,
-                     const uint64_t *cas);
+void reply_put_value_line(struct buffer *out, struct slice key, uint32_t flags, size_t value_size,
+                          const uint64_t *cas);
+
+/** The line end behind the data. */
+void reply_put_value_end(struct buffer *out);
+
+/** A number as a line. Needs REPLY_LINE_MAX bytes of room. */
+void reply_put_number(struct buffer *out, uint64_t number);
 
 /** `STAT NAME VALUE`. returns OK | NO_MEMORY (this one reserves its own room: it is never hot) */
 SESS_MUST_CHECK enum sess_status reply_append_stat(struct buffer *out, struct slice name,

@@ -21,10 +21,13 @@ struct request {
     struct slice key; /* in the input; empty: no (further) key */
     bool is_last_key; /* K: nothing more of this command follows */
     uint32_t flags;
-    int64_t exptime;    /* as sent */
-    size_t value_size;  /* bytes of the data block */
-    struct slice value; /* in the input; empty for PARSE_UPLOAD */
-    struct slice word;  /* in the input */
+    int64_t exptime;   /* as sent */
+    size_t value_size; /* bytes of the data block */
+    uint64_t cas;
+    uint64_t delta;
+    struct slice value;    /* in the input; empty for PARSE_UPLOAD */
+    struct slice word;     /* in the input; w, t: empty when there is none */
+    struct slice argument; /* in the input; a: the word behind it */
     bool noreply;
     enum reply error; /* PARSE_ERROR: what to answer */
     bool must_close;  /* PARSE_ERROR: and then close */

@@ -1,4 +1,4 @@
-/* Unit tests of version, quit, flush_all, stats and help. */
+/* Unit tests of version, quit, verbosity, stats and help. */
 #include "sessiond/command/command.h"
 
 #include "captured.h"
@@ -21,6 +21,12 @@ static void report_two(void *context, struct report *report)
     report_add_u64(report, "second", 2);
 }
 
+static void report_third(void *context, struct report *report)
+{
+    (void)context;
+    report_add_u64(report, "third", 3);
+}
+
 /* A report whose memory ran out. */
 static void report_cut(void *context, struct report *report)
 {
@@ -31,6 +37,8 @@ static void report_cut(void *context, struct report *report)
 static const struct metric_row rows[] = {{"first", METRIC_TEXT, "a text"},
                                          {"second", METRIC_GAUGE, "a number"}};
 static const struct metric_table table = {.rows = rows, .n_rows = 2};
+static const struct metric_row other_rows[] = {{"third", METRIC_COUNTER, "another number"}};
+static const struct metric_table other_table = {.rows = other_rows, .n_rows = 1};
 static char word[] = "a word";
 
 static void open_with_sections(void)
@@ -39,9 +47,7 @@ static void open_with_sections(void)
 
     command_fixture_open(&fixture);
     ck_assert_int_eq(registry_add_metrics(registry, &table, report_two, word), SESS_OK);
-    ck_assert_int_eq(
-        registry_add_metrics(registry, &store_metric_table, store_report, fixture.store.store),
-        SESS_OK);
+    ck_assert_int_eq(registry_add_metrics(registry, &other_table, report_third, NULL), SESS_OK);
     ck_assert_int_eq(registry_add_section(registry, "twice", "Two lines.", report_two, word),
                      SESS_OK);
     ck_assert_int_eq(registry_add_section(registry, "cut", "None.", report_cut, NULL), SESS_OK);
@@ -68,52 +74,50 @@ START_TEST(test_quit)
 }
 END_TEST
 
-/* flush_all is refused in all its forms: every session stays, and it is counted. */
-START_TEST(test_flush_all_is_refused)
+/* verbosity says OK, and the log stays as it is. */
+START_TEST(test_verbosity)
 {
     command_fixture_open(&fixture);
-    say("set k 0 0 1\r\na\r\n", "STORED\r\n");
-    command_fixture_expect_metrics(&fixture, "cmd_set=1");
-    say("flush_all\r\n", "CLIENT_ERROR flush_all not allowed\r\n");
-    say("flush_all 10\r\n", "CLIENT_ERROR flush_all not allowed\r\n");
-    say("flush_all noreply\r\n", "");
-    say("flush_all 0 noreply\r\n", "");
-    command_fixture_expect_metrics(&fixture, "cmd_flush=4");
-    say("get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n");
-    ck_assert(!fixture.context.must_close);
-    command_fixture_close(&fixture);
-}
-END_TEST
-
-/* The log names the peer of a refused flush_all, once a second at most. */
-START_TEST(test_flush_all_is_logged)
-{
-    const char *text;
-    const char *first;
-
-    command_fixture_open(&fixture);
+    say("verbosity 0\r\n", "OK\r\n");
+    say("verbosity 1 noreply\r\n", "");
     captured_start();
-    say("flush_all\r\nflush_all\r\n",
-        "CLIENT_ERROR flush_all not allowed\r\nCLIENT_ERROR flush_all not allowed\r\n");
-    text = captured_end();
-    first = strstr(text, "flush_all from 127.0.0.1:4711 refused");
-    ck_assert_ptr_nonnull(first);
-    ck_assert_ptr_null(strstr(first + 1, "flush_all from"));
+    say("flush_all\r\n", "CLIENT_ERROR flush_all not allowed\r\n");
+    ck_assert_ptr_nonnull(strstr(captured_end(), "flush_all from"));
     command_fixture_close(&fixture);
 }
 END_TEST
 
-/* stats alone gives every room's figures, stats WORD one section, and another word is no command. */
+/* stats alone gives every table's figures, stats WORD one section, and another word is no command. */
 START_TEST(test_stats)
 {
     open_with_sections();
     say("stats twice\r\n", "STAT first a word\r\nSTAT second 2\r\nEND\r\n");
-    say("stats\r\n", "STAT first a word\r\nSTAT second 2\r\nSTAT curr_items 0\r\n"
-                     "STAT total_items 0\r\nSTAT bytes 0\r\nSTAT reclaimed 0\r\n"
-                     "STAT evictions 0\r\nEND\r\n");
+    say("stats\r\n", "STAT first a word\r\nSTAT second 2\r\nSTAT third 3\r\nEND\r\n");
+    say("stats \r\n", "STAT first a word\r\nSTAT second 2\r\nSTAT third 3\r\nEND\r\n");
     say("stats thrice\r\n", "ERROR\r\n");
+    say("stats noreply\r\n", "ERROR\r\n");
     say("stats twice or more\r\n", "STAT first a word\r\nSTAT second 2\r\nEND\r\n");
     ck_assert(!fixture.context.must_close);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* The words of stats that tell no figures, as memcached answers them; no key is listed. */
+START_TEST(test_stats_words)
+{
+    static const char usage[] = "CLIENT_ERROR usage: stats detail on|off|dump\r\n";
+
+    open_with_sections();
+    say("stats detail on\r\n", "OK\r\n");
+    say("stats detail off\r\n", "OK\r\n");
+    say("stats detail on again\r\n", "OK\r\n");
+    say("stats detail dump\r\n", "END\r\n");
+    say("stats detail\r\n", usage);
+    say("stats detail onward\r\n", usage);
+    say("set k 0 0 1\r\na\r\n", "STORED\r\n");
+    say("stats cachedump\r\n", "END\r\n");
+    say("stats cachedump 1 0\r\n", "END\r\n");
+    say("stats cachedumps\r\n", "ERROR\r\n");
     command_fixture_close(&fixture);
 }
 END_TEST
@@ -176,6 +180,5 @@ START_TEST(test_long_replies_without_memory)
 }
 END_TEST
 
-SUITE_MAIN("command/service", test_version, test_quit, test_flush_all_is_refused,
-           test_flush_all_is_logged, test_stats, test_stats_cut, test_help,
-           test_long_replies_without_memory)
+SUITE_MAIN("command/service", test_version, test_quit, test_verbosity, test_stats, test_stats_words,
+           test_stats_cut, test_help, test_long_replies_without_memory)

@@ -1,4 +1,4 @@
-/* Unit tests of get, store, delete and touch: replies byte for byte, counters, tickets. */
+/* Unit tests of the commands that change a session: replies byte for byte, counters, tickets. */
 #include "sessiond/command/command.h"
 
 #include "command_fixture.h"
@@ -8,6 +8,9 @@
 #include <stdio.h>
 
 #define REFUSED "SERVER_ERROR changes are refused, see the log of sessiond\r\n"
+
+#define NO_MEMORY "SERVER_ERROR out of memory storing object\r\n"
+#define TOO_LARGE "SERVER_ERROR object too large for cache\r\n"
 
 static struct command_fixture fixture;
 
@@ -21,100 +24,20 @@ static void moved(const char *expected)
     command_fixture_expect_metrics(&fixture, expected);
 }
 
-/* A conversation of its own: each step is what is sent, the reply, and the counters that move. */
-struct step {
-    const char *text;
-    const char *reply;
-    const char *metrics;
-};
-
-static void converse(const struct step *steps, size_t n_steps)
+/* A store that takes less than the parser lets through. */
+static void open_with_limit(size_t max_value_bytes)
 {
-    for (size_t i = 0; i < n_steps; i++) {
-        say(steps[i].text, steps[i].reply);
-        moved(steps[i].metrics);
-    }
-}
-
-#define CONVERSE(steps) converse(steps, sizeof(steps) / sizeof((steps)[0]))
-
-/* Keys that are there, are not, and have expired, with get and with gets. */
-START_TEST(test_get)
-{
-    static const struct step steps[] = {
-        {"get k\r\n", "END\r\n", "cmd_get=1 get_misses=1"},
-        {"set k 5 100 3\r\nabc\r\n", "STORED\r\n", "cmd_set=1"},
-        {"get k\r\n", "VALUE k 5 3\r\nabc\r\nEND\r\n", "cmd_get=1 get_hits=1"},
-        {"gets k\r\n", "VALUE k 5 3 1\r\nabc\r\nEND\r\n", "cmd_get=1 get_hits=1"},
-        {"set e 0 0 0\r\n\r\n", "STORED\r\n", "cmd_set=1"},
-        {"get e\r\n", "VALUE e 0 0\r\n\r\nEND\r\n", "cmd_get=1 get_hits=1"},
-        {"set f 4294967295 0 2\r\n\r\n\r\n", "STORED\r\n", "cmd_set=1"},
-        {"get f\r\n", "VALUE f 4294967295 2\r\n\r\n\r\nEND\r\n", "cmd_get=1 get_hits=1"},
-    };
-
     command_fixture_open(&fixture);
-    CONVERSE(steps);
-    command_fixture_advance(&fixture, 99);
-    say("get k\r\n", "VALUE k 5 3\r\nabc\r\nEND\r\n");
-    command_fixture_advance(&fixture, 1);
-    moved("cmd_get=1 get_hits=1");
-    say("get k\r\n", "END\r\n");
-    moved("cmd_get=1 get_misses=1");
-    command_fixture_close(&fixture);
+    store_destroy(&fixture.store.store);
+    fixture.store.config.max_value_bytes = max_value_bytes;
+    fixture_start(&fixture.store);
+    fixture.shared.store = fixture.store.store;
 }
-END_TEST
-
-/* One get of many keys: what is found in the order asked for, a key twice too, then one END. */
-START_TEST(test_get_many)
-{
-    static const struct step steps[] = {
-        {"set a 1 0 1\r\nA\r\nset b 2 0 1\r\nB\r\n", "STORED\r\nSTORED\r\n", "cmd_set=2"},
-        {"get b none a b\r\n",
-         "VALUE b 2 1\r\nB\r\nVALUE a 1 1\r\nA\r\nVALUE b 2 1\r\nB\r\nEND\r\n",
-         "cmd_get=4 get_hits=3 get_misses=1"},
-        {"get x y z\r\n", "END\r\n", "cmd_get=3 get_misses=3"},
-    };
-
-    command_fixture_open(&fixture);
-    CONVERSE(steps);
-    command_fixture_close(&fixture);
-}
-END_TEST
-
-static struct request get_request(const char *key, bool is_last_key)
-{
-    return (struct request){.command = command_get_row(COMMAND_GET),
-                            .key = slice_from_text(key),
-                            .is_last_key = is_last_key};
-}
-
-/* The keys of a get are run one by one: END comes behind the last one alone, and also when the line
- * ends without a further key. */
-START_TEST(test_end_follows_the_last_key)
-{
-    static const struct {
-        const char *key;
-        bool is_last_key;
-        const char *out;
-    } rows[] = {{"a", false, ""}, {"b", true, "END\r\n"}, {"", true, "END\r\n"}};
-
-    command_fixture_open(&fixture);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct request request = get_request(rows[i].key, rows[i].is_last_key);
-
-        buffer_clear(&fixture.out, 0);
-        ck_assert_int_eq(command_run(&fixture.context, &request, &fixture.out), SESS_OK);
-        ck_assert(slice_is(buffer_slice(&fixture.out), rows[i].out));
-    }
-    moved("cmd_get=2 get_misses=2");
-    command_fixture_close(&fixture);
-}
-END_TEST
 
 /* set, add and replace of keys that are there, are not, and have expired. */
 START_TEST(test_store)
 {
-    static const struct step steps[] = {
+    static const struct command_step steps[] = {
         {"replace k 0 0 1\r\na\r\n", "NOT_STORED\r\n", "cmd_set=1"},
         {"get k\r\n", "END\r\n", "cmd_get=1 get_misses=1"},
         {"add k 0 100 1\r\nb\r\n", "STORED\r\n", "cmd_set=1"},
@@ -125,17 +48,147 @@ START_TEST(test_store)
         {"set k 4 100 2\r\nee\r\n", "STORED\r\n", "cmd_set=1"},
         {"get k\r\n", "VALUE k 4 2\r\nee\r\nEND\r\n", "cmd_get=1 get_hits=1"},
     };
-    static const struct step when_expired[] = {
+    static const struct command_step when_expired[] = {
         {"replace k 0 100 1\r\nf\r\n", "NOT_STORED\r\n", "cmd_set=1"},
         {"add k 0 100 1\r\ng\r\n", "STORED\r\n", "cmd_set=1"},
     };
 
     command_fixture_open(&fixture);
-    CONVERSE(steps);
+    COMMAND_CONVERSE(&fixture, steps);
     command_fixture_advance(&fixture, 100);
-    CONVERSE(when_expired);
+    COMMAND_CONVERSE(&fixture, when_expired);
     command_fixture_advance(&fixture, 100);
     say("set k 0 0 1\r\nh\r\n", "STORED\r\n");
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* append and prepend add to what is there; what they are sent beside the data is ignored. */
+START_TEST(test_join)
+{
+    static const struct command_step steps[] = {
+        {"append k 0 0 1\r\na\r\n", "NOT_STORED\r\n", "cmd_set=1"},
+        {"prepend k 0 0 1\r\na\r\n", "NOT_STORED\r\n", "cmd_set=1"},
+        {"set k 7 10 1\r\nb\r\n", "STORED\r\n", "cmd_set=1"},
+        {"append k 9 -1 1\r\nc\r\n", "STORED\r\n", "cmd_set=1"},
+        {"prepend k 9 100 1\r\na\r\n", "STORED\r\n", "cmd_set=1"},
+        {"gets k\r\n", "VALUE k 7 3 3\r\nabc\r\nEND\r\n", "cmd_get=1 get_hits=1"},
+        {"append k 0 0 0 noreply\r\n\r\n", "", "cmd_set=1"},
+        {"gets k\r\n", "VALUE k 7 3 4\r\nabc\r\nEND\r\n", "cmd_get=1 get_hits=1"},
+    };
+    static const struct command_step when_expired[] = {
+        {"append k 0 0 1\r\na\r\n", "NOT_STORED\r\n", "cmd_set=1"},
+    };
+
+    command_fixture_open(&fixture);
+    COMMAND_CONVERSE(&fixture, steps);
+    command_fixture_advance(&fixture, 10);
+    COMMAND_CONVERSE(&fixture, when_expired);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* Together they would be too large: as memcached says it, and counted as no refusal of the size. */
+START_TEST(test_join_too_large)
+{
+    static const struct command_step steps[] = {
+        {"set k 0 0 6\r\n123456\r\n", "STORED\r\n", "cmd_set=1"},
+        {"append k 0 0 5\r\nabcde\r\n", "NOT_STORED\r\n", "cmd_set=1"},
+        {"prepend k 0 0 5\r\nabcde\r\n", "NOT_STORED\r\n", "cmd_set=1"},
+        {"append k 0 0 5 noreply\r\nabcde\r\n", "", "cmd_set=1"},
+        {"append k 0 0 4\r\nabcd\r\n", "STORED\r\n", "cmd_set=1"},
+        {"get k\r\n", "VALUE k 0 10\r\n123456abcd\r\nEND\r\n", "cmd_get=1 get_hits=1"},
+    };
+
+    open_with_limit(10);
+    COMMAND_CONVERSE(&fixture, steps);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* cas stores over the version that was told, and says why when it does not. */
+START_TEST(test_cas)
+{
+    static const struct command_step steps[] = {
+        {"cas k 0 0 1 1\r\na\r\n", "NOT_FOUND\r\n", "cmd_set=1 cas_misses=1"},
+        {"set k 0 10 1\r\na\r\n", "STORED\r\n", "cmd_set=1"},
+        {"cas k 0 0 1 0\r\nb\r\n", "EXISTS\r\n", "cmd_set=1 cas_badval=1"},
+        {"cas k 0 0 1 2\r\nb\r\n", "EXISTS\r\n", "cmd_set=1 cas_badval=1"},
+        {"cas k 0 0 1 18446744073709551615\r\nb\r\n", "EXISTS\r\n", "cmd_set=1 cas_badval=1"},
+        {"cas k 5 20 2 1\r\nbb\r\n", "STORED\r\n", "cmd_set=1 cas_hits=1"},
+        {"gets k\r\n", "VALUE k 5 2 2\r\nbb\r\nEND\r\n", "cmd_get=1 get_hits=1"},
+        {"cas k 5 20 1 1 noreply\r\nc\r\n", "", "cmd_set=1 cas_badval=1"},
+        {"cas k 5 20 1 2 noreply\r\nc\r\n", "", "cmd_set=1 cas_hits=1"},
+        {"gets k\r\n", "VALUE k 5 1 3\r\nc\r\nEND\r\n", "cmd_get=1 get_hits=1"},
+    };
+    static const struct command_step later[] = {
+        {"gets k\r\n", "VALUE k 5 1 3\r\nc\r\nEND\r\n", "cmd_get=1 get_hits=1"},
+    };
+    static const struct command_step when_expired[] = {
+        {"cas k 0 0 1 3\r\na\r\n", "NOT_FOUND\r\n", "cmd_set=1 cas_misses=1"},
+    };
+
+    command_fixture_open(&fixture);
+    COMMAND_CONVERSE(&fixture, steps);
+    command_fixture_advance(&fixture, 19);
+    COMMAND_CONVERSE(&fixture, later);
+    command_fixture_advance(&fixture, 1);
+    COMMAND_CONVERSE(&fixture, when_expired);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* incr and decr of numbers, of what is none, of what is not there. */
+START_TEST(test_count)
+{
+    static const char not_a_number[] =
+        "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
+    static const char bad_delta[] = "CLIENT_ERROR invalid numeric delta argument\r\n";
+    const struct command_step steps[] = {
+        {"incr n 1\r\n", "NOT_FOUND\r\n", "incr_misses=1"},
+        {"decr n 1\r\n", "NOT_FOUND\r\n", "decr_misses=1"},
+        {"decr n 1 noreply\r\n", "", "decr_misses=1"},
+        {"set n 7 10 2\r\n10\r\n", "STORED\r\n", "cmd_set=1"},
+        {"incr n 5\r\n", "15\r\n", "incr_hits=1"},
+        {"decr n 6\r\n", "9\r\n", "decr_hits=1"},
+        {"gets n\r\n", "VALUE n 7 1 3\r\n9\r\nEND\r\n", "cmd_get=1 get_hits=1"},
+        {"decr n 10\r\n", "0\r\n", "decr_hits=1"},
+        {"incr n 18446744073709551615\r\n", "18446744073709551615\r\n", "incr_hits=1"},
+        {"incr n 3\r\n", "2\r\n", "incr_hits=1"},
+        {"incr n 3 noreply\r\n", "", "incr_hits=1"},
+        {"decr n 1 noreply\r\n", "", "decr_hits=1"},
+        {"get n\r\n", "VALUE n 7 1\r\n4\r\nEND\r\n", "cmd_get=1 get_hits=1"},
+        {"incr n x\r\n", bad_delta, "protocol_errors=1"},
+        {"set w 0 0 1\r\nx\r\n", "STORED\r\n", "cmd_set=1"},
+        {"incr w 1\r\n", not_a_number, ""},
+        {"decr w 1\r\n", not_a_number, ""},
+        {"decr w 1 noreply\r\n", "", ""},
+    };
+    static const struct command_step when_expired[] = {
+        {"incr n 1\r\n", "NOT_FOUND\r\n", "incr_misses=1"},
+    };
+
+    command_fixture_open(&fixture);
+    COMMAND_CONVERSE(&fixture, steps);
+    command_fixture_advance(&fixture, 10);
+    COMMAND_CONVERSE(&fixture, when_expired);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* A session of one second that is stored while its shard's time is a second ahead of the worker's. */
+START_TEST(test_relative_exptimes_count_from_the_shard)
+{
+    command_fixture_open(&fixture);
+    say("set k 0 0 1\r\na\r\n", "STORED\r\n");
+    command_fixture_advance(&fixture, 1);
+    say("get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n");
+    command_fixture_advance(&fixture, -1);
+    say("set k 0 1 1\r\nb\r\n", "STORED\r\n");
+    say("get k\r\n", "VALUE k 0 1\r\nb\r\nEND\r\n");
+    say("touch k 1\r\n", "TOUCHED\r\n");
+    say("gat 1 k\r\n", "VALUE k 0 1\r\nb\r\nEND\r\n");
+    say("get k\r\n", "VALUE k 0 1\r\nb\r\nEND\r\n");
     command_fixture_close(&fixture);
 }
 END_TEST
@@ -143,7 +196,7 @@ END_TEST
 /* The same words with noreply: nothing is answered, all is done and counted. */
 START_TEST(test_noreply)
 {
-    static const struct step steps[] = {
+    static const struct command_step steps[] = {
         {"set k 0 0 1 noreply\r\na\r\n", "", "cmd_set=1"},
         {"add k 0 0 1 noreply\r\nb\r\n", "", "cmd_set=1"},
         {"get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n", "cmd_get=1 get_hits=1"},
@@ -157,7 +210,7 @@ START_TEST(test_noreply)
     };
 
     command_fixture_open(&fixture);
-    CONVERSE(steps);
+    COMMAND_CONVERSE(&fixture, steps);
     command_fixture_close(&fixture);
 }
 END_TEST
@@ -165,7 +218,7 @@ END_TEST
 /* delete of keys that are there, are not, and have expired. */
 START_TEST(test_delete)
 {
-    static const struct step steps[] = {
+    static const struct command_step steps[] = {
         {"delete k\r\n", "NOT_FOUND\r\n", "delete_misses=1"},
         {"set k 0 10 1\r\na\r\n", "STORED\r\n", "cmd_set=1"},
         {"delete k 0\r\n", "DELETED\r\n", "delete_hits=1"},
@@ -174,7 +227,7 @@ START_TEST(test_delete)
     };
 
     command_fixture_open(&fixture);
-    CONVERSE(steps);
+    COMMAND_CONVERSE(&fixture, steps);
     command_fixture_advance(&fixture, 10);
     say("delete k\r\n", "NOT_FOUND\r\n");
     moved("delete_misses=1");
@@ -185,13 +238,13 @@ END_TEST
 /* touch gives more time, less, and none; the CAS id stays. */
 START_TEST(test_touch)
 {
-    static const struct step steps[] = {
+    static const struct command_step steps[] = {
         {"touch k 10\r\n", "NOT_FOUND\r\n", "cmd_touch=1 touch_misses=1"},
         {"set k 7 10 1\r\na\r\n", "STORED\r\n", "cmd_set=1"},
         {"touch k 20\r\n", "TOUCHED\r\n", "cmd_touch=1 touch_hits=1"},
         {"gets k\r\n", "VALUE k 7 1 1\r\na\r\nEND\r\n", "cmd_get=1 get_hits=1"},
     };
-    static const struct step later[] = {
+    static const struct command_step later[] = {
         {"get k\r\n", "VALUE k 7 1\r\na\r\nEND\r\n", "cmd_get=1 get_hits=1"},
         {"touch k -1\r\n", "TOUCHED\r\n", "cmd_touch=1 touch_hits=1"},
         {"touch k 10\r\n", "NOT_FOUND\r\n", "cmd_touch=1 touch_misses=1"},
@@ -200,9 +253,9 @@ START_TEST(test_touch)
     };
 
     command_fixture_open(&fixture);
-    CONVERSE(steps);
+    COMMAND_CONVERSE(&fixture, steps);
     command_fixture_advance(&fixture, 19);
-    CONVERSE(later);
+    COMMAND_CONVERSE(&fixture, later);
     command_fixture_advance(&fixture, 10);
     say("touch k 10\r\n", "NOT_FOUND\r\n");
     command_fixture_close(&fixture);
@@ -212,7 +265,7 @@ END_TEST
 /* A deadline that has passed on arrival: the ordinary answer, nothing is kept, a live key is gone. */
 START_TEST(test_dead_on_arrival)
 {
-    static const struct step steps[] = {
+    static const struct command_step steps[] = {
         {"add k 0 -1 1\r\na\r\n", "STORED\r\n", "cmd_set=1"},
         {"get k\r\n", "END\r\n", "cmd_get=1 get_misses=1"},
         {"set k 0 0 1\r\na\r\n", "STORED\r\n", "cmd_set=1"},
@@ -224,7 +277,7 @@ START_TEST(test_dead_on_arrival)
 
     command_fixture_open(&fixture);
     fixture.context.now.wall_s = fixture.store.now_s = 1700000000;
-    CONVERSE(steps);
+    COMMAND_CONVERSE(&fixture, steps);
     command_fixture_close(&fixture);
 }
 END_TEST
@@ -232,7 +285,7 @@ END_TEST
 /* The parser's refusals: the counters tell size from form, noreply silences what need not close. */
 START_TEST(test_reject)
 {
-    static const struct step steps[] = {
+    static const struct command_step steps[] = {
         {"bogus\r\n", "ERROR\r\n", "protocol_errors=1"},
     };
     static char line[2 << 20];
@@ -240,7 +293,7 @@ START_TEST(test_reject)
 
     command_fixture_open(&fixture);
     say("version\r\n", "VERSION 1.6.18\r\n");
-    CONVERSE(steps);
+    COMMAND_CONVERSE(&fixture, steps);
     ck_assert(!fixture.context.must_close);
     memset(line + used, 'x', 1048577);
     memcpy(line + used + 1048577, "\r\n", 3);
@@ -258,36 +311,79 @@ END_TEST
 /* A value that only the store itself knows to be too large. */
 START_TEST(test_store_says_too_large)
 {
-    static char line[20000];
-    int used = snprintf(line, sizeof line, "set k 0 0 2000\r\n");
+    static const struct command_step steps[] = {
+        {"set k 0 0 11\r\n12345678901\r\n", TOO_LARGE, "cmd_set=1 store_too_large=1"},
+        {"cas k 0 0 11 1\r\n12345678901\r\n", TOO_LARGE, "cmd_set=1 store_too_large=1"},
+    };
 
-    command_fixture_open(&fixture);
-    store_destroy(&fixture.store.store);
-    fixture.store.config.max_value_bytes = 1999;
-    fixture_start(&fixture.store);
-    fixture.shared.store = fixture.store.store;
-    memset(line + used, 'x', 2000);
-    memcpy(line + used + 2000, "\r\n", 3);
-    say(line, "SERVER_ERROR object too large for cache\r\n");
-    moved("cmd_set=1 store_too_large=1");
+    open_with_limit(10);
+    COMMAND_CONVERSE(&fixture, steps);
     command_fixture_close(&fixture);
 }
 END_TEST
 
-/* The data budget is full: an error, counted, and the old value stays. */
+static void set_old(unsigned number, size_t size, enum sess_status *status)
+{
+    static uint8_t value[1 << 20];
+    char key[32];
+
+    memset(value, '1', size);
+    (void)snprintf(key, sizeof key, "old:%u", number);
+    *status = fixture_write_slice(&fixture.store, STORE_SET, key, slice_of(value, size), 0,
+                                  STORE_NO_DEADLINE);
+}
+
+/* Fill the memory, what is kept back for live sessions too: the first of N_OLD sessions `old:N` get
+ * larger, until not even 20 bytes find a place. Returns the number of the first that is still "1". */
+static unsigned exhaust_memory(void)
+{
+    enum { N_OLD = 20000 };
+    static const size_t sizes[] = {1 << 20, 16000, 1000, 100, 20};
+    unsigned number = 0;
+    enum sess_status status;
+
+    for (unsigned i = 0; i < N_OLD; i++) {
+        set_old(i, 1, &status);
+        HOT_ASSERT(status == SESS_OK);
+    }
+    command_fixture_fill(&fixture, 16000);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        for (status = SESS_OK; status == SESS_OK; number += status == SESS_OK) {
+            HOT_ASSERT(number < N_OLD);
+            set_old(number, sizes[i], &status);
+        }
+        ck_assert_int_eq(status, SESS_NO_MEMORY);
+    }
+    return number;
+}
+
+/* There is no memory: an error, counted, and the old value stays. What needs none still works. */
 START_TEST(test_no_memory)
 {
+    char key[32];
+    char text[128];
+    char reply[64];
+
     command_fixture_open(&fixture);
-    say("set k 0 0 1\r\na\r\n", "STORED\r\n");
-    fixture.store.data.limit = budget_used(&fixture.store.data);
-    moved("cmd_set=1");
-    say("set k 0 0 9\r\n123456789\r\n", "SERVER_ERROR out of memory storing object\r\n");
+    (void)snprintf(key, sizeof key, "old:%u", exhaust_memory());
+    (void)snprintf(text, sizeof text, "set %s 0 0 20\r\n12345678901234567890\r\n", key);
+    say(text, NO_MEMORY);
     moved("cmd_set=1 store_no_memory=1");
-    say("set k 0 0 9 noreply\r\n123456789\r\n", "");
-    say("get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n");
-    faults_fail_allocation(2); /* behind the reply's room */
-    say("touch k 253402300799\r\n", "SERVER_ERROR out of memory storing object\r\n");
-    say("get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n");
+    (void)snprintf(text, sizeof text, "append %s 0 0 20 noreply\r\n12345678901234567890\r\n", key);
+    say(text, "");
+    moved("cmd_set=1 store_no_memory=1");
+    (void)snprintf(text, sizeof text, "incr %s 18446744073709551614\r\n", key);
+    say(text, NO_MEMORY);
+    moved("store_no_memory=1");
+    (void)snprintf(text, sizeof text, "get %s\r\n", key);
+    (void)snprintf(reply, sizeof reply, "VALUE %s 0 1\r\n1\r\nEND\r\n", key);
+    say(text, reply);
+    (void)snprintf(text, sizeof text, "incr %s 1\r\n", key);
+    say(text, "2\r\n");
+    (void)snprintf(text, sizeof text, "touch %s 253402300799\r\n", key);
+    say(text, "TOUCHED\r\n");
+    (void)snprintf(text, sizeof text, "delete %s\r\n", key);
+    say(text, "DELETED\r\n");
     command_fixture_close(&fixture);
 }
 END_TEST
@@ -295,21 +391,26 @@ END_TEST
 /* The journal refuses: each change says so, noreply or not, and is not done; reads go on. */
 START_TEST(test_refused)
 {
-    static const struct step steps[] = {
+    static const struct command_step steps[] = {
         {"set k 0 0 1\r\nb\r\n", REFUSED, "cmd_set=1"},
         {"delete k\r\n", REFUSED, ""},
         {"touch k 5\r\n", REFUSED, "cmd_touch=1"},
         {"set k 0 0 1 noreply\r\nb\r\n", "", "cmd_set=1"},
+        {"append k 0 0 1\r\nb\r\n", REFUSED, "cmd_set=1"},
+        {"cas k 0 0 1 1\r\nb\r\n", REFUSED, "cmd_set=1"},
+        {"incr n 1\r\n", REFUSED, ""},
+        {"decr n 1 noreply\r\n", "", ""},
         {"delete k noreply\r\n", "", ""},
+        {"get n\r\n", "VALUE n 0 1\r\n5\r\nEND\r\n", "cmd_get=1 get_hits=1"},
         {"get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n", "cmd_get=1 get_hits=1"},
         {"delete none\r\n", "NOT_FOUND\r\n", "delete_misses=1"},
     };
 
     command_fixture_open(&fixture);
-    say("set k 0 0 1\r\na\r\n", "STORED\r\n");
-    moved("cmd_set=1");
+    say("set k 0 0 1\r\na\r\nset n 0 0 1\r\n5\r\n", "STORED\r\nSTORED\r\n");
+    moved("cmd_set=2");
     fixture.store.recorder.answer = MUTATION_REFUSED;
-    CONVERSE(steps);
+    COMMAND_CONVERSE(&fixture, steps);
     command_fixture_close(&fixture);
 }
 END_TEST
@@ -335,6 +436,12 @@ START_TEST(test_busy)
     command_fixture_open(&fixture);
     try_busy("set k 0 0 1\r\na\r\n", "STORED\r\n");
     moved("cmd_set=1");
+    try_busy("append k 0 0 1\r\nb\r\n", "STORED\r\n");
+    moved("cmd_set=1");
+    try_busy("cas k 0 0 1 2\r\n5\r\n", "STORED\r\n");
+    moved("cmd_set=1 cas_hits=1");
+    try_busy("incr k 1\r\n", "6\r\n");
+    moved("incr_hits=1");
     try_busy("touch k 100\r\n", "TOUCHED\r\n");
     moved("cmd_touch=1 touch_hits=1");
     try_busy("delete k\r\n", "DELETED\r\n");
@@ -390,28 +497,6 @@ START_TEST(test_no_room_for_a_reply)
 }
 END_TEST
 
-/* There is room for a fixed line but not for a value. */
-START_TEST(test_no_room_for_a_value)
-{
-    static const char no_memory[] = "SERVER_ERROR out of memory writing get response\r\n";
-    static char line[100100];
-    int used = snprintf(line, sizeof line, "set k 0 0 100000\r\n");
-
-    command_fixture_open(&fixture);
-    faults_fail_allocation(2);
-    say("get k\r\n", no_memory);
-    ck_assert(fixture.context.must_close);
-    fixture.context.must_close = false;
-    memset(line + used, 'x', 100000);
-    memcpy(line + used + 100000, "\r\n", 3);
-    say(line, "STORED\r\n");
-    faults_fail_allocation(3);
-    say("get k other\r\n", no_memory);
-    ck_assert(fixture.context.must_close);
-    command_fixture_close(&fixture);
-}
-END_TEST
-
 /* The wired call takes back what has expired. */
 START_TEST(test_tick)
 {
@@ -429,7 +514,7 @@ START_TEST(test_tick)
 }
 END_TEST
 
-SUITE_MAIN("command/session", test_get, test_get_many, test_end_follows_the_last_key, test_store,
-           test_noreply, test_delete, test_touch, test_dead_on_arrival, test_reject,
-           test_store_says_too_large, test_no_memory, test_refused, test_busy, test_ticket_rises,
-           test_no_room_for_a_reply, test_no_room_for_a_value, test_tick)
+SUITE_MAIN("command/session", test_store, test_join, test_join_too_large, test_cas, test_count,
+           test_relative_exptimes_count_from_the_shard, test_noreply, test_delete, test_touch,
+           test_dead_on_arrival, test_reject, test_store_says_too_large, test_no_memory,
+           test_refused, test_busy, test_ticket_rises, test_no_room_for_a_reply, test_tick)

@@ -51,6 +51,14 @@ START_TEST(test_modes)
     assert_value("VALUE k 4 100000\r\n", 'e');
     command_fixture_expect_metrics(&fixture, "cmd_get=4 cmd_set=5 get_hits=4");
     ck_assert_uint_eq(fixture.context.ticket, 3);
+    say(compose("cas k 5 0 100000 1\r\n", 'f', "\r\n"), "EXISTS\r\n");
+    say(compose("cas k 5 0 100000 3\r\n", 'f', "\r\n"), "STORED\r\n");
+    assert_value("VALUE k 5 100000\r\n", 'f');
+    say("set k 6 0 1\r\ng\r\n", "STORED\r\n");
+    say(compose("append k 7 0 100000\r\n", 'g', "\r\n"), "STORED\r\n");
+    say(compose("prepend none 7 0 100000\r\n", 'g', "\r\n"), "NOT_STORED\r\n");
+    command_fixture_expect_metrics(&fixture,
+                                   "cmd_get=1 cmd_set=5 get_hits=1 cas_hits=1 cas_badval=1");
     command_fixture_close(&fixture);
 }
 END_TEST
@@ -137,8 +145,8 @@ START_TEST(test_failures_keep_the_old_value)
     say(compose("set k 0 0 100000\r\n", 'b', "\r\n"),
         "SERVER_ERROR changes are refused, see the log of sessiond\r\n");
     fixture.store.recorder.answer = MUTATION_ACCEPTED;
-    fixture.store.data.limit = budget_used(&fixture.store.data) + 1000;
-    say(compose("set k 0 0 100000\r\n", 'b', "\r\n"),
+    command_fixture_fill(&fixture, SIZE);
+    say(compose("set new 0 0 100000\r\n", 'b', "\r\n"),
         "SERVER_ERROR out of memory storing object\r\n");
     say("get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n");
     command_fixture_expect_metrics(&fixture, "cmd_get=1 cmd_set=3 get_hits=1 store_no_memory=1");

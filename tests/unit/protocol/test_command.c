@@ -20,7 +20,7 @@ START_TEST(rows_have_their_texts)
 
     ck_assert(slice_starts_with(slice_from_text(row->syntax), slice_from_text(row->word)));
     ck_assert_uint_gt(strlen(row->doc), 0);
-    ck_assert_uint_eq(strspn(row->arguments, "kfebK0wn~*"), strlen(row->arguments));
+    ck_assert_uint_eq(strspn(row->arguments, "kfebcdKZ0watvn~"), strlen(row->arguments));
 }
 END_TEST
 
@@ -48,11 +48,26 @@ static const struct {
     enum command_mode mode;
     bool takes_data;
     bool takes_keys;
+    bool needs_key;
+    bool takes_noreply;
 } variants[] = {
-    {COMMAND_GET, MODE_PLAIN, false, true},       {COMMAND_GETS, MODE_WITH_CAS, false, true},
-    {COMMAND_SET, MODE_SET, true, false},         {COMMAND_ADD, MODE_ADD, true, false},
-    {COMMAND_REPLACE, MODE_REPLACE, true, false}, {COMMAND_DELETE, MODE_PLAIN, false, false},
-    {COMMAND_TOUCH, MODE_PLAIN, false, false},    {COMMAND_QUIT, MODE_PLAIN, false, false},
+    {COMMAND_GET, MODE_PLAIN, false, true, true, false},
+    {COMMAND_GETS, MODE_WITH_CAS, false, true, true, false},
+    {COMMAND_GAT, MODE_TOUCH, false, true, false, false},
+    {COMMAND_GATS, MODE_TOUCH_WITH_CAS, false, true, false, false},
+    {COMMAND_SET, MODE_SET, true, false, false, true},
+    {COMMAND_ADD, MODE_ADD, true, false, false, true},
+    {COMMAND_REPLACE, MODE_REPLACE, true, false, false, true},
+    {COMMAND_APPEND, MODE_APPEND, true, false, false, true},
+    {COMMAND_PREPEND, MODE_PREPEND, true, false, false, true},
+    {COMMAND_CAS, MODE_CAS, true, false, false, true},
+    {COMMAND_INCR, MODE_INCREMENT, false, false, false, true},
+    {COMMAND_DECR, MODE_DECREMENT, false, false, false, true},
+    {COMMAND_DELETE, MODE_PLAIN, false, false, false, true},
+    {COMMAND_TOUCH, MODE_PLAIN, false, false, false, true},
+    {COMMAND_FLUSH_ALL, MODE_PLAIN, false, false, false, true},
+    {COMMAND_STATS, MODE_PLAIN, false, false, false, false},
+    {COMMAND_QUIT, MODE_PLAIN, false, false, false, false},
 };
 
 /* The commands' kinds. */
@@ -63,6 +78,8 @@ START_TEST(variants_differ_by_mode)
     ck_assert_int_eq(row->mode, variants[_i].mode);
     ck_assert_int_eq(command_takes_data(row), variants[_i].takes_data);
     ck_assert_int_eq(command_takes_keys(row), variants[_i].takes_keys);
+    ck_assert_int_eq(command_needs_key(row), variants[_i].needs_key);
+    ck_assert_int_eq(command_takes_noreply(row), variants[_i].takes_noreply);
 }
 END_TEST
 

@@ -77,7 +77,9 @@ END_TEST
 static void put_value(struct slice key, uint32_t flags, struct slice value, const uint64_t *cas)
 {
     ck_assert_int_eq(buffer_reserve(&out, REPLY_VALUE_MAX + value.size), SESS_OK);
-    reply_put_value(&out, key, flags, value, cas);
+    reply_put_value_line(&out, key, flags, value.size, cas);
+    buffer_put(&out, value);
+    reply_put_value_end(&out);
 }
 
 /* A value as get answers it. */

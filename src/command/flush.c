@@ -1,0 +1,88 @@
+/* flush_all: refused, unless the settings allow it.
+ *
+ * Threads: the context's owner. Memory: none. */
+#include "handlers.h"
+#include "sessiond/base/number.h"
+#include "sessiond/command/exptime.h"
+
+#include <inttypes.h>
+
+enum { LOG_INTERVAL_S = 1 };
+
+/* No word and 0 mean now, as every time that has passed does. */
+static enum sess_status read_time(struct slice word, int64_t now_s, int64_t *at_s)
+{
+    struct store_expiry expiry;
+    int64_t exptime = 0;
+    enum sess_status status = word.size == 0 ? SESS_OK : number_parse_i64(word, &exptime);
+
+    expiry = exptime_to_expiry(exptime);
+    if (exptime == 0) {
+        *at_s = now_s;
+    } else {
+        *at_s = expiry.is_relative ? now_s + expiry.seconds : expiry.seconds;
+    }
+    return status;
+}
+
+static void tell_flush(const struct command_context *context, int64_t at_s)
+{
+    int64_t now_s = context->now.wall_s;
+
+    if (at_s > now_s) {
+        log_limited(context->shared->flush_log, LOG_INTERVAL_S, LOG_LEVEL_WARNING,
+                    "flush_all from %s: every session ends in %" PRId64 " s", context->peer,
+                    at_s - now_s);
+    } else {
+        log_limited(context->shared->flush_log, LOG_INTERVAL_S, LOG_LEVEL_WARNING,
+                    "flush_all from %s: every session has ended", context->peer);
+    }
+}
+
+/* returns  OK | INVALID, OUT_OF_RANGE (no time) | BUSY | REFUSED */
+static enum sess_status flush(struct command_context *context, struct slice word)
+{
+    struct store_outcome outcome;
+    int64_t at_s;
+    enum sess_status status = read_time(word, context->now.wall_s, &at_s);
+
+    if (status == SESS_OK) {
+        status = store_flush(context->shared->store, at_s, context->now.wall_s, &outcome);
+        note_ticket(context, &outcome);
+    }
+    if (status == SESS_OK) {
+        tell_flush(context, at_s);
+    }
+    return status;
+}
+
+enum sess_status command_flush_all(struct command_context *context, const struct request *request,
+                                   struct buffer *out)
+{
+    enum sess_status status;
+
+    if (!context->shared->may_flush) {
+        metric_add(&context->metrics.cmd_flush, 1);
+        log_limited(context->shared->flush_log, LOG_INTERVAL_S, LOG_LEVEL_WARNING,
+                    "flush_all from %s refused: nobody was logged out", context->peer);
+        answer(request, out, REPLY_FLUSH_REFUSED);
+        return SESS_OK;
+    }
+    status = flush(context, request->word);
+    if (status == SESS_BUSY) {
+        return status;
+    }
+    metric_add(&context->metrics.cmd_flush, 1);
+    switch (status) {
+    case SESS_OK:
+        answer(request, out, REPLY_OK);
+        break;
+    case SESS_REFUSED:
+        answer(request, out, REPLY_REFUSED);
+        break;
+    default:
+        answer(request, out, REPLY_BAD_EXPTIME);
+        break;
+    }
+    return SESS_OK;
+}
