@@ -1,12 +1,13 @@
 /* Faults on request: the wrappers that the linker puts before malloc and its like.
  *
- * Not for the daemon. Threads: the allocation counter is atomic, the rest is set before any thread
+ * Not for the daemon. Threads: the counters of calls are atomic, the rest is set before any thread
  * starts. Memory: static. */
 #include "faults.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -15,6 +16,8 @@ void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *block, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *block);
+void *__real_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
+int __real_mprotect(void *start, size_t size, int protection);
 ssize_t __real_getrandom(void *out, size_t size, unsigned flags);
 int __real_clock_gettime(clockid_t id, struct timespec *out);
 
@@ -23,10 +26,14 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *block);
+void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
+int __wrap_mprotect(void *start, size_t size, int protection);
 ssize_t __wrap_getrandom(void *out, size_t size, unsigned flags);
 int __wrap_clock_gettime(clockid_t id, struct timespec *out);
 
 static _Atomic unsigned allocations_to_failure;
+static _Atomic unsigned mmaps_to_failure;
+static _Atomic unsigned mprotects_to_failure;
 static bool getrandom_fails;
 static int64_t wall_ahead_ms;
 static int64_t asleep_ms;
@@ -42,6 +49,16 @@ static struct {
 void faults_fail_allocation(unsigned n)
 {
     atomic_store(&allocations_to_failure, n);
+}
+
+void faults_fail_mmap(unsigned n)
+{
+    atomic_store(&mmaps_to_failure, n);
+}
+
+void faults_fail_mprotect(unsigned n)
+{
+    atomic_store(&mprotects_to_failure, n);
 }
 
 void faults_fail_getrandom(void)
@@ -77,11 +94,12 @@ size_t faults_left_in_freed(void)
     return watched.n_left;
 }
 
-static bool allocation_fails(void)
+/* Whether this call is the one that is to fail. */
+static bool is_the_one(_Atomic unsigned *calls_to_failure)
 {
-    unsigned left = atomic_load(&allocations_to_failure);
+    unsigned left = atomic_load(calls_to_failure);
 
-    while (left > 0 && !atomic_compare_exchange_weak(&allocations_to_failure, &left, left - 1)) {
+    while (left > 0 && !atomic_compare_exchange_weak(calls_to_failure, &left, left - 1)) {
     }
     if (left == 1) {
         errno = ENOMEM;
@@ -91,22 +109,34 @@ static bool allocation_fails(void)
 
 void *__wrap_malloc(size_t size)
 {
-    return allocation_fails() ? NULL : __real_malloc(size);
+    return is_the_one(&allocations_to_failure) ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-    return allocation_fails() ? NULL : __real_calloc(n, size);
+    return is_the_one(&allocations_to_failure) ? NULL : __real_calloc(n, size);
 }
 
 void *__wrap_realloc(void *block, size_t size)
 {
-    return allocation_fails() ? NULL : __real_realloc(block, size);
+    return is_the_one(&allocations_to_failure) ? NULL : __real_realloc(block, size);
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return allocation_fails() ? NULL : __real_aligned_alloc(alignment, size);
+    return is_the_one(&allocations_to_failure) ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset)
+{
+    return is_the_one(&mmaps_to_failure)
+               ? MAP_FAILED
+               : __real_mmap(start, size, protection, flags, file, offset);
+}
+
+int __wrap_mprotect(void *start, size_t size, int protection)
+{
+    return is_the_one(&mprotects_to_failure) ? -1 : __real_mprotect(start, size, protection);
 }
 
 void __wrap_free(void *block)

@@ -13,6 +13,10 @@
  *  behind it work again. */
 void faults_fail_allocation(unsigned n);
 
+/** The n-th call of mmap or mprotect from now on fails, n >= 1; the ones behind it work again. */
+void faults_fail_mmap(unsigned n);
+void faults_fail_mprotect(unsigned n);
+
 /** getrandom fails from now on. */
 void faults_fail_getrandom(void);
 

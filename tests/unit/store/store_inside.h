@@ -5,6 +5,10 @@
 #define SESSIOND_TESTS_UNIT_STORE_STORE_INSIDE_H
 
 #include "shard.h"
+#include "store_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
 
 static inline struct shard *inside_shard(struct store *store, struct slice key)
 {
@@ -20,33 +24,117 @@ static inline struct entry *inside_entry(struct store *store, struct slice key)
     return slot == NULL ? NULL : index_entry(*slot);
 }
 
-static inline size_t inside_pieces(const struct index_bucket *piece)
+/** Bytes that the indexes of all shards take. */
+static inline size_t inside_index_size(const struct store *store)
+{
+    size_t n_pages = 0;
+
+    for (size_t i = 0; i < STORE_SHARDS; i++) {
+        n_pages += store->shards[i].index.n_pages;
+    }
+    return n_pages * arena_page_size(store->arena);
+}
+
+/** Bytes that the pages of all shards' heaps take. */
+static inline size_t inside_heap_size(const struct store *store)
+{
+    size_t n_pages = 0;
+
+    for (size_t i = 0; i < STORE_SHARDS; i++) {
+        n_pages += store->shards[i].heap.n_pages;
+    }
+    return n_pages * store->page_size;
+}
+
+static inline size_t inside_blocks_of(const struct index_bucket *piece)
 {
     size_t size = 0;
 
     for (; piece != NULL; piece = piece->overflow) {
-        size += sizeof *piece;
+        for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+            const struct value_block *block =
+                piece->slots[i] == 0 ? NULL : entry_block(index_entry(piece->slots[i]));
+
+            size += block == NULL ? 0 : block_cost(block->arena, block->allocated);
+        }
     }
     return size;
 }
 
-/** Bytes that the indexes of all shards take. */
-static inline size_t inside_index_size(const struct store *store)
+/** Bytes that the large values of all entries take. */
+static inline size_t inside_block_size(struct store *store)
 {
     size_t size = 0;
 
     for (size_t i = 0; i < STORE_SHARDS; i++) {
-        const struct index *index = &store->shards[i].index;
+        struct index *index = &store->shards[i].index;
 
-        size += index->n_segments * INDEX_SEGMENT_BUCKETS * sizeof(struct index_bucket);
-        size += inside_pieces(index->spare);
         for (size_t bucket = 0; bucket < index->n_buckets; bucket++) {
-            size += inside_pieces(
-                index->segments[bucket / INDEX_SEGMENT_BUCKETS][bucket % INDEX_SEGMENT_BUCKETS]
-                    .overflow);
+            size += inside_blocks_of(index_bucket_of(index, bucket));
         }
     }
     return size;
+}
+
+/** Bytes of the places in use in all heaps. */
+static inline size_t inside_live_size(const struct store *store)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < STORE_SHARDS; i++) {
+        size += store->shards[i].heap.live;
+    }
+    return size;
+}
+
+/** All that is charged to the data budget: pages of indexes and heaps, and blocks. */
+static inline size_t inside_size(struct store *store)
+{
+    return inside_index_size(store) + inside_heap_size(store) + inside_block_size(store);
+}
+
+/** The name of a key that is not there yet and lives in the same shard as `key`. */
+static inline void inside_neighbour(struct store *store, struct slice key, char *name, size_t size)
+{
+    unsigned number = 0;
+
+    do {
+        (void)snprintf(name, size, "neighbour-%u", number++);
+    } while (inside_shard(store, slice_from_text(name)) != inside_shard(store, key) ||
+             inside_entry(store, slice_from_text(name)) != NULL);
+}
+
+/** How often a byte stands in memory that may be free: the address sanitizer does not ask. */
+__attribute__((no_sanitize("address"))) static inline size_t inside_count(const void *memory,
+                                                                          size_t size,
+                                                                          uint8_t wanted)
+{
+    const volatile uint8_t *byte = memory;
+    size_t n = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        n += byte[i] == wanted;
+    }
+    return n;
+}
+
+/** Every byte charged is the index's, a heap's page or a block's, and the figure is what is in them. */
+static inline void inside_check_budget(struct store_fixture *fixture)
+{
+    ck_assert_uint_eq(budget_used(&fixture->data), inside_size(fixture->store));
+    ck_assert_uint_eq(fixture_figure(fixture, "bytes"),
+                      inside_live_size(fixture->store) + inside_block_size(fixture->store));
+}
+
+/** No entry is there any more: each shard's heap has an empty page at most. */
+static inline void inside_assert_bare(struct store_fixture *fixture)
+{
+    inside_check_budget(fixture);
+    ck_assert_uint_eq(inside_live_size(fixture->store), 0);
+    ck_assert_uint_eq(inside_block_size(fixture->store), 0);
+    for (size_t i = 0; i < STORE_SHARDS; i++) {
+        ck_assert_uint_le(fixture->store->shards[i].heap.n_pages, 1);
+    }
 }
 
 #endif

@@ -14,7 +14,7 @@
 
 enum { OLD_FLAGS = 7, LARGE = STORE_COPY_MAX + 1 };
 
-static const int64_t far_s = (int64_t)1 << 40;
+static const int64_t far_s = (int64_t)1 << 36; /* in 4147 */
 static uint8_t bytes[1 << 20];
 
 /* What a key was before a change. */
@@ -90,13 +90,6 @@ static void assert_same(const struct state *a, const struct state *b)
     ck_assert_uint_eq(a->revocation_ticket, b->revocation_ticket);
 }
 
-/* Every byte charged is the index's or an entry's. */
-static void check_budget(struct store_fixture *fixture)
-{
-    ck_assert_uint_eq(budget_used(&fixture->data),
-                      inside_index_size(fixture->store) + fixture_figure(fixture, "bytes"));
-}
-
 static void assert_holds(struct store_fixture *fixture, const char *value, uint32_t flags,
                          int64_t deadline_s)
 {
@@ -135,7 +128,7 @@ static void try_mode(enum store_mode mode, enum before before, struct slice valu
     }
     ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"),
                       before != ABSENT || would_store(mode, before));
-    check_budget(&fixture);
+    inside_check_budget(&fixture);
     fixture_close(&fixture);
 }
 
@@ -173,7 +166,7 @@ START_TEST(test_sizes)
             ck_assert_int_eq(fixture_write_slice(&fixture, STORE_SET, "key",
                                                  slice_of(bytes, sizes[to]), 0, STORE_NO_DEADLINE),
                              SESS_OK);
-            check_budget(&fixture);
+            inside_check_budget(&fixture);
             ck_assert_int_eq(
                 store_read_begin(fixture.store, SLICE_LITERAL("key"), fixture.now_s, &reading),
                 SESS_OK);
@@ -185,11 +178,37 @@ START_TEST(test_sizes)
 }
 END_TEST
 
-/* The ways in which a write fails that would have stored. */
-enum failure { VALUE_TOO_LARGE, BUDGET_FULL, FIRST_MALLOC, SECOND_MALLOC, HOOK_BUSY, HOOK_REFUSED };
+/* The ways in which a write fails that would have stored. The value is large but for NO_PLACE. */
+enum failure { VALUE_TOO_LARGE, BUDGET_FULL, NO_BLOCK, NO_PLACE, NO_PAGE, HOOK_BUSY, HOOK_REFUSED };
 
-static const enum failure all_failures[] = {VALUE_TOO_LARGE, BUDGET_FULL, FIRST_MALLOC,
-                                            SECOND_MALLOC,   HOOK_BUSY,   HOOK_REFUSED};
+static const enum failure all_failures[] = {VALUE_TOO_LARGE, BUDGET_FULL, NO_BLOCK,    NO_PLACE,
+                                            NO_PAGE,         HOOK_BUSY,   HOOK_REFUSED};
+
+/* Fill what is left of the page in which the shard of "key" places its entries. */
+static void fill_page(struct store_fixture *fixture)
+{
+    const struct heap *heap = &inside_shard(fixture->store, SLICE_LITERAL("key"))->heap;
+
+    while (heap->page_size - heap->pages[heap->open].end >= LARGE - 1) {
+        char name[24];
+
+        inside_neighbour(fixture->store, SLICE_LITERAL("key"), name, sizeof name);
+        ck_assert_int_eq(fixture_write_slice(fixture, STORE_SET, name, slice_of(bytes, LARGE - 1),
+                                             0, STORE_NO_DEADLINE),
+                         SESS_OK);
+    }
+    fixture->recorder.n_calls = 0;
+}
+
+/* Let the next page of a heap be one for which the arena must open further addresses. */
+static void use_up_open_pages(struct store_fixture *fixture)
+{
+    size_t page_size = fixture->store->page_size;
+
+    for (size_t n = inside_heap_size(fixture->store); n % (1 << 21) != 0; n += page_size) {
+        ck_assert_ptr_nonnull(arena_take(fixture->store->arena, page_size));
+    }
+}
 
 static enum sess_status prepare_failure(struct store_fixture *fixture, enum failure failure)
 {
@@ -199,11 +218,15 @@ static enum sess_status prepare_failure(struct store_fixture *fixture, enum fail
     case BUDGET_FULL:
         fixture->data.limit = budget_used(&fixture->data) + 1000;
         return SESS_NO_MEMORY;
-    case FIRST_MALLOC:
-        faults_fail_allocation(1);
+    case NO_BLOCK:
+        faults_fail_mprotect(1);
         return SESS_NO_MEMORY;
-    case SECOND_MALLOC:
-        faults_fail_allocation(2);
+    case NO_PLACE:
+        fixture->data.limit = budget_used(&fixture->data);
+        return SESS_NO_MEMORY;
+    case NO_PAGE:
+        use_up_open_pages(fixture);
+        faults_fail_mprotect(1);
         return SESS_NO_MEMORY;
     case HOOK_BUSY:
         fixture->recorder.answer = MUTATION_BUSY;
@@ -214,26 +237,51 @@ static enum sess_status prepare_failure(struct store_fixture *fixture, enum fail
     }
 }
 
+/* What had expired before may be gone, to make room; nobody could see it. */
+static void assert_same_but_dead(const struct state *after, struct state before)
+{
+    if (after->entry == NULL) {
+        ck_assert_uint_lt(after->bytes, before.bytes);
+        before.entry = NULL;
+        before.deadline_s = 0;
+        before.curr_items--;
+        before.bytes = after->bytes;
+        ck_assert_uint_le(after->used, before.used);
+        before.used = after->used;
+    }
+    assert_same(after, &before);
+}
+
 static void try_failure(enum failure failure, enum store_mode mode, enum before before)
 {
     struct store_fixture fixture;
     struct state state;
     struct state after;
     enum sess_status expected;
-    size_t size = failure == VALUE_TOO_LARGE ? LARGE + 1 : LARGE;
+    bool is_inline = failure == NO_PLACE || failure == NO_PAGE;
+    size_t size = is_inline ? LARGE - 1 : LARGE;
 
     fixture_prepare(&fixture);
     fixture.config.max_value_bytes = LARGE;
     fixture_start(&fixture);
     bring(&fixture, before);
+    if (is_inline) {
+        fill_page(&fixture);
+    }
     state = state_of(&fixture);
     expected = prepare_failure(&fixture, failure);
+    size += failure == VALUE_TOO_LARGE ? 1 : 0;
     ck_assert_int_eq(
         fixture_write_slice(&fixture, mode, "key", slice_of(bytes, size), 3, fixture.now_s + 99),
         expected);
     ck_assert_uint_eq(fixture.outcome.cas, 0);
     after = state_of(&fixture);
-    assert_same(&after, &state);
+    if (before == EXPIRED) {
+        assert_same_but_dead(&after, state);
+    } else {
+        assert_same(&after, &state);
+    }
+    inside_check_budget(&fixture);
     fixture_close(&fixture);
 }
 
@@ -253,7 +301,7 @@ START_TEST(test_failed_write_changes_nothing)
 }
 END_TEST
 
-/* The index cannot grow: what was charged for the entry is given back. */
+/* The index cannot grow: nothing is charged for the entry. */
 START_TEST(test_no_room_in_the_index)
 {
     struct store_fixture fixture;
@@ -261,12 +309,48 @@ START_TEST(test_no_room_in_the_index)
 
     fixture_open(&fixture);
     used = budget_used(&fixture.data);
-    faults_fail_allocation(2); /* behind the entry's own */
+    fixture.data.limit = used;
     ck_assert_int_eq(fixture_write(&fixture, STORE_SET, "key", "value", STORE_NO_DEADLINE),
                      SESS_NO_MEMORY);
     ck_assert_uint_eq(budget_used(&fixture.data), used);
     ck_assert_uint_eq(fixture.recorder.n_calls, 0);
     ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
+    fixture_close(&fixture);
+}
+END_TEST
+
+static enum sess_status write_with_failing_allocation(struct store_fixture *fixture)
+{
+    enum sess_status status;
+
+    faults_fail_allocation(1);
+    status = fixture_write(fixture, STORE_SET, "key", "value", STORE_NO_DEADLINE);
+    faults_fail_allocation(0);
+    return status;
+}
+
+/* The index has its room, and then the heap has none: for want of budget, or of memory for its list of
+ * pages. What the index took is its own for later. */
+START_TEST(test_no_room_in_the_heap)
+{
+    struct store_fixture fixture;
+    size_t used;
+
+    fixture_open(&fixture);
+    used = budget_used(&fixture.data) + arena_page_size(fixture.store->arena);
+    ck_assert_int_eq(write_with_failing_allocation(&fixture), SESS_NO_MEMORY);
+    ck_assert_uint_eq(budget_used(&fixture.data), used);
+    fixture.data.limit = used;
+    ck_assert_int_eq(fixture_write(&fixture, STORE_SET, "key", "value", STORE_NO_DEADLINE),
+                     SESS_NO_MEMORY);
+    ck_assert_uint_eq(budget_used(&fixture.data), used);
+    fixture.data.limit = SIZE_MAX;
+    inside_check_budget(&fixture);
+    ck_assert_uint_eq(fixture.recorder.n_calls, 0);
+    ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
+    ck_assert_int_eq(fixture_write(&fixture, STORE_SET, "key", "value", STORE_NO_DEADLINE),
+                     SESS_OK);
+    inside_check_budget(&fixture);
     fixture_close(&fixture);
 }
 END_TEST
@@ -302,7 +386,7 @@ static void try_dead_write(enum store_mode mode, enum before before, int64_t dea
         ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"), 0);
         ck_assert_uint_eq(fixture_figure(&fixture, "bytes"), 0);
     }
-    check_budget(&fixture);
+    inside_check_budget(&fixture);
     fixture_close(&fixture);
 }
 
@@ -357,7 +441,7 @@ START_TEST(test_delete)
         ck_assert_uint_eq(fixture.outcome.cas, 0);
         ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
         ck_assert_int_eq(fixture_delete(&fixture, "key"), SESS_NOT_FOUND);
-        check_budget(&fixture);
+        inside_check_budget(&fixture);
         fixture_close(&fixture);
     }
 }
@@ -412,6 +496,13 @@ START_TEST(test_touch_of_none)
 }
 END_TEST
 
+/* A deadline after the year 6325 is held as that. */
+static int64_t as_held(int64_t deadline_s)
+{
+    return deadline_s > ENTRY_DEADLINE_MAX && deadline_s != STORE_NO_DEADLINE ? ENTRY_DEADLINE_MAX
+                                                                              : deadline_s;
+}
+
 /* A session with a value of `size` is touched with all kinds of deadlines, one after the other. */
 static void try_touches(size_t size)
 {
@@ -440,23 +531,23 @@ static void try_touches(size_t size)
         ck_assert_uint_eq(told->cas, cas);
         ck_assert_uint_eq(told->flags, OLD_FLAGS);
         ck_assert_uint_eq(told->value.size, size);
-        ck_assert_int_eq(told->deadline_s, deadlines[i]);
+        ck_assert_int_eq(told->deadline_s, as_held(deadlines[i]));
         ck_assert_int_eq(told->old_deadline_s, deadline_s);
         ck_assert_uint_eq(fixture.recorder.n_calls, i + 2);
-        deadline_s = deadlines[i];
+        deadline_s = as_held(deadlines[i]);
         seen = fixture_look(&fixture, "key");
         ck_assert_uint_eq(seen.cas, cas);
         ck_assert_uint_eq(seen.size, size);
         assert_holds(&fixture, seen.value, OLD_FLAGS, deadline_s);
         ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"), 1);
-        check_budget(&fixture);
+        inside_check_budget(&fixture);
     }
     ck_assert_int_eq(fixture_touch(&fixture, "key", fixture.now_s), SESS_OK);
     ck_assert_int_eq(fixture.recorder.last.mutation.kind, MUTATION_DELETE);
     ck_assert_int_eq(fixture.recorder.last.mutation.old_deadline_s, deadline_s);
     ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
     ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"), 0);
-    check_budget(&fixture);
+    inside_check_budget(&fixture);
     fixture_close(&fixture);
 }
 
@@ -468,21 +559,35 @@ START_TEST(test_touch)
 }
 END_TEST
 
-/* A touch of a far deadline needs a wider entry and there is no memory for it. */
-START_TEST(test_far_touch_without_memory)
+/* No touch needs memory, not even one to a far deadline or to none. */
+START_TEST(test_touch_without_memory)
 {
+    static const int64_t deadlines[] = {FIXTURE_NOW_S + 1000, ENTRY_DEADLINE_MAX, STORE_NO_DEADLINE,
+                                        FIXTURE_NOW_S + 5};
     struct store_fixture fixture;
     struct state state;
-    struct state after;
 
     fixture_open(&fixture);
     bring(&fixture, LIVE);
     state = state_of(&fixture);
-    faults_fail_allocation(1);
-    ck_assert_int_eq(fixture_touch(&fixture, "key", far_s), SESS_NO_MEMORY);
-    after = state_of(&fixture);
-    assert_same(&after, &state);
-    ck_assert_int_eq(fixture_touch(&fixture, "key", far_s), SESS_OK);
+    fixture.data.limit = 0;
+    for (size_t i = 0; i < ITEMS(deadlines); i++) {
+        struct state after;
+
+        enum sess_status status;
+
+        faults_fail_allocation(1);
+        faults_fail_mprotect(1);
+        status = fixture_touch(&fixture, "key", deadlines[i]);
+        faults_fail_allocation(0);
+        ck_assert_int_eq(status, SESS_OK);
+        after = state_of(&fixture);
+        ck_assert_int_eq(after.deadline_s, deadlines[i]);
+        state.deadline_s = deadlines[i];
+        state.ticket = after.ticket;
+        state.revocation_ticket = after.revocation_ticket;
+        assert_same(&after, &state);
+    }
     fixture_close(&fixture);
 }
 END_TEST
@@ -747,18 +852,73 @@ static const char *numbered(unsigned number)
     return text;
 }
 
-/* Keys of 500 bytes until there is no room for another one. Returns how many there are. */
+enum { MANY = 100000, REFUSED_IN_A_ROW = 2000, SMALL_STORE = 16 << 20 };
+
+static bool is_there[MANY]; /* by number */
+
+/* Keys of 500 bytes until no shard has room for another one. Returns how many numbers were tried. */
 static unsigned fill(struct store_fixture *fixture)
 {
     unsigned n = 0;
+    unsigned n_refused = 0;
 
-    while (fixture_write_slice(fixture, STORE_ADD, numbered(n), slice_of(bytes, 500), 0,
-                               FIXTURE_NOW_S + 1000) == SESS_OK) {
+    while (n_refused < REFUSED_IN_A_ROW) {
+        enum sess_status status = fixture_write_slice(
+            fixture, STORE_ADD, numbered(n), slice_of(bytes, 500), 0, FIXTURE_NOW_S + 1000);
+
+        is_there[n] = status == SESS_OK;
+        n_refused = is_there[n] ? 0 : n_refused + 1;
         n++;
-        ck_assert_uint_lt(n, 100000);
+        ck_assert_uint_lt(n, MANY);
     }
-    ck_assert_uint_gt(n, 100);
+    ck_assert_uint_gt(fixture_figure(fixture, "curr_items"), 10000);
     return n;
+}
+
+static void open_small(struct store_fixture *fixture)
+{
+    fixture_prepare(fixture);
+    budget_init(&fixture->data, SMALL_STORE);
+    fixture_start(fixture);
+}
+
+/* What needs no more room: an overwrite of the same size and a touch of all that are there. */
+static void renew_all(struct store_fixture *fixture, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (!is_there[i]) {
+            continue;
+        }
+        ck_assert_int_eq(fixture_look(fixture, numbered(i)).status, SESS_OK);
+        ck_assert_int_eq(fixture_write_slice(fixture, STORE_SET, numbered(i), slice_of(bytes, 500),
+                                             0, FIXTURE_NOW_S + 2000),
+                         SESS_OK);
+        ck_assert_int_eq(fixture_touch(fixture, numbered(i), FIXTURE_NOW_S + 3000), SESS_OK);
+    }
+}
+
+/* Values that are there grow, one after the other, until one is refused: it stays as it was. */
+static void grow_until_refused(struct store_fixture *fixture, unsigned n)
+{
+    unsigned n_grown = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        enum sess_status status;
+
+        if (!is_there[i]) {
+            continue;
+        }
+        status = fixture_write_slice(fixture, STORE_SET, numbered(i), slice_of(bytes, 5000), 0,
+                                     STORE_NO_DEADLINE);
+        ck_assert_uint_eq(fixture_look(fixture, numbered(i)).size, status == SESS_OK ? 5000 : 500);
+        if (status != SESS_OK) {
+            ck_assert_int_eq(status, SESS_NO_MEMORY);
+            break;
+        }
+        n_grown++;
+    }
+    ck_assert_uint_gt(n_grown, 0);
+    ck_assert_uint_lt(n_grown, 200);
 }
 
 /* At the memory limit new sessions get an error; whatever needs no more room works. */
@@ -768,110 +928,120 @@ START_TEST(test_at_the_memory_limit)
     unsigned n;
     size_t used;
 
-    fixture_prepare(&fixture);
-    budget_init(&fixture.data, (size_t)2 << 20);
-    fixture_start(&fixture);
+    open_small(&fixture);
     n = fill(&fixture);
     used = budget_used(&fixture.data);
-    ck_assert_uint_le(used, fixture.data.limit);
+    ck_assert_uint_le(used, fixture.store->new_key_limit);
+    ck_assert_uint_gt(used, fixture.store->new_key_limit - fixture.store->page_size);
     ck_assert_int_eq(fixture_write_slice(&fixture, STORE_SET, "new", slice_of(bytes, 2000), 0,
                                          STORE_NO_DEADLINE),
                      SESS_NO_MEMORY);
     ck_assert_uint_eq(budget_used(&fixture.data), used);
-    for (unsigned i = 0; i < n; i++) {
-        ck_assert_int_eq(fixture_look(&fixture, numbered(i)).status, SESS_OK);
-        ck_assert_int_eq(fixture_write_slice(&fixture, STORE_SET, numbered(i), slice_of(bytes, 500),
-                                             0, FIXTURE_NOW_S + 2000),
-                         SESS_OK);
-        ck_assert_int_eq(fixture_touch(&fixture, numbered(i), FIXTURE_NOW_S + 3000), SESS_OK);
-    }
+    renew_all(&fixture, n);
     ck_assert_uint_eq(budget_used(&fixture.data), used);
-    ck_assert_int_eq(fixture_write_slice(&fixture, STORE_SET, numbered(0), slice_of(bytes, 5000), 0,
-                                         STORE_NO_DEADLINE),
-                     SESS_NO_MEMORY);
-    ck_assert_uint_eq(fixture_look(&fixture, numbered(0)).size, 500);
-    ck_assert_int_eq(fixture_touch(&fixture, numbered(1), far_s), SESS_OK);
-    ck_assert_int_eq(fixture_write_slice(&fixture, STORE_SET, numbered(2), slice_of(bytes, 100), 0,
-                                         STORE_NO_DEADLINE),
+    grow_until_refused(&fixture, n);
+    ck_assert_uint_le(budget_used(&fixture.data), fixture.data.limit);
+    ck_assert_uint_gt(budget_used(&fixture.data), fixture.data.limit - 2 * 8192);
+    ck_assert_int_eq(fixture_touch(&fixture, numbered(n / 2), far_s), SESS_OK);
+    ck_assert_int_eq(fixture_write_slice(&fixture, STORE_SET, numbered(n / 2 + 1),
+                                         slice_of(bytes, 100), 0, STORE_NO_DEADLINE),
                      SESS_OK);
-    ck_assert_int_eq(fixture_delete(&fixture, numbered(3)), SESS_OK);
-    ck_assert_int_eq(fixture_write_slice(&fixture, STORE_ADD, numbered(3), slice_of(bytes, 500), 0,
-                                         STORE_NO_DEADLINE),
+    ck_assert_int_eq(fixture_delete(&fixture, numbered(n / 2 + 2)), SESS_OK);
+    ck_assert_int_eq(fixture_write_slice(&fixture, STORE_ADD, numbered(n / 2 + 2),
+                                         slice_of(bytes, 500), 0, STORE_NO_DEADLINE),
                      SESS_OK);
-    check_budget(&fixture);
+    inside_check_budget(&fixture);
     fixture_close(&fixture);
 }
 END_TEST
 
-/* All sessions of a full store are deleted: nothing but the index is charged any more. */
+/* All sessions of a full store are deleted: nothing but the index is charged any more, and a page of
+ * each shard. */
 START_TEST(test_delete_gives_all_memory_back)
 {
     struct store_fixture fixture;
     unsigned n;
+    uint64_t n_items;
 
-    fixture_prepare(&fixture);
-    budget_init(&fixture.data, (size_t)2 << 20);
-    fixture_start(&fixture);
+    open_small(&fixture);
     n = fill(&fixture);
+    n_items = fixture_figure(&fixture, "curr_items");
     for (unsigned i = 0; i < n; i++) {
-        ck_assert_int_eq(fixture_delete(&fixture, numbered(i)), SESS_OK);
+        ck_assert_int_eq(fixture_delete(&fixture, numbered(i)),
+                         is_there[i] ? SESS_OK : SESS_NOT_FOUND);
     }
     ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"), 0);
     ck_assert_uint_eq(fixture_figure(&fixture, "bytes"), 0);
-    ck_assert_uint_eq(budget_used(&fixture.data), inside_index_size(fixture.store));
-    /* The refused one may have been the first to make its shard's index grow. */
-    ck_assert_uint_ge(fill(&fixture), n);
+    inside_assert_bare(&fixture);
+    (void)fill(&fixture);
+    ck_assert_uint_ge(fixture_figure(&fixture, "curr_items"), n_items);
     fixture_close(&fixture);
 }
 END_TEST
 
-/* A key with a secret of 100 bytes; its entry's memory is watched. */
-static void watch_secret(struct store_fixture *fixture)
-{
-    struct entry *entry;
+enum { SECRET_SIZE = 100, SECRET = 'S' };
 
-    memset(bytes, 'S', 100);
-    ck_assert_int_eq(
-        fixture_write_slice(fixture, STORE_SET, "key", slice_of(bytes, 100), 0, FIXTURE_NOW_S + 10),
-        SESS_OK);
+/* A key with a secret, between two others. Returns its place. */
+static const struct entry *write_secret(struct store_fixture *fixture)
+{
+    const struct entry *entry;
+    char name[24];
+
+    memset(bytes, SECRET, SECRET_SIZE);
+    (void)fixture_delete(fixture, "key");
+    for (unsigned i = 0; i < 3; i++) {
+        if (i == 1) {
+            ck_assert_int_eq(fixture_write_slice(fixture, STORE_SET, "key",
+                                                 slice_of(bytes, SECRET_SIZE), 0,
+                                                 FIXTURE_NOW_S + 10),
+                             SESS_OK);
+        } else {
+            inside_neighbour(fixture->store, SLICE_LITERAL("key"), name, sizeof name);
+            ck_assert_int_eq(fixture_write(fixture, STORE_SET, name, "other", STORE_NO_DEADLINE),
+                             SESS_OK);
+        }
+    }
     entry = inside_entry(fixture->store, SLICE_LITERAL("key"));
-    faults_watch_free(entry->packed - offsetof(struct entry, packed), sizeof *entry + 100);
+    ck_assert_uint_eq(inside_count(entry, sizeof *entry + SECRET_SIZE + 17, SECRET), SECRET_SIZE);
+    return entry;
 }
 
-static void assert_zeroed(void)
+static void assert_zeroed(const struct entry *entry)
 {
-    ck_assert(faults_was_freed());
-    /* The timer's own numbers may stay. */
-    ck_assert_uint_lt(faults_left_in_freed(), sizeof(struct wheel_timer));
+    ck_assert_uint_eq(inside_count(entry, sizeof *entry + SECRET_SIZE + 17, SECRET), 0);
 }
 
-/* A value that was overwritten, deleted or touched into the past is not left in free memory. */
+/* A value that was overwritten, in its place and elsewhere, deleted or touched into the past is not left
+ * in free memory. */
 START_TEST(test_old_values_are_zeroed)
 {
     struct store_fixture fixture;
+    const struct entry *entry;
 
     fixture_open(&fixture);
-    watch_secret(&fixture);
+    entry = write_secret(&fixture);
     (void)fixture_write(&fixture, STORE_SET, "key", "v", STORE_NO_DEADLINE);
-    assert_zeroed();
-    watch_secret(&fixture);
+    assert_zeroed(entry);
+    entry = write_secret(&fixture);
+    memset(bytes, 'x', 300);
+    (void)fixture_write_slice(&fixture, STORE_SET, "key", slice_of(bytes, 300), 0,
+                              STORE_NO_DEADLINE);
+    assert_zeroed(entry);
+    entry = write_secret(&fixture);
     (void)fixture_delete(&fixture, "key");
-    assert_zeroed();
-    watch_secret(&fixture);
+    assert_zeroed(entry);
+    entry = write_secret(&fixture);
     (void)fixture_touch(&fixture, "key", 1);
-    assert_zeroed();
-    watch_secret(&fixture);
-    (void)fixture_touch(&fixture, "key", far_s);
-    assert_zeroed();
+    assert_zeroed(entry);
     fixture_close(&fixture);
 }
 END_TEST
 
 SUITE_MAIN("store/change", test_modes, test_sizes, test_failed_write_changes_nothing,
-           test_no_room_in_the_index, test_dead_on_arrival, test_dead_on_arrival_can_fail,
-           test_delete, test_delete_and_touch_can_fail, test_touch_of_none, test_touch,
-           test_far_touch_without_memory, test_hook_is_told_the_new_state,
-           test_hook_is_asked_before_the_change, test_without_a_hook, test_tickets,
-           test_tickets_are_of_the_shard, test_cas_rises, test_cas_rises_beyond_40_bits,
-           test_expires_at_its_second, test_time_back_revives_nobody, test_at_the_memory_limit,
-           test_delete_gives_all_memory_back, test_old_values_are_zeroed)
+           test_no_room_in_the_index, test_no_room_in_the_heap, test_dead_on_arrival,
+           test_dead_on_arrival_can_fail, test_delete, test_delete_and_touch_can_fail,
+           test_touch_of_none, test_touch, test_touch_without_memory,
+           test_hook_is_told_the_new_state, test_hook_is_asked_before_the_change,
+           test_without_a_hook, test_tickets, test_tickets_are_of_the_shard, test_cas_rises,
+           test_cas_rises_beyond_40_bits, test_expires_at_its_second, test_time_back_revives_nobody,
+           test_at_the_memory_limit, test_delete_gives_all_memory_back, test_old_values_are_zeroed)

@@ -11,13 +11,14 @@
 
 enum {
     N_KEYS = 100000,
-    PIECE_SIZE = sizeof(struct index_bucket),
-    SEGMENT_SIZE = INDEX_SEGMENT_BUCKETS * PIECE_SIZE,
+    OPEN_STEP = 1 << 21, /* bytes of addresses that the arena makes usable at once */
 };
 
 static const struct hash_key test_key = {.low = 1, .high = 2};
 
 struct table {
+    struct arena *arena;
+    size_t page_size;
     struct index index;
     struct budget budget;
     struct entry **entries; /* the model: by number; NULL: not in the index */
@@ -40,27 +41,35 @@ static struct named name_of(size_t number)
     return named;
 }
 
+/* limit: pages that may be charged; SIZE_MAX: any number. */
 static void table_open(struct table *table, size_t limit)
 {
     *table = (struct table){.entries = calloc(N_KEYS, sizeof(struct entry *))};
     ck_assert_ptr_nonnull(table->entries);
-    budget_init(&table->budget, limit);
-    ck_assert_int_eq(index_init(&table->index, &test_key, &table->budget), SESS_OK);
+    ck_assert_int_eq(arena_create((size_t)64 << 20, 4096, &table->arena), SESS_OK);
+    table->page_size = arena_page_size(table->arena);
+    budget_init(&table->budget, limit == SIZE_MAX ? limit : limit * table->page_size);
+    ck_assert_int_eq(index_init(&table->index, &test_key, table->arena, &table->budget), SESS_OK);
 }
 
 static void table_close(struct table *table)
 {
     index_fini(&table->index);
     ck_assert_uint_eq(budget_used(&table->budget), 0);
+    arena_destroy(&table->arena);
+    for (size_t i = 0; i < N_KEYS; i++) {
+        free(table->entries[i]);
+    }
     free(table->entries);
 }
 
 static struct entry *make_entry(const struct named *named)
 {
     struct entry_fields fields = {.key = slice_from_text(named->text), .cas = 1};
-    struct entry *entry;
+    struct entry *entry = malloc(entry_size_for(&fields));
 
-    HOT_ASSERT(entry_create(&fields, &entry) == SESS_OK);
+    HOT_ASSERT(NULL != entry);
+    entry_make(entry, &fields);
     return entry;
 }
 
@@ -76,7 +85,7 @@ static void insert(struct table *table, size_t number)
     struct named named = name_of(number);
     size_t n_buckets = table->index.n_buckets;
 
-    HOT_ASSERT(index_reserve(&table->index) == SESS_OK);
+    HOT_ASSERT(index_reserve(&table->index, SIZE_MAX) == SESS_OK);
     table->entries[number] = make_entry(&named);
     index_insert(&table->index, named.hash, table->entries[number]);
     table->n_entries++;
@@ -91,7 +100,7 @@ static void take_out(struct table *table, size_t number)
 
     HOT_ASSERT(NULL != slot);
     index_remove(&table->index, named.hash, slot);
-    entry_destroy(table->entries[number]);
+    free(table->entries[number]);
     table->entries[number] = NULL;
     table->n_entries--;
 }
@@ -104,7 +113,7 @@ static void put_another(struct table *table, size_t number)
 
     HOT_ASSERT(NULL != slot);
     index_replace(slot, another);
-    entry_destroy(table->entries[number]);
+    free(table->entries[number]);
     table->entries[number] = another;
 }
 
@@ -139,15 +148,12 @@ static size_t count_spare(const struct index *index)
 }
 
 /* Overflow pieces that hang on buckets. */
-static size_t count_used_pieces(const struct index *index)
+static size_t count_used_pieces(struct index *index)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < index->n_buckets; i++) {
-        const struct index_bucket *home =
-            &index->segments[i / INDEX_SEGMENT_BUCKETS][i % INDEX_SEGMENT_BUCKETS];
-
-        for (const struct index_bucket *piece = home->overflow; piece != NULL;
+        for (const struct index_bucket *piece = index_bucket_of(index, i)->overflow; piece != NULL;
              piece = piece->overflow) {
             n++;
         }
@@ -155,13 +161,24 @@ static size_t count_used_pieces(const struct index *index)
     return n;
 }
 
-/* Every byte of the index, and no other, is charged. */
+/* Every page of the index, and no other, is charged; every piece in its pages is spare or in use. */
 static void check_budget(struct table *table)
 {
-    ck_assert_uint_eq(budget_used(&table->budget),
-                      table->index.n_segments * SEGMENT_SIZE +
-                          (count_spare(&table->index) + count_used_pieces(&table->index)) *
-                              PIECE_SIZE);
+    struct index *index = &table->index;
+
+    ck_assert_uint_eq(index->segment_buckets * sizeof(struct index_bucket), table->page_size);
+    ck_assert_uint_eq(count_spare(index) + count_used_pieces(index), index->n_pieces);
+    ck_assert_uint_eq(index->n_pieces % index->segment_buckets, 0);
+    ck_assert_uint_eq(index->n_pages, index->n_segments + index->n_pieces / index->segment_buckets);
+    ck_assert_uint_eq(budget_used(&table->budget), index->n_pages * table->page_size);
+}
+
+/* Let the next page that the index takes be one for which the arena must open further addresses. */
+static void use_up_open_pages(struct table *table)
+{
+    for (size_t n = table->index.n_pages; n % (OPEN_STEP / table->page_size) != 0; n++) {
+        HOT_ASSERT(NULL != arena_take(table->arena, table->page_size));
+    }
 }
 
 /* An empty index is asked for a key. */
@@ -248,7 +265,7 @@ START_TEST(test_equal_hashes)
 
         /* Below the fill at which buckets are split: splitting asks for the true hash. */
         table.index.n_entries = 0;
-        ck_assert_int_eq(index_reserve(&table.index), SESS_OK);
+        ck_assert_int_eq(index_reserve(&table.index, SIZE_MAX), SESS_OK);
         entries[i] = make_entry(&named);
         index_insert(&table.index, hash, entries[i]);
     }
@@ -261,7 +278,7 @@ START_TEST(test_equal_hashes)
         ck_assert_ptr_eq(index_entry(*slot), entries[i]);
         index_remove(&table.index, hash, slot);
         ck_assert_ptr_null(index_find(&table.index, hash, entry_key(entries[i])));
-        entry_destroy(entries[i]);
+        free(entries[i]);
     }
     for (size_t i = 0; i < N_EQUAL; i++) {
         uint64_t *slot;
@@ -272,6 +289,7 @@ START_TEST(test_equal_hashes)
         slot = index_find(&table.index, hash, entry_key(entries[i]));
         ck_assert_ptr_nonnull(slot);
         ck_assert_ptr_eq(index_entry(*slot), entries[i]);
+        free(entries[i]);
     }
     ck_assert_uint_eq(count_used_pieces(&table.index),
                       (table.index.n_entries - 1) / INDEX_BUCKET_SLOTS);
@@ -283,13 +301,17 @@ END_TEST
 /* There is no budget for the first segment. */
 START_TEST(test_init_without_memory)
 {
+    struct arena *arena;
     struct index index;
     struct budget budget;
 
-    budget_init(&budget, SEGMENT_SIZE - 1);
-    ck_assert_int_eq(index_init(&index, &test_key, &budget), SESS_NO_MEMORY);
+    ck_assert_int_eq(arena_create(1 << 20, 4096, &arena), SESS_OK);
+    budget_init(&budget, arena_page_size(arena) - 1);
+    ck_assert_int_eq(index_init(&index, &test_key, arena, &budget), SESS_NO_MEMORY);
+    index_fini(&index);
     index_fini(&index);
     ck_assert_uint_eq(budget_used(&budget), 0);
+    arena_destroy(&arena);
 }
 END_TEST
 
@@ -298,10 +320,28 @@ START_TEST(test_reserve_without_budget_for_a_piece)
 {
     struct table table;
 
-    table_open(&table, SEGMENT_SIZE);
-    ck_assert_int_eq(index_reserve(&table.index), SESS_NO_MEMORY);
-    ck_assert_uint_eq(budget_used(&table.budget), SEGMENT_SIZE);
+    table_open(&table, 1);
+    ck_assert_int_eq(index_reserve(&table.index, SIZE_MAX), SESS_NO_MEMORY);
+    ck_assert_uint_eq(budget_used(&table.budget), table.page_size);
     ck_assert_ptr_null(table.index.spare);
+    table_close(&table);
+}
+END_TEST
+
+/* Whoever reserves says how far the budget may be used: beyond that nothing is taken, though there
+ * would be room. */
+START_TEST(test_reserve_up_to_a_limit)
+{
+    struct table table;
+
+    table_open(&table, 4);
+    ck_assert_int_eq(index_reserve(&table.index, 2 * table.page_size - 1), SESS_NO_MEMORY);
+    ck_assert_uint_eq(budget_used(&table.budget), table.page_size);
+    ck_assert_int_eq(index_reserve(&table.index, 2 * table.page_size), SESS_OK);
+    ck_assert_uint_eq(budget_used(&table.budget), 2 * table.page_size);
+    /* What is at hand needs no limit. */
+    ck_assert_int_eq(index_reserve(&table.index, 0), SESS_OK);
+    check_budget(&table);
     table_close(&table);
 }
 END_TEST
@@ -315,15 +355,15 @@ START_TEST(test_reserve_without_budget_for_a_segment)
     size_t n_buckets;
     size_t charged;
 
-    table_open(&table, SEGMENT_SIZE + (size_t)64 * PIECE_SIZE);
-    while (index_reserve(&table.index) == SESS_OK) {
+    table_open(&table, 2);
+    while (index_reserve(&table.index, SIZE_MAX) == SESS_OK) {
         insert(&table, n++);
         ck_assert_uint_lt(n, N_KEYS);
     }
-    ck_assert_uint_eq(table.index.n_buckets, INDEX_SEGMENT_BUCKETS);
+    ck_assert_uint_eq(table.index.n_buckets, table.index.segment_buckets);
     n_buckets = table.index.n_buckets;
     charged = budget_used(&table.budget);
-    ck_assert_int_eq(index_reserve(&table.index), SESS_NO_MEMORY);
+    ck_assert_int_eq(index_reserve(&table.index, SIZE_MAX), SESS_NO_MEMORY);
     ck_assert_uint_eq(table.index.n_buckets, n_buckets);
     ck_assert_uint_eq(table.index.n_segments, 1);
     ck_assert_uint_eq(budget_used(&table.budget), charged);
@@ -345,33 +385,41 @@ START_TEST(test_allocation_fails)
     struct table table;
 
     table_open(&table, SIZE_MAX);
-    faults_fail_allocation(1);
-    ck_assert_int_eq(index_reserve(&table.index), SESS_NO_MEMORY);
+    use_up_open_pages(&table);
+    faults_fail_mprotect(1);
+    ck_assert_int_eq(index_reserve(&table.index, SIZE_MAX), SESS_NO_MEMORY);
     check_budget(&table);
-    ck_assert_int_eq(index_reserve(&table.index), SESS_OK);
+    ck_assert_int_eq(index_reserve(&table.index, SIZE_MAX), SESS_OK);
     check_budget(&table);
     table_close(&table);
 }
 END_TEST
 
+/* Fill the index until its next entry needs another segment than those of the first array. */
+static size_t fill_first_segments(struct table *table)
+{
+    size_t n = 0;
+
+    while (table->index.n_entries < INDEX_SEGMENTS_FIRST * table->index.segment_buckets * 5) {
+        insert(table, n++);
+    }
+    ck_assert_uint_eq(table->index.n_segments, INDEX_SEGMENTS_FIRST);
+    ck_assert_ptr_nonnull(table->index.spare);
+    return n;
+}
+
 /* The array of segments cannot grow: every entry is found as before, and the next try works. */
 START_TEST(test_segment_array_cannot_grow)
 {
     struct table table;
-    size_t n = 0;
+    size_t n;
 
     table_open(&table, SIZE_MAX);
-    while (table.index.n_entries < INDEX_SEGMENTS_FIRST * INDEX_SEGMENT_BUCKETS * 5) {
-        insert(&table, n++);
-    }
+    n = fill_first_segments(&table);
+    faults_fail_allocation(1);
+    ck_assert_int_eq(index_reserve(&table.index, SIZE_MAX), SESS_NO_MEMORY);
     ck_assert_uint_eq(table.index.n_segments, INDEX_SEGMENTS_FIRST);
-    for (unsigned nth = 1; nth <= 2; nth++) {
-        ck_assert_ptr_nonnull(table.index.spare);
-        faults_fail_allocation(nth);
-        ck_assert_int_eq(index_reserve(&table.index), SESS_NO_MEMORY);
-        ck_assert_uint_eq(table.index.n_segments, INDEX_SEGMENTS_FIRST);
-        check_budget(&table);
-    }
+    check_budget(&table);
     check_all(&table);
     insert(&table, n++);
     check_all(&table);
@@ -379,7 +427,49 @@ START_TEST(test_segment_array_cannot_grow)
 }
 END_TEST
 
+/* The array has grown, and then there is no page for the segment itself. */
+START_TEST(test_segment_has_no_page)
+{
+    struct table table;
+    size_t n;
+
+    table_open(&table, SIZE_MAX);
+    n = fill_first_segments(&table);
+    use_up_open_pages(&table);
+    faults_fail_mprotect(1);
+    ck_assert_int_eq(index_reserve(&table.index, SIZE_MAX), SESS_NO_MEMORY);
+    ck_assert_uint_eq(table.index.n_segments, INDEX_SEGMENTS_FIRST);
+    check_budget(&table);
+    check_all(&table);
+    insert(&table, n++);
+    check_all(&table);
+    table_close(&table);
+}
+END_TEST
+
+/* The very entry is looked for, not its key: one that is not there, of the same key or another, is not
+ * found. */
+START_TEST(test_find_entry)
+{
+    struct table table;
+    struct named named = name_of(7);
+    struct named other = name_of(8);
+    struct entry *twin = make_entry(&named);
+
+    table_open(&table, SIZE_MAX);
+    for (size_t i = 0; i < 100; i++) {
+        insert(&table, i);
+    }
+    ck_assert_ptr_eq(index_find_entry(&table.index, named.hash, table.entries[7]), find(&table, 7));
+    ck_assert_ptr_null(index_find_entry(&table.index, named.hash, twin));
+    ck_assert_ptr_null(index_find_entry(&table.index, other.hash, table.entries[7]));
+    free(twin);
+    table_close(&table);
+}
+END_TEST
+
 SUITE_MAIN("store/index", test_empty_finds_nothing, test_random_against_model,
            test_pieces_are_given_back, test_equal_hashes, test_init_without_memory,
-           test_reserve_without_budget_for_a_piece, test_reserve_without_budget_for_a_segment,
-           test_allocation_fails, test_segment_array_cannot_grow)
+           test_reserve_without_budget_for_a_piece, test_reserve_up_to_a_limit,
+           test_reserve_without_budget_for_a_segment, test_allocation_fails,
+           test_segment_array_cannot_grow, test_segment_has_no_page, test_find_entry)
