@@ -218,18 +218,20 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
 {
     struct shard *shard = change->place.shard;
     struct store_metrics *metrics = &shard->metrics;
-    bool fits = fits_in_place(change, fields);
+    bool fits;
     size_t cost_before;
     size_t block_before;
     size_t block_after = cost_of_block(fields->block);
     enum sess_status status;
 
+    /* Before its size is asked for: a large id needs a field of its own. */
+    fields->cas = shard->next_cas;
+    fits = fits_in_place(change, fields);
     if (change->present != NULL && !change->is_live && !fits) {
         drop_dead(change);
     }
     cost_before = change->present == NULL ? 0 : entry_cost(change->present);
     block_before = change->present == NULL ? 0 : cost_of_block(entry_block(change->present));
-    fields->cas = shard->next_cas;
     status = charge_growth(change, block_before, block_after);
     if (status != SESS_OK) {
         return status;

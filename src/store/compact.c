@@ -17,13 +17,14 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Everybody who knows where the entry is learns where it is now. The places may overlap. */
+/* Everybody who knows where the entry is learns where it is now. The places may overlap. What rounds the
+ * place up is 0 and moves along, else it would keep bytes of what was there before. */
 static void move_entry(struct store *store, struct shard *shard, struct entry *from,
                        struct entry *to, size_t size)
 {
     uint64_t hash;
 
-    memmove(to, from, size);
+    memmove(to, from, heap_round(size));
     hash = hash_bytes(&store->config.hash_key, entry_key(to));
     index_replace(index_find_entry(&shard->index, hash, from), to);
     wheel_moved(&to->timer);

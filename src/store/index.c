@@ -103,10 +103,14 @@ enum sess_status index_init(struct index *index, const struct hash_key *hash_key
         .arena = arena,
         .budget = budget,
         .segment_buckets = arena_page_size(arena) / sizeof(struct index_bucket),
-        .n_buckets = BUCKETS_FIRST,
         .round = BUCKETS_FIRST,
     };
-    return add_segment(index, SIZE_MAX);
+    enum sess_status status = add_segment(index, SIZE_MAX);
+
+    if (status == SESS_OK) {
+        index->n_buckets = BUCKETS_FIRST;
+    }
+    return status;
 }
 
 void index_fini(struct index *index)

@@ -67,10 +67,13 @@ static inline bool shard_is_live(const struct shard *shard, const struct entry *
 /** The absolute deadline of an expiry, by the shard's time, as an entry can hold it. */
 static inline int64_t shard_deadline(const struct shard *shard, struct store_expiry expiry)
 {
-    int64_t deadline_s = expiry.is_relative ? shard->now_s + expiry.seconds : expiry.seconds;
-
-    return deadline_s < ENTRY_DEADLINE_MAX || deadline_s == STORE_NO_DEADLINE ? deadline_s
-                                                                              : ENTRY_DEADLINE_MAX;
+    if (expiry.seconds == STORE_NO_DEADLINE) {
+        return STORE_NO_DEADLINE;
+    }
+    if (expiry.seconds >= ENTRY_DEADLINE_MAX - (expiry.is_relative ? shard->now_s : 0)) {
+        return ENTRY_DEADLINE_MAX;
+    }
+    return expiry.is_relative ? shard->now_s + expiry.seconds : expiry.seconds;
 }
 
 /** Ask the journal. On OK the shard's tickets are those of the change; BUSY, REFUSED otherwise. */

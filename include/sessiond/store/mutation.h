@@ -47,6 +47,9 @@ struct mutation_receipt {
 /** Whether a live key is gone, or dies earlier than before: a revocation by any rule. */
 static inline bool mutation_revokes(const struct mutation *mutation)
 {
+    if (mutation->kind == MUTATION_FLUSH) {
+        return true;
+    }
     return mutation->old_deadline_s != 0 &&
            (mutation->kind == MUTATION_DELETE || mutation->deadline_s < mutation->old_deadline_s);
 }
