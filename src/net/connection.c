@@ -17,7 +17,14 @@ enum {
     VALUE_BYTES_PER_SECOND = 16384,
     FAREWELL_MS = 1000,      /* for the peer to take its last reply and close */
     FAREWELL_SIZE = 1 << 20, /* bytes of what it still sends that are read and dropped */
+    /* Of a connection: its place in libevent's heap of timers, and in the inbox; both double. */
+    PLACES_COST = 2 * (sizeof(void *) + sizeof(struct accepted)),
+    /* Of a large value: the request's copy, and the first page of the value's place, which is touched
+     * before any byte has come. */
+    UPLOAD_COST = 5120,
 };
+_Static_assert(sizeof(struct connection) + PLACES_COST <= NET_CONNECTION_COST,
+               "a connection takes no more than is charged for it");
 
 static void unlink_from_list(struct connection *connection)
 {
@@ -159,18 +166,25 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     connection_destroy(connection);
 }
 
-enum sess_status connection_create(struct loop *loop, int fd, const struct net_address *peer)
+void connection_decline(struct loop *loop, const struct accepted *accepted)
+{
+    (void)close(accepted->fd);
+    budget_release(loop->config->connections, NET_CONNECTION_COST);
+    atomic_fetch_sub(&loop->n_connections, 1);
+}
+
+enum sess_status connection_create(struct loop *loop, const struct accepted *accepted)
 {
     struct connection *connection = calloc(1, sizeof *connection);
 
     if (connection == NULL) {
-        (void)close(fd);
-        atomic_fetch_sub(&loop->n_connections, 1);
+        connection_decline(loop, accepted);
         return SESS_NO_MEMORY;
     }
     connection->loop = loop;
-    connection->transport = (struct transport){.calls = &transport_plain, .fd = fd};
-    address_format(peer, connection->peer, sizeof connection->peer);
+    connection->charged = NET_CONNECTION_COST;
+    connection->transport = (struct transport){.calls = &transport_plain, .fd = accepted->fd};
+    address_format(&accepted->peer, connection->peer, sizeof connection->peer);
     parser_init(&connection->parser, &loop->limits);
     connection->next = loop->connections;
     if (connection->next != NULL) {
@@ -181,7 +195,7 @@ enum sess_status connection_create(struct loop *loop, int fd, const struct net_a
     metric_add(&loop->metrics.curr_connections, 1);
     metric_add(&loop->metrics.total_connections, 1);
     (void)event_assign(&connection->timer, loop->base, -1, 0, on_timer, connection);
-    (void)event_assign(&connection->io, loop->base, fd, EV_READ | EV_PERSIST, on_readable,
+    (void)event_assign(&connection->io, loop->base, accepted->fd, EV_READ | EV_PERSIST, on_readable,
                        connection);
     if (event_add(&connection->io, NULL) != 0) {
         connection_destroy(connection);
@@ -217,7 +231,9 @@ void connection_destroy(struct connection *connection)
 bool connection_charge(struct connection *connection)
 {
     struct budget *budget = connection->loop->config->connections;
-    size_t held = connection->unread.capacity + connection->outgoing.unsent.capacity;
+    size_t held = NET_CONNECTION_COST + connection->unread.capacity +
+                  connection->outgoing.unsent.capacity +
+                  (connection->upload == NULL ? 0 : UPLOAD_COST);
 
     if (held > connection->charged && !budget_charge(budget, held - connection->charged)) {
         metric_add(&connection->loop->metrics.closed_for_memory, 1);

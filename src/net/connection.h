@@ -35,7 +35,7 @@ struct connection {
     struct outgoing outgoing;
     size_t output_start; /* of its part in the loop's output */
     size_t output_size;
-    size_t charged;       /* to the connections' budget: for unread and unsent bytes */
+    size_t charged;       /* to the connections' budget, for all of this */
     bool has_more;        /* unread may hold what can be run without reading */
     bool is_stalled;      /* and that waits for memory or for the journal */
     bool is_closing;      /* nothing is run any more */
@@ -46,10 +46,19 @@ struct connection {
     char peer[64];        /* for the log; terminated */
 };
 
-/** Take over an accepted descriptor: OK | NO_MEMORY (the descriptor is closed). From then on it puts
- *  itself on the loop's ready list when there is something to read. */
-SESS_MUST_CHECK enum sess_status connection_create(struct loop *loop, int fd,
-                                                   const struct net_address *peer);
+/* An accepted connection on its way to its worker: NET_CONNECTION_COST is charged for it. */
+struct accepted {
+    int fd;
+    struct net_address peer;
+};
+
+/** Take over an accepted connection: OK | NO_MEMORY (it is closed). From then on it puts itself on the
+ *  loop's ready list when there is something to read. */
+SESS_MUST_CHECK enum sess_status connection_create(struct loop *loop,
+                                                   const struct accepted *accepted);
+
+/** Close one that was not taken over, and give its charge back. */
+void connection_decline(struct loop *loop, const struct accepted *accepted);
 
 /** Close and free. */
 void connection_destroy(struct connection *connection);

@@ -1,9 +1,15 @@
 /* The loop's making and its time. What runs in it: worker.c. Threads: the worker's, made and freed by
- * its creator. Memory: an input buffer, an output buffer that grows within a turn. */
+ * its creator. Memory: an input buffer and an output buffer, of fixed sizes. */
 #include "loop.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
+
+_Static_assert(LOOP_OUTPUT_FLUSH + LOOP_OUTPUT_SHARE + LOOP_REPLY_MAX <= LOOP_OUTPUT_SIZE,
+               "a turn's replies fit");
+_Static_assert(LOOP_INPUT_SIZE + LOOP_OUTPUT_SIZE + LOOP_STACK_USED + LOOP_REPORT_SIZE <=
+                   NET_WORKER_COST,
+               "a worker takes no more than is said");
 
 static struct event_base *make_base(void)
 {
@@ -30,7 +36,7 @@ enum sess_status loop_init(struct loop *loop, const struct net_config *config)
     };
     loop->context.shared = config->commands;
     loop->input = malloc(LOOP_INPUT_SIZE);
-    if (loop->input == NULL) {
+    if (loop->input == NULL || buffer_reserve(&loop->output, LOOP_OUTPUT_SIZE) != SESS_OK) {
         return SESS_NO_MEMORY;
     }
     loop->base = make_base();

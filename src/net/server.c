@@ -73,7 +73,7 @@ static struct worker *least_loaded(const struct net_server *server)
     return best;
 }
 
-static void reject(struct net_server *server, int fd)
+static void reject(struct net_server *server, int fd, const char *option, size_t limit)
 {
     uint8_t text[REPLY_LINE_MAX];
     struct buffer out = {.data = text, .capacity = sizeof text};
@@ -86,8 +86,7 @@ static void reject(struct net_server *server, int fd)
     (void)close(fd);
     metric_add(&server->metrics.rejected_connections, 1);
     log_limited(&server->reject_log, 1, LOG_LEVEL_WARNING,
-                "a connection was rejected: max-connections (%zu) is reached",
-                server->config.max_connections);
+                "a connection was rejected: %s (%zu) is reached", option, limit);
 }
 
 static void set_accepting(struct net_server *server, bool is_accepting)
@@ -115,10 +114,16 @@ static void pause_accepting(struct net_server *server)
 
 static void place(struct net_server *server, const struct accepted *accepted)
 {
-    if (count_connections(server) >= server->config.max_connections) {
-        reject(server, accepted->fd);
+    struct budget *budget = server->config.connections;
+    size_t most = server->config.max_connections;
+
+    if (count_connections(server) >= most) {
+        reject(server, accepted->fd, "max-connections", most);
+    } else if (!budget_charge(budget, NET_CONNECTION_COST)) {
+        reject(server, accepted->fd, "connection-memory", budget->limit);
     } else if (worker_give(least_loaded(server), accepted) != SESS_OK) {
         (void)close(accepted->fd);
+        budget_release(budget, NET_CONNECTION_COST);
         pause_accepting(server);
     }
 }

@@ -142,7 +142,8 @@ static bool share_is_used_up(const struct turn *turn)
 {
     size_t made = turn->loop->output.size - turn->output_start;
 
-    return turn->n_served >= TURN_COMMANDS || made >= turn->loop->config->options->output_limit ||
+    return turn->n_served >= TURN_COMMANDS || made >= LOOP_OUTPUT_SHARE ||
+           made >= turn->loop->config->options->output_limit ||
            turn->connection->outgoing.value != NULL;
 }
 
