@@ -29,6 +29,7 @@ static struct event_base *make_base(void)
 enum sess_status loop_init(struct loop *loop, const struct net_config *config)
 {
     *loop = (struct loop){.config = config};
+    (void)pthread_mutex_init(&loop->connections_lock, NULL);
     loop->limits = (struct parser_limits){
         .line_max = config->options->line_limit,
         .value_max = config->max_value_bytes,
@@ -50,6 +51,7 @@ void loop_fini(struct loop *loop)
     }
     buffer_release(&loop->output);
     free(loop->input);
+    (void)pthread_mutex_destroy(&loop->connections_lock);
 }
 
 void loop_arm(struct event *timer, uint64_t ms)

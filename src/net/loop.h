@@ -11,6 +11,8 @@
 #include "sessiond/net/metrics.h"
 #include "sessiond/protocol/parser.h"
 
+#include <pthread.h>
+
 struct connection;
 struct event;
 
@@ -45,11 +47,14 @@ struct loop {
     struct connection_list ready;   /* have a turn next */
     struct connection_list replied; /* have a part of `output`, or are to be closed or paused */
     struct connection_list stalled; /* wait for memory or the journal */
-    struct connection *connections; /* all of them */
     bool time_is_read;              /* context.now is of this turn */
     bool is_stopping;
     int64_t drain_until_ms;       /* elapsed time up to which a stopping loop still reads */
     _Atomic size_t n_connections; /* given to this worker and not closed yet; any thread reads */
+
+    /* The owner alone adds and takes out, under connections_lock; others look under it. */
+    pthread_mutex_t connections_lock;
+    struct connection *connections; /* all of them */
 };
 
 /** returns OK | NO_MEMORY | IO (no event base) */

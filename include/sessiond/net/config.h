@@ -8,7 +8,10 @@
 #include "sessiond/base/option.h"
 #include "sessiond/command/context.h"
 
-enum { NET_THREADS_MAX = 64 };
+enum {
+    NET_THREADS_MAX = 64,
+    NET_LOOP_DESCRIPTORS = 4, /* of an event loop: epoll, two for its signals, one to wake it */
+};
 
 /* What the net takes beside its buffers: upper bounds in bytes, for those who divide memory. */
 enum {
