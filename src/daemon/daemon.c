@@ -3,6 +3,7 @@
  * Threads: the first thread; it accepts connections, the workers do the rest. */
 #include "sessiond/daemon/daemon.h"
 
+#include "allocator.h"
 #include "sessiond/base/log.h"
 #include "sessiond/daemon/privileges.h"
 #include "wiring.h"
@@ -132,6 +133,7 @@ enum exit_code daemon_run(struct settings *settings, struct registry *registry)
     struct sess_error error;
     enum sess_status status;
 
+    allocator_set_up();
     log_set_level((enum log_level)settings->daemon.log_level);
     status = run(settings, registry, &error);
     if (status != SESS_OK) {

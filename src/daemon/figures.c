@@ -16,8 +16,12 @@ enum sess_status figures_register(struct registry *registry, struct process *pro
         status =
             registry_add_metrics(registry, metrics[i].table, metrics[i].report, metrics[i].context);
     }
-    return status == SESS_OK
-               ? registry_add_section(registry, "settings", "every option with its value",
-                                      registry_report_settings, registry)
-               : status;
+    if (status == SESS_OK) {
+        status = registry_add_section(registry, "settings", "every option with its value",
+                                      registry_report_settings, registry);
+    }
+    return status == SESS_OK ? registry_add_section(registry, "conns",
+                                                    "listeners and connections, what each is at",
+                                                    net_server_report_conns, server)
+                             : status;
 }

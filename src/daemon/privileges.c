@@ -1,6 +1,8 @@
 /* User and limits. Not sandboxing. Threads: start-up only. Memory: none. */
 #include "sessiond/daemon/privileges.h"
 
+#include "sessiond/net/config.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -11,8 +13,7 @@
 #include <unistd.h>
 
 enum {
-    DESCRIPTORS_KEPT = 32,     /* for files and listeners */
-    DESCRIPTORS_OF_A_LOOP = 4, /* epoll, two for its signals, one to wake it */
+    DESCRIPTORS_KEPT = 32, /* for files and listeners */
     CONNECTIONS_AT_LEAST = 16,
 };
 
@@ -69,7 +70,7 @@ enum sess_status privileges_drop(const struct identity *identity, struct sess_er
 size_t privileges_raise_descriptors(size_t wanted, unsigned n_threads)
 {
     struct rlimit limit;
-    rlim_t kept = DESCRIPTORS_KEPT + (rlim_t)DESCRIPTORS_OF_A_LOOP * (n_threads + 1);
+    rlim_t kept = DESCRIPTORS_KEPT + (rlim_t)NET_LOOP_DESCRIPTORS * (n_threads + 1);
     rlim_t needed = (rlim_t)wanted + kept;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {

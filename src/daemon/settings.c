@@ -8,7 +8,11 @@
 enum {
     CONNECTIONS_SHARE = 10, /* auto: memory / 10 */
     IN_FLIGHT_SHARE = 16,
-    IN_FLIGHT_VALUES = 2, /* of the largest: one within the budget, and one that may go over it */
+    IN_FLIGHT_VALUES = 2,  /* of the largest: one within the budget, and one that may go over it */
+    CONNECTION_VALUES = 3, /* of the largest, at least in the connections' part */
+    REPLY_VALUES = 2,      /* of them: room that connections which do nothing leave for replies */
+    WORKERS_OUTSIDE = 8 << 20,   /* bytes: the workers' part of what the process may take on top */
+    MEMORY_PER_WORKER = 8 << 20, /* at least, for `threads = auto` */
 };
 
 #define ROW(...) OPTION_ROW(daemon_options, __VA_ARGS__)
@@ -40,41 +44,75 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t workers_beyond(const struct settings *settings, size_t max_connections)
+{
+    size_t each = NET_WORKER_COST + max_connections * NET_DESCRIPTOR_COST;
+    size_t all = settings_threads(settings) * each;
+
+    return larger(all, WORKERS_OUTSIDE) - WORKERS_OUTSIDE;
+}
+
+static enum sess_status refuse_memory(size_t memory, struct sess_error *error)
+{
+    return error_set(error, SESS_OUT_OF_RANGE,
+                     "memory = %zum is too little beside connection-memory, max-value and threads: "
+                     "less than half would be left for sessions; raise memory",
+                     memory >> 20);
+}
+
 enum sess_status settings_split_memory(const struct settings *settings, struct memory_split *out,
                                        struct sess_error *error)
 {
     size_t memory = settings->store.memory;
+    size_t value = settings->store.max_value;
+    size_t upload = value + REQUEST_LINE_END_SIZE;
     size_t connections = settings->net.connection_memory;
-    size_t values = IN_FLIGHT_VALUES * (settings->store.max_value + REQUEST_LINE_END_SIZE);
-    size_t in_flight = larger(memory / IN_FLIGHT_SHARE, values);
+    size_t in_flight = larger(memory / IN_FLIGHT_SHARE, IN_FLIGHT_VALUES * upload);
+    size_t max_connections;
+    size_t workers;
 
     if (connections == 0) {
-        connections = larger(memory / CONNECTIONS_SHARE, values);
+        connections = larger(memory / CONNECTIONS_SHARE, CONNECTION_VALUES * value);
+    }
+    if (connections < CONNECTION_VALUES * value) {
+        return error_set(
+            error, SESS_OUT_OF_RANGE,
+            "connection-memory = %zuk cannot hold %d values of the largest, as it must: "
+            "raise it, or lower max-value",
+            connections >> 10, CONNECTION_VALUES);
     }
     if (connections > memory / 2 || in_flight > memory / 2 - connections) {
-        return error_set(error, SESS_OUT_OF_RANGE,
-                         "memory = %zum is too little beside connection-memory and max-value: less "
-                         "than half would be left for sessions; raise memory",
-                         memory >> 20);
+        return refuse_memory(memory, error);
+    }
+    max_connections = smaller(settings->net.max_connections,
+                              (connections - REPLY_VALUES * value) / NET_CONNECTION_COST);
+    workers = workers_beyond(settings, max_connections);
+    if (workers > memory / 2 - connections - in_flight) {
+        return refuse_memory(memory, error);
     }
     *out = (struct memory_split){.connections = connections,
-                                 .in_flight = in_flight - values / IN_FLIGHT_VALUES,
-                                 .data = memory - connections - in_flight};
+                                 .in_flight = in_flight - upload,
+                                 .workers = workers,
+                                 .data = memory - connections - in_flight - workers,
+                                 .max_connections = max_connections};
     return SESS_OK;
 }
 
 unsigned settings_threads(const struct settings *settings)
 {
+    size_t most = smaller(NET_THREADS_MAX, settings->store.memory / MEMORY_PER_WORKER);
     long processors;
 
     if (settings->net.threads > 0) {
         return (unsigned)settings->net.threads;
     }
     processors = sysconf(_SC_NPROCESSORS_ONLN);
-    if (processors < 1) {
-        return 1;
-    }
-    return processors > NET_THREADS_MAX ? NET_THREADS_MAX : (unsigned)processors;
+    return processors < 1 ? 1 : (unsigned)smaller((size_t)processors, most);
 }
 
 void settings_print(const struct registry *registry, FILE *out)

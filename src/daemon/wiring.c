@@ -17,6 +17,7 @@
 #include <string.h>
 
 struct wiring {
+    struct memory_split split;
     struct clock *clock;
     struct budget connections;
     struct budget in_flight;
@@ -32,13 +33,13 @@ struct wiring {
 static enum sess_status make_budgets(struct wiring *wiring, const struct settings *settings,
                                      struct sess_error *error)
 {
-    struct memory_split split;
-    enum sess_status status = settings_split_memory(settings, &split, error);
+    struct memory_split *split = &wiring->split;
+    enum sess_status status = settings_split_memory(settings, split, error);
 
     if (status == SESS_OK) {
-        budget_init(&wiring->connections, split.connections);
-        budget_init(&wiring->in_flight, split.in_flight);
-        budget_init(&wiring->data, split.data);
+        budget_init(&wiring->connections, split->connections);
+        budget_init(&wiring->in_flight, split->in_flight);
+        budget_init(&wiring->data, split->data);
     }
     return status;
 }
@@ -68,25 +69,34 @@ static enum sess_status make_store(struct wiring *wiring, const struct settings 
                : error_set(error, status, "cannot make the store: %s", status_text(status));
 }
 
-static enum sess_status allow_connections(const struct settings *settings, unsigned n_threads,
+/* Lower the number of connections to what there is room for. */
+static void lower_connections(size_t *allowed, size_t most, const char *reason)
+{
+    if (most < *allowed) {
+        log_write(LOG_LEVEL_WARNING,
+                  "max-connections is lowered from %zu to %zu: %s allows no more", *allowed, most,
+                  reason);
+        *allowed = most;
+    }
+}
+
+static enum sess_status allow_connections(const struct wiring *wiring,
+                                          const struct settings *settings, unsigned n_threads,
                                           size_t *allowed, struct sess_error *error)
 {
-    size_t wanted = settings->net.max_connections;
+    size_t most;
 
-    *allowed = privileges_raise_descriptors(wanted, n_threads);
-    if (*allowed == 0) {
+    *allowed = settings->net.max_connections;
+    lower_connections(allowed, wiring->split.max_connections, "connection-memory");
+    most = privileges_raise_descriptors(*allowed, n_threads);
+    if (most == 0) {
         return error_set(
             error, SESS_OUT_OF_RANGE,
             "the limit of open files leaves no room for connections: raise it, or lower "
             "threads (%u)",
             n_threads);
     }
-    if (*allowed < wanted) {
-        log_write(
-            LOG_LEVEL_WARNING,
-            "max-connections is lowered from %zu to %zu: the limit of open files allows no more",
-            wanted, *allowed);
-    }
+    lower_connections(allowed, most, "the limit of open files");
     return SESS_OK;
 }
 
@@ -106,7 +116,7 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .tick_context = &wiring->commands,
     };
     enum sess_status status =
-        allow_connections(settings, config.n_threads, &config.max_connections, error);
+        allow_connections(wiring, settings, config.n_threads, &config.max_connections, error);
 
     if (status != SESS_OK) {
         return status;

@@ -4,6 +4,7 @@
  * the connections' budget. */
 #include "connection.h"
 
+#include "conns.h"
 #include "sessiond/base/log.h"
 
 #include <event2/event.h>
@@ -17,7 +18,14 @@ enum {
     VALUE_BYTES_PER_SECOND = 16384,
     FAREWELL_MS = 1000,      /* for the peer to take its last reply and close */
     FAREWELL_SIZE = 1 << 20, /* bytes of what it still sends that are read and dropped */
+    /* Of a connection: its place in libevent's heap of timers, and in the inbox; both double. */
+    PLACES_COST = 2 * (sizeof(void *) + sizeof(struct accepted)),
+    /* Of a large value: the request's copy, and the first page of the value's place, which is touched
+     * before any byte has come. */
+    UPLOAD_COST = 5120,
 };
+_Static_assert(sizeof(struct connection) + PLACES_COST <= NET_CONNECTION_COST,
+               "a connection takes no more than is charged for it");
 
 static void unlink_from_list(struct connection *connection)
 {
@@ -132,10 +140,14 @@ static void wait_for(struct connection *connection, enum connection_wait wait, b
     }
 }
 
+static bool is_in_request(const struct connection *connection)
+{
+    return connection->unread.size > 0 || !parser_is_between(&connection->parser);
+}
+
 void connection_wait_for_input(struct connection *connection, bool has_progress)
 {
-    bool is_between = connection->unread.size == 0 && parser_is_between(&connection->parser);
-    enum connection_wait wait = is_between ? WAIT_IDLE : WAIT_COMMAND;
+    enum connection_wait wait = is_in_request(connection) ? WAIT_COMMAND : WAIT_IDLE;
 
     if (value_size(connection) > 0) {
         wait = WAIT_VALUE;
@@ -159,29 +171,54 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     connection_destroy(connection);
 }
 
-enum sess_status connection_create(struct loop *loop, int fd, const struct net_address *peer)
+void connection_show(struct connection *connection, enum connection_state state)
+{
+    atomic_store_explicit(&connection->state, state, memory_order_relaxed);
+}
+
+void connection_show_waiting(struct connection *connection)
+{
+    enum connection_state state = STATE_WAITING;
+
+    if (connection->is_stalled) {
+        state = STATE_STALLED;
+    } else if (value_size(connection) > 0) {
+        state = connection->upload != NULL ? STATE_NREAD : STATE_SWALLOW;
+    } else if (is_in_request(connection)) {
+        state = STATE_READ;
+    }
+    connection_show(connection, state);
+}
+
+void connection_decline(struct loop *loop, const struct accepted *accepted)
+{
+    (void)close(accepted->fd);
+    budget_release(loop->config->connections, NET_CONNECTION_COST);
+    atomic_fetch_sub(&loop->n_connections, 1);
+}
+
+enum sess_status connection_create(struct loop *loop, const struct accepted *accepted)
 {
     struct connection *connection = calloc(1, sizeof *connection);
 
     if (connection == NULL) {
-        (void)close(fd);
-        atomic_fetch_sub(&loop->n_connections, 1);
+        connection_decline(loop, accepted);
         return SESS_NO_MEMORY;
     }
     connection->loop = loop;
-    connection->transport = (struct transport){.calls = &transport_plain, .fd = fd};
-    address_format(peer, connection->peer, sizeof connection->peer);
+    connection->charged = NET_CONNECTION_COST;
+    connection->transport = (struct transport){.calls = &transport_plain, .fd = accepted->fd};
+    connection->listener = accepted->listener;
+    address_format(&accepted->peer, connection->peer, sizeof connection->peer);
     parser_init(&connection->parser, &loop->limits);
-    connection->next = loop->connections;
-    if (connection->next != NULL) {
-        connection->next->previous = connection;
-    }
-    loop->connections = connection;
+    atomic_init(&connection->last_command_ms, loop_now(loop).boot_ms);
+    conns_join(connection);
     log_write(LOG_LEVEL_DEBUG, "connection from %s", connection->peer);
     metric_add(&loop->metrics.curr_connections, 1);
+    metric_add(&loop->metrics.connection_structures, 1);
     metric_add(&loop->metrics.total_connections, 1);
     (void)event_assign(&connection->timer, loop->base, -1, 0, on_timer, connection);
-    (void)event_assign(&connection->io, loop->base, fd, EV_READ | EV_PERSIST, on_readable,
+    (void)event_assign(&connection->io, loop->base, accepted->fd, EV_READ | EV_PERSIST, on_readable,
                        connection);
     if (event_add(&connection->io, NULL) != 0) {
         connection_destroy(connection);
@@ -200,24 +237,23 @@ void connection_destroy(struct connection *connection)
     (void)event_del(&connection->timer);
     unlink_from_list(connection);
     command_upload_abort(&connection->upload);
-    if (connection->next != NULL) {
-        connection->next->previous = connection->previous;
-    }
-    *(connection->previous == NULL ? &loop->connections : &connection->previous->next) =
-        connection->next;
+    conns_leave(connection);
     buffer_release(&connection->unread);
     outgoing_release(&connection->outgoing, loop->context.shared);
     budget_release(loop->config->connections, connection->charged);
     (void)close(connection->transport.fd);
     free(connection);
     metric_add(&loop->metrics.curr_connections, -(uint64_t)1);
+    metric_add(&loop->metrics.connection_structures, -(uint64_t)1);
     atomic_fetch_sub(&loop->n_connections, 1);
 }
 
 bool connection_charge(struct connection *connection)
 {
     struct budget *budget = connection->loop->config->connections;
-    size_t held = connection->unread.capacity + connection->outgoing.unsent.capacity;
+    size_t held = NET_CONNECTION_COST + connection->unread.capacity +
+                  connection->outgoing.unsent.capacity +
+                  (connection->upload == NULL ? 0 : UPLOAD_COST);
 
     if (held > connection->charged && !budget_charge(budget, held - connection->charged)) {
         metric_add(&connection->loop->metrics.closed_for_memory, 1);
@@ -244,6 +280,7 @@ static void pause_reading(struct connection *connection)
 {
     if (!connection->is_writing) {
         connection->is_writing = true;
+        connection_show(connection, STATE_SENDING);
         watch(connection, EV_WRITE, on_writable);
     }
 }
@@ -257,6 +294,7 @@ static void resume_reading(struct connection *connection)
         connection->is_writing = false;
         watch(connection, EV_READ, on_readable);
         connection_wait_for_input(connection, true);
+        connection_show_waiting(connection);
     }
     if (connection->is_stalled) {
         /* Its socket may stay readable: looking at it again and again would only burn time. */
@@ -322,6 +360,7 @@ static void say_farewell(struct connection *connection)
         return;
     }
     connection->is_writing = false;
+    connection_show(connection, STATE_CLOSING);
     watch(connection, EV_READ, on_farewell);
     wait_for(connection, WAIT_FAREWELL, true);
 }

@@ -18,11 +18,34 @@
 /* What a connection is given time for. */
 enum connection_wait { WAIT_NONE, WAIT_COMMAND, WAIT_VALUE, WAIT_OUTPUT, WAIT_IDLE, WAIT_FAREWELL };
 
+/* What others see of a connection: memcached's names for it (`stats conns`). */
+#define CONNECTION_STATES(X)                                                                       \
+    X(WAITING, "conn_waiting")   /* for a request */                                               \
+    X(READ, "conn_read")         /* a line or a small value has begun */                           \
+    X(NREAD, "conn_nread")       /* receiving a large value */                                     \
+    X(SWALLOW, "conn_swallow")   /* dropping a value that was refused */                           \
+    X(RUNNING, "conn_parse_cmd") /* having its turn */                                             \
+    X(STALLED, "conn_io_queue")  /* waiting for memory or for the journal */                       \
+    X(SENDING, "conn_mwrite")    /* the socket does not take its replies */                        \
+    X(CLOSING, "conn_closing")   /* has had its last reply */
+#define CONNECTION_STATE_ID(id, name) STATE_##id,
+enum connection_state { CONNECTION_STATES(CONNECTION_STATE_ID) };
+#undef CONNECTION_STATE_ID
+
 struct connection {
-    struct loop *loop; /* immutable */
-    struct transport transport;
+    /* immutable */
+    struct loop *loop;
+    const struct net_address *listener; /* borrowed */
+    char peer[64];                      /* terminated; an address without what stands before it */
+
+    /* written by the owner, read by any thread that holds the loop's lock */
     struct connection *next; /* all of the loop's */
     struct connection *previous;
+    _Atomic enum connection_state state;
+    _Atomic int64_t last_command_ms; /* elapsed time; at first when it came */
+
+    /* the owner only */
+    struct transport transport;
     struct connection *listed_next; /* in the list it is on, if any */
     struct connection *listed_previous;
     struct connection_list *listed; /* ready, replied, stalled, or NULL */
@@ -35,7 +58,7 @@ struct connection {
     struct outgoing outgoing;
     size_t output_start; /* of its part in the loop's output */
     size_t output_size;
-    size_t charged;       /* to the connections' budget: for unread and unsent bytes */
+    size_t charged;       /* to the connections' budget, for all of this */
     bool has_more;        /* unread may hold what can be run without reading */
     bool is_stalled;      /* and that waits for memory or for the journal */
     bool is_closing;      /* nothing is run any more */
@@ -43,13 +66,22 @@ struct connection {
     bool is_writing;      /* `io` waits for the socket to take more */
     int in_kernel;        /* bytes sent but not taken by the peer when `timer` was armed */
     size_t farewell_size; /* bytes dropped since its last reply */
-    char peer[64];        /* for the log; terminated */
 };
 
-/** Take over an accepted descriptor: OK | NO_MEMORY (the descriptor is closed). From then on it puts
- *  itself on the loop's ready list when there is something to read. */
-SESS_MUST_CHECK enum sess_status connection_create(struct loop *loop, int fd,
-                                                   const struct net_address *peer);
+/* An accepted connection on its way to its worker: NET_CONNECTION_COST is charged for it. */
+struct accepted {
+    int fd;
+    struct net_address peer;
+    const struct net_address *listener; /* where it came; lives as long as the workers */
+};
+
+/** Take over an accepted connection: OK | NO_MEMORY (it is closed). From then on it puts itself on the
+ *  loop's ready list when there is something to read. */
+SESS_MUST_CHECK enum sess_status connection_create(struct loop *loop,
+                                                   const struct accepted *accepted);
+
+/** Close one that was not taken over, and give its charge back. */
+void connection_decline(struct loop *loop, const struct accepted *accepted);
 
 /** Close and free. */
 void connection_destroy(struct connection *connection);
@@ -67,6 +99,12 @@ void connection_wait_for_input(struct connection *connection, bool has_progress)
 /** Send its part of the loop's output, keep the rest, pause or close it as needed. The connection
  *  may be gone afterwards. */
 void connection_flush(struct connection *connection);
+
+/** Let others see what it is at. */
+void connection_show(struct connection *connection, enum connection_state state);
+
+/** The same for one that has had its turn, from what it waits for. */
+void connection_show_waiting(struct connection *connection);
 
 /** Let a stalled connection have another turn. */
 void connection_try_again(struct connection *connection);

@@ -1,9 +1,15 @@
 /* The loop's making and its time. What runs in it: worker.c. Threads: the worker's, made and freed by
- * its creator. Memory: an input buffer, an output buffer that grows within a turn. */
+ * its creator. Memory: an input buffer and an output buffer, of fixed sizes. */
 #include "loop.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
+
+_Static_assert(LOOP_OUTPUT_FLUSH + LOOP_OUTPUT_SHARE + LOOP_REPLY_MAX <= LOOP_OUTPUT_SIZE,
+               "a turn's replies fit");
+_Static_assert(LOOP_INPUT_SIZE + LOOP_OUTPUT_SIZE + LOOP_STACK_USED + LOOP_REPORT_SIZE <=
+                   NET_WORKER_COST,
+               "a worker takes no more than is said");
 
 static struct event_base *make_base(void)
 {
@@ -23,6 +29,7 @@ static struct event_base *make_base(void)
 enum sess_status loop_init(struct loop *loop, const struct net_config *config)
 {
     *loop = (struct loop){.config = config};
+    (void)pthread_mutex_init(&loop->connections_lock, NULL);
     loop->limits = (struct parser_limits){
         .line_max = config->options->line_limit,
         .value_max = config->max_value_bytes,
@@ -30,7 +37,7 @@ enum sess_status loop_init(struct loop *loop, const struct net_config *config)
     };
     loop->context.shared = config->commands;
     loop->input = malloc(LOOP_INPUT_SIZE);
-    if (loop->input == NULL) {
+    if (loop->input == NULL || buffer_reserve(&loop->output, LOOP_OUTPUT_SIZE) != SESS_OK) {
         return SESS_NO_MEMORY;
     }
     loop->base = make_base();
@@ -44,6 +51,7 @@ void loop_fini(struct loop *loop)
     }
     buffer_release(&loop->output);
     free(loop->input);
+    (void)pthread_mutex_destroy(&loop->connections_lock);
 }
 
 void loop_arm(struct event *timer, uint64_t ms)

@@ -11,13 +11,19 @@
 #include "sessiond/net/metrics.h"
 #include "sessiond/protocol/parser.h"
 
+#include <pthread.h>
+
 struct connection;
 struct event;
 
 enum {
     LOOP_INPUT_SIZE = 65536,     /* the input buffer: one recv fits, and a small value with it */
-    LOOP_OUTPUT_KEPT = 262144,   /* capacity of the output buffer kept between turns */
-    LOOP_OUTPUT_FLUSH = 1 << 20, /* replies waiting in one turn that are sent before its end */
+    LOOP_OUTPUT_FLUSH = 1 << 18, /* replies waiting in one turn that are sent before its end */
+    LOOP_OUTPUT_SHARE = 1 << 17, /* replies of one connection that end its turn */
+    LOOP_REPLY_MAX = 1 << 17,    /* the longest reply: a report, bounded by its tables */
+    LOOP_OUTPUT_SIZE = 1 << 19,  /* so the output buffer never grows: the sum of these */
+    LOOP_STACK_USED = 1 << 16,   /* of a worker's thread */
+    LOOP_REPORT_SIZE = 3 << 16,  /* a report that is being made, and its smaller self as it grows */
 };
 
 /* Connections that have the same thing ahead of them, linked through the connection. */
@@ -36,15 +42,19 @@ struct loop {
     /* changing */
     struct command_context context;
     struct net_metrics metrics;
-    struct buffer output;           /* replies of this turn, of one connection after the other */
+    struct buffer output;           /* replies of this turn, of one connection after the other; all
+                                       of its room is made at the start */
     struct connection_list ready;   /* have a turn next */
     struct connection_list replied; /* have a part of `output`, or are to be closed or paused */
     struct connection_list stalled; /* wait for memory or the journal */
-    struct connection *connections; /* all of them */
     bool time_is_read;              /* context.now is of this turn */
     bool is_stopping;
     int64_t drain_until_ms;       /* elapsed time up to which a stopping loop still reads */
     _Atomic size_t n_connections; /* given to this worker and not closed yet; any thread reads */
+
+    /* The owner alone adds and takes out, under connections_lock; others look under it. */
+    pthread_mutex_t connections_lock;
+    struct connection *connections; /* all of them */
 };
 
 /** returns OK | NO_MEMORY | IO (no event base) */

@@ -1,41 +1,22 @@
-/* The server: listeners and the acceptor's loop, and the workers as a whole.
+/* The server: the acceptor and the workers as a whole, their life and their figures.
  *
- * Accepting happens on the creator's thread, which gives each connection to the worker that has the
- * fewest: so even a few pooled connections spread evenly. When descriptors or memory run out,
- * accepting pauses; it never loops. Threads: the creator's. Memory: the struct and its workers. */
+ * Accepting happens on the creator's thread (acceptor.c). Threads: the creator's; reports: any.
+ * Memory: the struct and its workers. */
 #include "sessiond/net/server.h"
 
-#include "listener.h"
-#include "sessiond/base/log.h"
-#include "sessiond/net/address.h"
-#include "worker.h"
+#include "acceptor.h"
+#include "conns.h"
 
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-enum { ACCEPT_PAUSE_US = 100000, ACCEPTS_PER_TURN = 64 };
-
-struct door {
-    struct net_server *server;
-    struct listener listener;
-    struct event readable;
-};
 
 struct net_server {
     struct net_config config; /* immutable */
-    struct event_base *base;  /* the acceptor's */
-    struct door doors[OPTION_LIST_MAX];
-    size_t n_doors;
+    struct acceptor acceptor;
     struct worker *workers[NET_THREADS_MAX];
     unsigned n_workers;
     unsigned n_started;
-    struct event pause_over;
-    struct net_metrics metrics; /* the acceptor writes */
-    struct log_limit pause_log;
-    struct log_limit reject_log;
 };
 
 #define ROW(...) OPTION_ROW(net_options, __VA_ARGS__)
@@ -50,164 +31,13 @@ _Static_assert(sizeof metric_rows / sizeof metric_rows[0] <= METRIC_ROWS_MAX, "t
 const struct metric_table net_metric_table = {.rows = metric_rows,
                                               .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
 
-static size_t count_connections(const struct net_server *server)
-{
-    size_t n = 0;
-
-    for (unsigned i = 0; i < server->n_workers; i++) {
-        n += atomic_load(&server->workers[i]->loop.n_connections);
-    }
-    return n;
-}
-
-static struct worker *least_loaded(const struct net_server *server)
-{
-    struct worker *best = server->workers[0];
-
-    for (unsigned i = 1; i < server->n_workers; i++) {
-        if (atomic_load(&server->workers[i]->loop.n_connections) <
-            atomic_load(&best->loop.n_connections)) {
-            best = server->workers[i];
-        }
-    }
-    return best;
-}
-
-static void reject(struct net_server *server, int fd)
-{
-    uint8_t text[REPLY_LINE_MAX];
-    struct buffer out = {.data = text, .capacity = sizeof text};
-
-    reply_put(&out, REPLY_TOO_MANY_CONNECTIONS);
-    /* A courtesy: the close says the same. */
-    if (send(fd, out.data, out.size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-        log_write(LOG_LEVEL_DEBUG, "a rejected connection could not be told why");
-    }
-    (void)close(fd);
-    metric_add(&server->metrics.rejected_connections, 1);
-    log_limited(&server->reject_log, 1, LOG_LEVEL_WARNING,
-                "a connection was rejected: max-connections (%zu) is reached",
-                server->config.max_connections);
-}
-
-static void set_accepting(struct net_server *server, bool is_accepting)
-{
-    for (size_t i = 0; i < server->n_doors; i++) {
-        if (is_accepting) {
-            (void)event_add(&server->doors[i].readable, NULL);
-        } else {
-            (void)event_del(&server->doors[i].readable);
-        }
-    }
-}
-
-static void pause_accepting(struct net_server *server)
-{
-    struct timeval time = {.tv_usec = ACCEPT_PAUSE_US};
-
-    set_accepting(server, false);
-    (void)event_add(&server->pause_over, &time);
-    metric_add(&server->metrics.listen_disabled_num, 1);
-    log_limited(&server->pause_log, 1, LOG_LEVEL_WARNING,
-                "descriptors or memory are short: accepting pauses; raise the limit of open files, "
-                "or lower max-connections");
-}
-
-static void place(struct net_server *server, const struct accepted *accepted)
-{
-    if (count_connections(server) >= server->config.max_connections) {
-        reject(server, accepted->fd);
-    } else if (worker_give(least_loaded(server), accepted) != SESS_OK) {
-        (void)close(accepted->fd);
-        pause_accepting(server);
-    }
-}
-
-static void on_pause_over(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    set_accepting(context, true);
-}
-
-static void on_acceptable(evutil_socket_t fd, short what, void *context)
-{
-    struct door *door = context;
-    struct accepted accepted;
-
-    (void)fd;
-    (void)what;
-    for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
-        enum sess_status status = listener_accept(&door->listener, &accepted.fd, &accepted.peer);
-
-        if (status == SESS_AGAIN) {
-            return;
-        }
-        if (status == SESS_LIMIT) {
-            pause_accepting(door->server);
-            return;
-        }
-        if (status != SESS_OK) {
-            log_write(LOG_LEVEL_ERROR, "a listener failed and accepts no more");
-            (void)event_del(&door->readable);
-            return;
-        }
-        place(door->server, &accepted);
-    }
-}
-
-static enum sess_status parse_listen(const struct net_options *options, const char *text,
-                                     struct net_address *address, struct sess_error *error)
-{
-    enum sess_status status = address_parse(text, address, error);
-
-    if (status == SESS_OK && !address_is_loopback(address) && !options->insecure_listen) {
-        status = error_set(error, SESS_REFUSED,
-                           "%s can be reached from other machines, unencrypted and by anybody: "
-                           "listen on 127.0.0.1, or set insecure-listen = yes",
-                           text);
-    }
-    return status == SESS_OK ? SESS_OK : error_wrap(error, "listen");
-}
-
 enum sess_status net_check_listen(const struct net_options *options, struct sess_error *error)
 {
     struct net_address address;
     enum sess_status status = SESS_OK;
 
     for (size_t i = 0; status == SESS_OK && i < options->listen.n_items; i++) {
-        status = parse_listen(options, options->listen.items[i], &address, error);
-    }
-    return status;
-}
-
-static enum sess_status open_door(struct net_server *server, const char *text,
-                                  struct sess_error *error)
-{
-    struct door *door = &server->doors[server->n_doors];
-    struct net_address address;
-    enum sess_status status = parse_listen(server->config.options, text, &address, error);
-
-    if (status == SESS_OK) {
-        status = listener_open(&door->listener, &address, error);
-    }
-    if (status != SESS_OK) {
-        return status;
-    }
-    server->n_doors++;
-    door->server = server;
-    (void)event_assign(&door->readable, server->base, door->listener.fd, EV_READ | EV_PERSIST,
-                       on_acceptable, door);
-    return SESS_OK;
-}
-
-static enum sess_status open_doors(struct net_server *server, struct sess_error *error)
-{
-    const struct option_list *listen = &server->config.options->listen;
-    enum sess_status status = SESS_OK;
-
-    for (size_t i = 0; status == SESS_OK && i < listen->n_items; i++) {
-        status = open_door(server, listen->items[i], error);
+        status = acceptor_parse(options, options->listen.items[i], &address, error);
     }
     return status;
 }
@@ -227,8 +57,8 @@ static enum sess_status make_workers(struct net_server *server, struct sess_erro
 
 void net_server_hand_over(struct net_server *server, uid_t uid, gid_t gid)
 {
-    for (size_t i = 0; i < server->n_doors; i++) {
-        listener_hand_over(&server->doors[i].listener, uid, gid);
+    for (size_t i = 0; i < server->acceptor.n_doors; i++) {
+        listener_hand_over(&server->acceptor.doors[i].listener, uid, gid);
     }
 }
 
@@ -251,14 +81,7 @@ enum sess_status net_server_create(const struct net_config *config, struct net_s
     }
     server->config = *config;
     event_set_log_callback(log_libevent);
-    server->base = event_base_new();
-    if (server->base == NULL) {
-        free(server);
-        return error_set(error, SESS_IO, "cannot make an event loop");
-    }
-    (void)event_assign(&server->pause_over, server->base, -1, 0, on_pause_over, server);
-    metric_add(&server->metrics.threads, config->n_threads);
-    status = open_doors(server, error);
+    status = acceptor_open(&server->acceptor, &server->config, server->workers, error);
     if (status == SESS_OK) {
         status = make_workers(server, error);
     }
@@ -284,46 +107,25 @@ enum sess_status net_server_start(struct net_server *server, struct sess_error *
 
 size_t net_server_listeners(const struct net_server *server)
 {
-    return server->n_doors;
+    return server->acceptor.n_doors;
 }
 
 void net_server_describe(const struct net_server *server, size_t index, char *out, size_t out_size)
 {
     char address[ADDRESS_TEXT_SIZE];
 
-    address_format(&server->doors[index].listener.address, address, sizeof address);
+    address_format(&server->acceptor.doors[index].listener.address, address, sizeof address);
     (void)snprintf(out, out_size, "data %s", address);
-}
-
-static void on_woken(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    (void)event_base_loopbreak(context);
 }
 
 enum sess_status net_server_accept(struct net_server *server, int wake_fd)
 {
-    struct event woken;
-    int result;
-
-    (void)event_assign(&woken, server->base, wake_fd, EV_READ, on_woken, server->base);
-    if (event_add(&woken, NULL) != 0) {
-        return SESS_IO;
-    }
-    set_accepting(server, true);
-    result = event_base_dispatch(server->base);
-    (void)event_del(&woken);
-    return result < 0 ? SESS_IO : SESS_OK;
+    return acceptor_run(&server->acceptor, wake_fd);
 }
 
 void net_server_stop(struct net_server *server)
 {
-    set_accepting(server, false);
-    (void)event_del(&server->pause_over);
-    for (size_t i = 0; i < server->n_doors; i++) {
-        listener_close(&server->doors[i].listener);
-    }
+    acceptor_close(&server->acceptor);
     for (unsigned i = 0; i < server->n_started; i++) {
         worker_ask_stop(server->workers[i]);
     }
@@ -344,17 +146,33 @@ void net_server_destroy(struct net_server **server)
     for (unsigned i = 0; i < self->n_workers; i++) {
         worker_destroy(&self->workers[i]);
     }
-    event_base_free(self->base);
+    acceptor_fini(&self->acceptor);
     free(self);
     *server = NULL;
+}
+
+/* What is not counted as it happens. */
+static void fill_gauges(const struct net_server *server, struct net_metrics *gauges)
+{
+    unsigned n_loops = server->n_workers + 1;
+    size_t n_descriptors = server->acceptor.n_doors + (size_t)n_loops * NET_LOOP_DESCRIPTORS;
+
+    metric_add(&gauges->threads, server->n_workers);
+    metric_add(&gauges->reserved_fds, n_descriptors);
+    metric_add(&gauges->read_buf_count, server->n_workers);
+    metric_add(&gauges->read_buf_bytes, (uint64_t)server->n_workers * LOOP_INPUT_SIZE);
+    metric_add(&gauges->connection_bytes, budget_used(server->config.connections));
 }
 
 void net_server_report(void *server, struct report *report)
 {
     const struct net_server *self = server;
+    struct net_metrics gauges = {.threads = 0};
     uint64_t totals[METRIC_ROWS_MAX] = {0};
 
-    metric_sum(&net_metric_table, &self->metrics, totals);
+    fill_gauges(self, &gauges);
+    metric_sum(&net_metric_table, &gauges, totals);
+    metric_sum(&net_metric_table, &self->acceptor.metrics, totals);
     for (unsigned i = 0; i < self->n_workers; i++) {
         metric_sum(&net_metric_table, &self->workers[i]->loop.metrics, totals);
     }
@@ -370,4 +188,24 @@ void net_server_report_commands(void *server, struct report *report)
         metric_sum(&command_metric_table, &self->workers[i]->loop.context.metrics, totals);
     }
     metric_report(&command_metric_table, totals, report);
+}
+
+void net_server_report_conns(void *server, struct report *report)
+{
+    const struct net_server *self = server;
+    int64_t now_ms = clock_now(self->config.clock).boot_ms;
+    size_t n_left_out = 0;
+
+    for (size_t i = 0; i < self->acceptor.n_doors; i++) {
+        const struct door *door = &self->acceptor.doors[i];
+
+        conns_report_listener(report, door->fd, &door->listener.address,
+                              now_ms - self->acceptor.opened_ms);
+    }
+    for (unsigned i = 0; i < self->n_workers; i++) {
+        n_left_out += conns_report_loop(report, &self->workers[i]->loop, now_ms);
+    }
+    if (n_left_out > 0) {
+        report_add_u64(report, "connections_left_out", n_left_out);
+    }
 }

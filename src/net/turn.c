@@ -142,7 +142,8 @@ static bool share_is_used_up(const struct turn *turn)
 {
     size_t made = turn->loop->output.size - turn->output_start;
 
-    return turn->n_served >= TURN_COMMANDS || made >= turn->loop->config->options->output_limit ||
+    return turn->n_served >= TURN_COMMANDS || made >= LOOP_OUTPUT_SHARE ||
+           made >= turn->loop->config->options->output_limit ||
            turn->connection->outgoing.value != NULL;
 }
 
@@ -264,6 +265,11 @@ static void end_turn(struct turn *turn)
         buffer_release(&connection->unread);
         connection->is_closing = true;
     }
+    if (turn->n_served > 0) {
+        atomic_store_explicit(&connection->last_command_ms, turn->context->now.boot_ms,
+                              memory_order_relaxed);
+    }
+    connection_show_waiting(connection);
     if (connection->output_size > 0 || connection->is_closing || connection->has_more ||
         loop->is_stopping) {
         connection_enlist(connection, &loop->replied);
@@ -285,6 +291,7 @@ void turn_run(struct connection *connection)
     if (turn.received == SESS_IO) {
         connection_destroy(connection);
     } else {
+        connection_show(connection, STATE_RUNNING);
         turn.context->now = loop_now(loop);
         turn.context->peer = connection->peer;
         turn.context->must_close = false;

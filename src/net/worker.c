@@ -4,7 +4,6 @@
  * worker's own. Memory: the struct and its loop's buffers. */
 #include "worker.h"
 
-#include "connection.h"
 #include "sessiond/base/log.h"
 #include "turn.h"
 
@@ -21,7 +20,7 @@ static void send_replies(struct worker *worker)
     while ((connection = connection_unlist(&worker->loop.replied)) != NULL) {
         connection_flush(connection);
     }
-    buffer_clear(&worker->loop.output, LOOP_OUTPUT_KEPT);
+    buffer_clear(&worker->loop.output, LOOP_OUTPUT_SIZE);
 }
 
 /* Those on the list now; what they put there again has its turn after the others'. */
@@ -58,16 +57,29 @@ static void on_stall_over(evutil_socket_t fd, short what, void *context)
     }
 }
 
+static void run_slice(struct worker *worker)
+{
+    const struct net_config *config = worker->loop.config;
+    struct instant now = loop_now(&worker->loop);
+    bool has_more = config->tick(config->tick_context, &worker->ticker, now.wall_s, PACE_STEPS);
+    uint64_t next_ms = pace_next(&worker->pace, has_more, now.boot_ms);
+
+    worker->is_late = next_ms == 0;
+    if (!worker->is_late) {
+        loop_arm(&worker->tick_event, next_ms);
+    }
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
     struct worker *worker = context;
-    const struct net_config *config = worker->loop.config;
-    bool has_more = config->tick(config->tick_context, &worker->ticker,
-                                 loop_now(&worker->loop).wall_s, WORKER_TICK_STEPS);
 
     (void)fd;
     (void)what;
-    loop_arm(&worker->tick_event, has_more ? WORKER_TICK_BUSY_MS : WORKER_TICK_MS);
+    run_slice(worker);
+    if (worker->ticker.first == 0) {
+        (void)trim_after_burst(&worker->trim, budget_used(worker->loop.config->connections));
+    }
 }
 
 static void on_stop_timeout(evutil_socket_t fd, short what, void *context)
@@ -133,7 +145,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
         return;
     }
     while (take_accepted(worker, &accepted)) {
-        if (connection_create(&worker->loop, accepted.fd, &accepted.peer) != SESS_OK) {
+        if (connection_create(&worker->loop, &accepted) != SESS_OK) {
             log_write(LOG_LEVEL_ERROR, "no memory for a connection: closed");
         }
     }
@@ -147,14 +159,17 @@ static void *run(void *context)
     struct worker *worker = context;
     struct loop *loop = &worker->loop;
 
-    loop_arm(&worker->tick_event, WORKER_TICK_MS);
+    loop_arm(&worker->tick_event, PACE_REST_MS);
     while (!loop->is_stopping || loop->connections != NULL) {
-        int flags = EVLOOP_ONCE | (loop->ready.first != NULL ? EVLOOP_NONBLOCK : 0);
+        bool is_busy = loop->ready.first != NULL || worker->is_late;
 
         loop->time_is_read = false;
-        (void)event_base_loop(loop->base, flags);
+        (void)event_base_loop(loop->base, EVLOOP_ONCE | (is_busy ? EVLOOP_NONBLOCK : 0));
         run_ready(worker);
         send_replies(worker);
+        if (worker->is_late) {
+            run_slice(worker);
+        }
         if (loop->stalled.first != NULL && !event_pending(&worker->stall_event, EV_TIMEOUT, NULL)) {
             loop_arm(&worker->stall_event, WORKER_STALL_MS);
         }
@@ -212,7 +227,7 @@ void worker_destroy(struct worker **worker)
         return;
     }
     while (take_accepted(self, &accepted)) {
-        (void)close(accepted.fd);
+        connection_decline(&self->loop, &accepted);
     }
     loop_fini(&self->loop);
     free(self->inbox);

@@ -4,8 +4,9 @@
 #ifndef SESSIOND_SRC_NET_WORKER_H
 #define SESSIOND_SRC_NET_WORKER_H
 
-#include "loop.h"
-#include "sessiond/net/address.h"
+#include "connection.h"
+#include "pace.h"
+#include "trim.h"
 
 #include <event2/event_struct.h>
 #include <pthread.h>
@@ -13,17 +14,8 @@
 enum {
     WORKER_INBOX_FIRST = 64, /* room for accepted connections at first; max-connections bounds it */
     WORKER_DRAIN_MS = 1000,  /* a stopping worker reads on for so long, if a client never pauses */
-    WORKER_TICK_MS = 500,    /* between two looks at what has expired */
-    WORKER_TICK_BUSY_MS = 1, /* the same while there is more to take back */
     WORKER_STALL_MS = 10,    /* between two tries of stalled connections */
     WORKER_STALLED_TRIES = 64, /* of them at once */
-    WORKER_TICK_STEPS = 256,   /* one slice: about 50 us */
-};
-
-/* An accepted connection on its way. */
-struct accepted {
-    int fd;
-    struct net_address peer;
 };
 
 struct worker {
@@ -34,6 +26,9 @@ struct worker {
     struct event stall_event; /* armed while connections are stalled */
     struct event stop_event;  /* armed while stopping */
     struct store_ticker ticker;
+    struct pace pace;
+    bool is_late;     /* so late with expiry that a slice runs after each pass of the event loop */
+    struct trim trim; /* the first worker's looks after all connections' memory */
 
     /* any thread */
     int wake_fd; /* immutable */

@@ -31,9 +31,11 @@ struct settings {
 
 /* How `memory` is divided. None of the parts can starve another. */
 struct memory_split {
-    size_t connections; /* what connections still have to read or send */
+    size_t connections; /* connections, and what they still have to read or send */
     size_t in_flight;   /* large values on their way in; one more of the largest may come on top */
+    size_t workers;     /* what workers take beyond the memory that the process may take on top */
     size_t data;        /* entries and index */
+    size_t max_connections; /* no bytes: how many may be, so that large replies keep their room */
 };
 
 /** Bind all tables to `settings` in the registry, with their defaults.
@@ -42,12 +44,13 @@ SESS_MUST_CHECK enum sess_status settings_register(struct settings *settings,
                                                    struct registry *registry,
                                                    struct sess_error *error);
 
-/** Divide `memory`. returns OK | OUT_OF_RANGE (the parts asked for are more than half of it) */
+/** Divide `memory`. returns OK | OUT_OF_RANGE (the parts asked for are more than half of it, or
+ *  connection-memory is too small for the largest values) */
 SESS_MUST_CHECK enum sess_status settings_split_memory(const struct settings *settings,
                                                        struct memory_split *out,
                                                        struct sess_error *error);
 
-/** Number of workers: as set, or one for each processor. */
+/** Number of workers: as set, or one for each processor that `memory` has room for. */
 unsigned settings_threads(const struct settings *settings);
 
 /** The present settings in the form of the config file: `--print-config`. */

@@ -8,7 +8,18 @@
 #include "sessiond/base/option.h"
 #include "sessiond/command/context.h"
 
-enum { NET_THREADS_MAX = 64 };
+enum {
+    NET_THREADS_MAX = 64,
+    NET_LOOP_DESCRIPTORS = 4, /* of an event loop: epoll, two for its signals, one to wake it */
+};
+
+/* What the net takes beside its buffers: upper bounds in bytes, for those who divide memory. */
+enum {
+    NET_CONNECTION_COST = 1280, /* a connection that does nothing; charged to connection-memory */
+    NET_WORKER_COST = 1 << 20,  /* a worker with its buffers, its stack and a report being made */
+    NET_DESCRIPTOR_COST = 48,   /* in each worker for each connection that there may be: libevent
+                                   keeps an entry for every descriptor number it has ever seen */
+};
 
 #define NET_OPTIONS(X)                                                                             \
     X(listen, LIST, "127.0.0.1:11200", NULL, NULL, OPTION_FIXED,                                   \
@@ -17,12 +28,12 @@ enum { NET_THREADS_MAX = 64 };
       "Allow listeners that other machines can reach, though nothing is encrypted and nobody is "  \
       "asked for a password.")                                                                     \
     X(threads, COUNT, "auto", "1", "64", OPTION_FIXED | OPTION_AUTO,                               \
-      "Worker threads; auto is one for each processor.")                                           \
+      "Worker threads; auto is one for each processor, and at most one for each 8m of memory.")    \
     X(max_connections, COUNT, "10000", "1", "1000000", OPTION_FIXED,                               \
       "Connections at a time; further ones are told so and closed.")                               \
     X(connection_memory, SIZE, "auto", "1m", NULL, OPTION_FIXED | OPTION_AUTO,                     \
-      "Memory for what connections still have to read or send, a part of `memory`; auto is a "     \
-      "tenth.")                                                                                    \
+      "Memory for connections and what they still have to read or send, a part of `memory`; at "   \
+      "least three of the largest values; auto is a tenth.")                                       \
     X(line_limit, SIZE, "8k", "1k", "32k", OPTION_FIXED,                                           \
       "Longest command line; the keys of a get may go on for ever.")                               \
     X(command_timeout, DURATION, "10s", "100ms", "1h", OPTION_FIXED | OPTION_NONE,                 \
@@ -32,8 +43,8 @@ enum { NET_THREADS_MAX = 64 };
     X(idle_timeout, DURATION, "none", "1s", NULL, OPTION_FIXED | OPTION_NONE,                      \
       "Time without a command after which a connection is closed.")                                \
     X(output_limit, SIZE, "1m", "64k", "64m", OPTION_FIXED,                                        \
-      "Replies made for a connection before it is sent some; it is not read while it does not "    \
-      "take them.")                                                                                \
+      "Replies made for a connection before it is sent some, at most 128k of them; it is not "     \
+      "read while it does not take them.")                                                         \
     X(output_timeout, DURATION, "60s", "100ms", "1h", OPTION_FIXED | OPTION_NONE,                  \
       "Time without progress after which a connection that does not take its replies is closed.")  \
     X(stop_timeout, DURATION, "30s", "100ms", "1h", OPTION_FIXED,                                  \
@@ -49,7 +60,7 @@ struct net_config {
     const struct command_shared *commands; /* borrowed */
     struct clock *clock;                   /* borrowed */
     struct log_limit *binary_log; /* one line a minute about the binary protocol; borrowed */
-    struct budget *connections;   /* charged for what connections hold back; borrowed */
+    struct budget *connections;   /* charged for connections and what they hold back; borrowed */
     size_t max_value_bytes;       /* a larger value is refused by its announced size */
     size_t inline_value_bytes;    /* a larger value is received straight into its place */
     unsigned n_threads;           /* 1..NET_THREADS_MAX */

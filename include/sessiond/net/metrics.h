@@ -9,9 +9,17 @@
 #define NET_METRICS(X)                                                                             \
     X(curr_connections, GAUGE, "connections open now")                                             \
     X(total_connections, COUNTER, "connections accepted")                                          \
-    X(rejected_connections, COUNTER, "connections over max-connections, told so and closed")       \
+    X(rejected_connections, COUNTER,                                                               \
+      "connections over max-connections or connection-memory, told so and closed")                 \
+    X(connection_structures, GAUGE, "connections that memory is held for")                         \
+    X(connection_bytes, GAUGE, "bytes of connection-memory in use")                                \
+    X(reserved_fds, GAUGE, "descriptors that listeners and event loops take")                      \
+    X(read_buf_count, GAUGE, "input buffers, one for each worker")                                 \
+    X(read_buf_bytes, GAUGE, "bytes of the input buffers")                                         \
+    X(accepting_conns, GAUGE, "1 while connections are accepted, 0 in a pause")                    \
     X(listen_disabled_num, COUNTER,                                                                \
       "times that accepting paused for lack of descriptors or memory")                             \
+    X(time_in_listen_disabled_us, COUNTER, "microseconds of such pauses")                          \
     X(idle_kicks, COUNTER, "connections closed by one of the timeouts")                            \
     X(closed_for_memory, COUNTER, "connections closed because connection-memory was used up")      \
     X(conn_yields, COUNTER, "times that a connection had more to do than one turn allows")         \

@@ -51,4 +51,8 @@ void net_server_destroy(struct net_server **server);
 void net_server_report(void *server, struct report *report);
 void net_server_report_commands(void *server, struct report *report);
 
+/** Add rows about listeners and connections, the section `conns` (registry_report_fn; context is the
+ *  server). Of very many connections the last are only counted. Threads: any, while workers run. */
+void net_server_report_conns(void *server, struct report *report);
+
 #endif

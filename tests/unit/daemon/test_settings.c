@@ -95,7 +95,8 @@ static enum sess_status split(const char *line, struct memory_split *out,
     return settings_split_memory(&fixture->settings, out, &fixture->error);
 }
 
-/* The parts, and the one value more that may be in flight, are the whole; sessions get the most. */
+/* The parts, and the one value more that may be in flight, are the whole; sessions get the most, and
+ * connections that do nothing leave room for two of the largest replies. */
 START_TEST(test_memory_adds_up)
 {
     static const char *const lines[] = {
@@ -104,20 +105,28 @@ START_TEST(test_memory_adds_up)
         "--memory 64m",
         "--memory 64g --max-value 64m",
         "--memory 20m --max-value 1k",
-        "--memory 64m --connection-memory 1m",
+        "--memory 64m --connection-memory 3m",
+        "--memory 64m --connection-memory 1m --max-value 349525",
         "--memory 64m --connection-memory 20m",
         "--memory 1g --max-value 64m",
+        "--memory 1g --threads 64 --max-connections 1000000",
     };
 
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         struct settings_fixture fixture;
         struct memory_split parts;
         size_t largest;
+        size_t seats;
 
         ck_assert_int_eq(split(lines[i], &parts, &fixture), SESS_OK);
         largest = fixture.settings.store.max_value + 2;
-        ck_assert_uint_eq(parts.connections + parts.in_flight + largest + parts.data,
+        seats = parts.max_connections * NET_CONNECTION_COST;
+        ck_assert_uint_eq(parts.connections + parts.in_flight + largest + parts.workers +
+                              parts.data,
                           fixture.settings.store.memory);
+        ck_assert_uint_ge(parts.connections, seats + 2 * fixture.settings.store.max_value);
+        ck_assert_uint_ge(parts.max_connections, 100);
+        ck_assert_uint_le(parts.max_connections, fixture.settings.net.max_connections);
         ck_assert_uint_ge(parts.data, fixture.settings.store.memory / 2);
         ck_assert_uint_ge(parts.in_flight, largest);
         ck_assert_uint_ge(parts.connections, mib);
@@ -128,7 +137,52 @@ START_TEST(test_memory_adds_up)
 }
 END_TEST
 
-/* What connections and values take would leave less than half for sessions: refused, with the
+/* A few workers live in what the process may take on top; many are taken into account. */
+START_TEST(test_memory_of_workers)
+{
+    static const struct {
+        const char *line;
+        size_t workers;
+    } rows[] = {
+        {"--threads 1 --memory 16m", 0},
+        {"--threads 5 --max-connections 10000", 0},
+        {"--threads 8 --max-connections 100", (size_t)8 * 100 * NET_DESCRIPTOR_COST},
+        {"--threads 64 --max-connections 100", ((size_t)64 * NET_WORKER_COST) - ((size_t)8 << 20) +
+                                                   (size_t)64 * 100 * NET_DESCRIPTOR_COST},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct settings_fixture fixture;
+        struct memory_split parts;
+
+        ck_assert_int_eq(split(rows[i].line, &parts, &fixture), SESS_OK);
+        ck_assert_uint_eq(parts.workers, rows[i].workers);
+    }
+}
+END_TEST
+
+/* A reply of the largest value could never be sent. */
+START_TEST(test_connection_memory_is_too_little)
+{
+    static const char *const lines[] = {
+        "--connection-memory 1m",
+        "--connection-memory 3145727",
+        "--connection-memory 1m --max-value 349526",
+        "--memory 4g --connection-memory 100m --max-value 64m",
+    };
+
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct settings_fixture fixture;
+        struct memory_split parts;
+
+        ck_assert_int_eq(split(lines[i], &parts, &fixture), SESS_OUT_OF_RANGE);
+        settings_expect_error(&fixture, "connection-memory");
+        settings_expect_error(&fixture, "lower max-value");
+    }
+}
+END_TEST
+
+/* What connections, values and workers take would leave less than half for sessions: refused, with the
  * options named. */
 START_TEST(test_memory_is_too_little)
 {
@@ -139,6 +193,7 @@ START_TEST(test_memory_is_too_little)
         "--memory 64m --connection-memory 30m",
         "--memory 64m --connection-memory 1000g",
         "--memory 255m --max-value 64m",
+        "--memory 64m --threads 64",
     };
 
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -149,11 +204,12 @@ START_TEST(test_memory_is_too_little)
         settings_expect_error(&fixture, "raise memory");
         settings_expect_error(&fixture, "max-value");
         settings_expect_error(&fixture, "connection-memory");
+        settings_expect_error(&fixture, "threads");
     }
 }
 END_TEST
 
-/* Threads as set; auto is at least one and never too many. */
+/* Threads as set; auto is at least one and never too many, for what is set and for memory. */
 START_TEST(test_threads)
 {
     struct settings_fixture fixture;
@@ -161,6 +217,9 @@ START_TEST(test_threads)
     settings_open(&fixture);
     ck_assert_uint_ge(settings_threads(&fixture.settings), 1);
     ck_assert_uint_le(settings_threads(&fixture.settings), NET_THREADS_MAX);
+    ck_assert_int_eq(settings_read_line(&fixture, "--memory 16m"), SESS_OK);
+    ck_assert_uint_ge(settings_threads(&fixture.settings), 1);
+    ck_assert_uint_le(settings_threads(&fixture.settings), 2);
     ck_assert_int_eq(settings_read_line(&fixture, "--threads 7"), SESS_OK);
     ck_assert_uint_eq(settings_threads(&fixture.settings), 7);
 }
@@ -238,5 +297,6 @@ END_TEST
 
 SUITE_MAIN("daemon/settings", test_defaults, test_command_line_outranks_the_file,
            test_outranked_values_are_checked, test_listeners_are_replaced, test_memory_adds_up,
-           test_memory_is_too_little, test_threads, test_print_reads_back, test_print_is_complete,
+           test_memory_of_workers, test_connection_memory_is_too_little, test_memory_is_too_little,
+           test_threads, test_print_reads_back, test_print_is_complete,
            test_register_in_a_full_registry)

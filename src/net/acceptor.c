@@ -1,0 +1,222 @@
+/* Accepting and placing. Not the listening sockets themselves (listener.c). Threads: the creator's.
+ * Memory: the event base. */
+#include "acceptor.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ACCEPT_PAUSE_MS = 100, ACCEPTS_PER_TURN = 64 };
+
+static size_t count_connections(const struct acceptor *acceptor)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < acceptor->config->n_threads; i++) {
+        n += atomic_load(&acceptor->workers[i]->loop.n_connections);
+    }
+    return n;
+}
+
+static struct worker *least_loaded(const struct acceptor *acceptor)
+{
+    struct worker *best = acceptor->workers[0];
+
+    for (unsigned i = 1; i < acceptor->config->n_threads; i++) {
+        if (atomic_load(&acceptor->workers[i]->loop.n_connections) <
+            atomic_load(&best->loop.n_connections)) {
+            best = acceptor->workers[i];
+        }
+    }
+    return best;
+}
+
+static void reject(struct acceptor *acceptor, int fd, const char *option, size_t limit)
+{
+    uint8_t text[REPLY_LINE_MAX];
+    struct buffer out = {.data = text, .capacity = sizeof text};
+
+    reply_put(&out, REPLY_TOO_MANY_CONNECTIONS);
+    /* A courtesy: the close says the same. */
+    if (send(fd, out.data, out.size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        log_write(LOG_LEVEL_DEBUG, "a rejected connection could not be told why");
+    }
+    (void)close(fd);
+    metric_add(&acceptor->metrics.rejected_connections, 1);
+    log_limited(&acceptor->reject_log, 1, LOG_LEVEL_WARNING,
+                "a connection was rejected: %s (%zu) is reached", option, limit);
+}
+
+static void set_accepting(struct acceptor *acceptor, bool is_accepting)
+{
+    for (size_t i = 0; i < acceptor->n_doors; i++) {
+        if (is_accepting) {
+            (void)event_add(&acceptor->doors[i].readable, NULL);
+        } else {
+            (void)event_del(&acceptor->doors[i].readable);
+        }
+    }
+    atomic_store_explicit(&acceptor->metrics.accepting_conns, is_accepting, memory_order_relaxed);
+}
+
+static void pause_accepting(struct acceptor *acceptor)
+{
+    set_accepting(acceptor, false);
+    loop_arm(&acceptor->pause_over, ACCEPT_PAUSE_MS);
+    acceptor->paused_ms = clock_now(acceptor->config->clock).boot_ms;
+    metric_add(&acceptor->metrics.listen_disabled_num, 1);
+    log_limited(&acceptor->pause_log, 1, LOG_LEVEL_WARNING,
+                "descriptors or memory are short: accepting pauses; raise the limit of open files, "
+                "or lower max-connections");
+}
+
+static void on_pause_over(evutil_socket_t fd, short what, void *context)
+{
+    struct acceptor *acceptor = context;
+    int64_t lasted_ms = clock_now(acceptor->config->clock).boot_ms - acceptor->paused_ms;
+
+    (void)fd;
+    (void)what;
+    metric_add(&acceptor->metrics.time_in_listen_disabled_us, (uint64_t)lasted_ms * 1000);
+    set_accepting(acceptor, true);
+}
+
+static void place(struct acceptor *acceptor, const struct accepted *accepted)
+{
+    struct budget *budget = acceptor->config->connections;
+    size_t most = acceptor->config->max_connections;
+
+    if (count_connections(acceptor) >= most) {
+        reject(acceptor, accepted->fd, "max-connections", most);
+    } else if (!budget_charge(budget, NET_CONNECTION_COST)) {
+        reject(acceptor, accepted->fd, "connection-memory", budget->limit);
+    } else if (worker_give(least_loaded(acceptor), accepted) != SESS_OK) {
+        (void)close(accepted->fd);
+        budget_release(budget, NET_CONNECTION_COST);
+        pause_accepting(acceptor);
+    }
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *context)
+{
+    struct door *door = context;
+    struct accepted accepted = {.listener = &door->listener.address};
+
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
+        enum sess_status status = listener_accept(&door->listener, &accepted.fd, &accepted.peer);
+
+        if (status == SESS_AGAIN) {
+            return;
+        }
+        if (status == SESS_LIMIT) {
+            pause_accepting(door->acceptor);
+            return;
+        }
+        if (status != SESS_OK) {
+            log_write(LOG_LEVEL_ERROR, "a listener failed and accepts no more");
+            (void)event_del(&door->readable);
+            return;
+        }
+        place(door->acceptor, &accepted);
+    }
+}
+
+enum sess_status acceptor_parse(const struct net_options *options, const char *text,
+                                struct net_address *address, struct sess_error *error)
+{
+    enum sess_status status = address_parse(text, address, error);
+
+    if (status == SESS_OK && !address_is_loopback(address) && !options->insecure_listen) {
+        status = error_set(error, SESS_REFUSED,
+                           "%s can be reached from other machines, unencrypted and by anybody: "
+                           "listen on 127.0.0.1, or set insecure-listen = yes",
+                           text);
+    }
+    return status == SESS_OK ? SESS_OK : error_wrap(error, "listen");
+}
+
+static enum sess_status open_door(struct acceptor *acceptor, const char *text,
+                                  struct sess_error *error)
+{
+    struct door *door = &acceptor->doors[acceptor->n_doors];
+    struct net_address address;
+    enum sess_status status = acceptor_parse(acceptor->config->options, text, &address, error);
+
+    if (status == SESS_OK) {
+        status = listener_open(&door->listener, &address, error);
+    }
+    if (status != SESS_OK) {
+        return status;
+    }
+    acceptor->n_doors++;
+    door->acceptor = acceptor;
+    door->fd = door->listener.fd;
+    (void)event_assign(&door->readable, acceptor->base, door->fd, EV_READ | EV_PERSIST,
+                       on_acceptable, door);
+    return SESS_OK;
+}
+
+enum sess_status acceptor_open(struct acceptor *acceptor, const struct net_config *config,
+                               struct worker *const *workers, struct sess_error *error)
+{
+    const struct option_list *listen = &config->options->listen;
+    enum sess_status status = SESS_OK;
+
+    acceptor->config = config;
+    acceptor->workers = workers;
+    acceptor->opened_ms = clock_now(config->clock).boot_ms;
+    acceptor->base = event_base_new();
+    if (acceptor->base == NULL) {
+        return error_set(error, SESS_IO, "cannot make an event loop");
+    }
+    (void)event_assign(&acceptor->pause_over, acceptor->base, -1, 0, on_pause_over, acceptor);
+    for (size_t i = 0; status == SESS_OK && i < listen->n_items; i++) {
+        status = open_door(acceptor, listen->items[i], error);
+    }
+    return status;
+}
+
+static void on_woken(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    (void)event_base_loopbreak(context);
+}
+
+enum sess_status acceptor_run(struct acceptor *acceptor, int wake_fd)
+{
+    struct event woken;
+    int result;
+
+    (void)event_assign(&woken, acceptor->base, wake_fd, EV_READ, on_woken, acceptor->base);
+    if (event_add(&woken, NULL) != 0) {
+        return SESS_IO;
+    }
+    set_accepting(acceptor, true);
+    result = event_base_dispatch(acceptor->base);
+    (void)event_del(&woken);
+    return result < 0 ? SESS_IO : SESS_OK;
+}
+
+void acceptor_close(struct acceptor *acceptor)
+{
+    if (acceptor->base == NULL) {
+        return;
+    }
+    set_accepting(acceptor, false);
+    (void)event_del(&acceptor->pause_over);
+    for (size_t i = 0; i < acceptor->n_doors; i++) {
+        listener_close(&acceptor->doors[i].listener);
+    }
+}
+
+void acceptor_fini(struct acceptor *acceptor)
+{
+    acceptor_close(acceptor);
+    if (acceptor->base != NULL) {
+        event_base_free(acceptor->base);
+        acceptor->base = NULL;
+    }
+}
