@@ -16,6 +16,12 @@ static bool shows_cas(const struct request *request)
     return request->command->mode == MODE_WITH_CAS || request->command->mode == MODE_TOUCH_WITH_CAS;
 }
 
+/* What a value that was found has been charged: a small one is copied, and costs nothing. */
+static size_t charge_of(const struct store_reading *reading)
+{
+    return reading->block == NULL ? 0 : reading->value.size;
+}
+
 static enum sess_status charge(struct budget *replies, size_t size)
 {
     if (size > replies->limit) {
@@ -27,42 +33,40 @@ static enum sess_status charge(struct budget *replies, size_t size)
 /* A look whose value, if it is a large one, is charged. Otherwise as store_read_begin, or BUSY or
  * TOO_LARGE for the budget's sake. */
 static enum sess_status look(struct command_context *context, const struct request *request,
-                             struct store_reading *reading, size_t *charged)
+                             struct store_reading *reading)
 {
     enum sess_status status =
         store_read_begin(context->shared->store, request->key, context->now.wall_s, reading);
 
-    if (status != SESS_OK || reading->block == NULL) {
-        return status;
-    }
-    status = charge(context->shared->replies, reading->value.size);
-    if (status == SESS_OK) {
-        *charged = reading->value.size;
-    } else {
-        store_read_end(reading);
+    if (status == SESS_OK && reading->block != NULL) {
+        status = charge(context->shared->replies, reading->value.size);
+        if (status != SESS_OK) {
+            store_read_end(reading);
+        }
     }
     return status;
 }
 
 /* The same, and renew. What could make it wait is found out by a look, before anything changes. */
 static enum sess_status look_and_touch(struct command_context *context,
-                                       const struct request *request, struct store_reading *reading,
-                                       size_t *charged)
+                                       const struct request *request, struct store_reading *reading)
 {
     struct budget *replies = context->shared->replies;
-    size_t foreseen = 0;
-    enum sess_status status = look(context, request, reading, &foreseen);
+    size_t foreseen;
+    enum sess_status status = look(context, request, reading);
 
     if (status != SESS_OK) {
         return status;
     }
+    foreseen = charge_of(reading);
     store_read_end(reading);
     status =
         store_read_touch_begin(context->shared->store, request->key,
                                exptime_to_expiry(request->exptime), context->now.wall_s, reading);
-    *charged = status == SESS_OK && reading->block != NULL ? reading->value.size : 0;
-    /* Another value may have come in between; it is renewed by now, and must not be refused. */
-    budget_charge_always(replies, *charged);
+    if (status == SESS_OK) {
+        /* Another value may have come in between; it is renewed by now, and must not be refused. */
+        budget_charge_always(replies, charge_of(reading));
+    }
     budget_release(replies, foreseen);
     return status;
 }
@@ -102,9 +106,8 @@ static enum sess_status get_one(struct command_context *context, const struct re
                                 struct buffer *out)
 {
     struct store_reading reading;
-    size_t charged = 0;
-    enum sess_status status = renews(request) ? look_and_touch(context, request, &reading, &charged)
-                                              : look(context, request, &reading, &charged);
+    enum sess_status status = renews(request) ? look_and_touch(context, request, &reading)
+                                              : look(context, request, &reading);
 
     if (status == SESS_BUSY) {
         return status;
