@@ -123,7 +123,7 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .clock = wiring->clock,
         .started = clock_now(wiring->clock),
         .max_connections = config.max_connections,
-        .memory_bytes = settings->store.memory,
+        .session_bytes = wiring->data.limit,
     };
     return net_server_create(&config, &wiring->server, error);
 }

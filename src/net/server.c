@@ -349,25 +349,26 @@ void net_server_destroy(struct net_server **server)
     *server = NULL;
 }
 
-void net_server_report(void *server, struct report *report)
+void net_server_sum(void *server, uint64_t *totals)
 {
     const struct net_server *self = server;
-    uint64_t totals[METRIC_ROWS_MAX] = {0};
 
     metric_sum(&net_metric_table, &self->metrics, totals);
     for (unsigned i = 0; i < self->n_workers; i++) {
         metric_sum(&net_metric_table, &self->workers[i]->loop.metrics, totals);
     }
-    metric_report(&net_metric_table, totals, report);
 }
 
-void net_server_report_commands(void *server, struct report *report)
+void net_server_sum_commands(void *server, uint64_t *totals)
 {
     const struct net_server *self = server;
-    uint64_t totals[METRIC_ROWS_MAX] = {0};
 
     for (unsigned i = 0; i < self->n_workers; i++) {
         metric_sum(&command_metric_table, &self->workers[i]->loop.context.metrics, totals);
     }
-    metric_report(&command_metric_table, totals, report);
+}
+
+const char *net_server_libevent(void)
+{
+    return event_get_version();
 }

@@ -217,13 +217,11 @@ struct value_block *shard_free(struct store *store, struct shard *shard, struct 
     return block;
 }
 
-void store_report(void *store, struct report *report)
+void store_sum(void *store, uint64_t *totals)
 {
     const struct store *self = store;
-    uint64_t totals[METRIC_ROWS_MAX] = {0};
 
     for (size_t i = 0; i < STORE_SHARDS; i++) {
         metric_sum(&store_metric_table, &self->shards[i].metrics, totals);
     }
-    metric_report(&store_metric_table, totals, report);
 }

@@ -8,7 +8,11 @@
 #include "sessiond/base/option.h"
 #include "sessiond/command/context.h"
 
-enum { NET_THREADS_MAX = 64 };
+enum {
+    NET_THREADS_MAX = 64,
+    NET_TURN_COMMANDS = 128, /* of one connection in one turn */
+    NET_BACKLOG = 1024,      /* connections that the kernel keeps for a listener */
+};
 
 #define NET_OPTIONS(X)                                                                             \
     X(listen, LIST, "127.0.0.1:11200", NULL, NULL, OPTION_FIXED,                                   \

@@ -46,8 +46,8 @@ static void open_with_sections(void)
     struct registry *registry = &fixture.registry;
 
     command_fixture_open(&fixture);
-    ck_assert_int_eq(registry_add_metrics(registry, &table, report_two, word), SESS_OK);
-    ck_assert_int_eq(registry_add_metrics(registry, &other_table, report_third, NULL), SESS_OK);
+    ck_assert_int_eq(registry_add_texts(registry, &table, report_two, word), SESS_OK);
+    ck_assert_int_eq(registry_add_texts(registry, &other_table, report_third, NULL), SESS_OK);
     ck_assert_int_eq(registry_add_section(registry, "twice", "Two lines.", report_two, word),
                      SESS_OK);
     ck_assert_int_eq(registry_add_section(registry, "cut", "None.", report_cut, NULL), SESS_OK);
