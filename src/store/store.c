@@ -32,6 +32,7 @@ static enum sess_status shard_init(struct shard *shard, const struct store *stor
     shard->sweep_bucket = SIZE_MAX;
     shard->now_s = store->config.now_s;
     wheel_init(&shard->wheel, store->config.now_s);
+    census_init(&shard->census, store->config.now_s, store->config.first_cas);
     heap_init(&shard->heap, store->arena, store->config.data, store->page_size);
     return index_init(&shard->index, &store->config.hash_key, store->arena, store->config.data);
 }
@@ -59,6 +60,8 @@ static enum sess_status store_init(struct store *store)
     store->page_size = larger(heap_page_size(data), arena_page_size(store->arena));
     store->inline_max = smaller(STORE_COPY_MAX, store->page_size / HEAP_PLACES_MIN);
     store->new_key_limit = data - data / RESERVE_SHARE * RESERVE_PARTS;
+    status = forecast_init(&store->forecast, store->config.now_s,
+                           budget_used(store->config.data));
     for (size_t i = 0; status == SESS_OK && i < STORE_SHARDS; i++) {
         status = shard_init(&store->shards[i], store);
     }
@@ -118,6 +121,7 @@ void store_destroy(struct store **store)
         heap_fini(&shard->heap);
         (void)pthread_mutex_destroy(&shard->lock);
     }
+    forecast_fini(&(*store)->forecast);
     arena_destroy(&(*store)->arena);
     explicit_bzero(&(*store)->config.hash_key, sizeof(*store)->config.hash_key);
     free(*store);
@@ -134,6 +138,7 @@ void shard_set_time(struct shard *shard, int64_t *now_s)
 {
     if (*now_s > shard->now_s) {
         shard->now_s = *now_s;
+        census_time(&shard->census, *now_s, shard->next_cas);
         if (shard->now_s >= shard->flush_at_s) {
             flush_raise(shard);
         }
@@ -202,6 +207,7 @@ void shard_take_out(struct place place, uint64_t *slot)
 
     wheel_disarm(&shard->wheel, &entry->timer);
     index_remove(&shard->index, place.hash, slot);
+    census_remove(&shard->census, entry_cost(entry));
     metric_add(&shard->metrics.bytes, -(uint64_t)entry_cost(entry));
     metric_add(&shard->metrics.curr_items, -(uint64_t)1);
 }
