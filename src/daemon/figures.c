@@ -4,6 +4,7 @@
 
 #include "sessiond/daemon/classic.h"
 #include "sessiond/daemon/classic_settings.h"
+#include "sessiond/store/figures.h"
 
 static const struct registry_alias session_rows[] = {
     {"live", "curr_items"},
@@ -37,6 +38,7 @@ static enum sess_status add_metrics(struct registry *registry, struct process *p
         {&net_metric_table, net_server_sum, server},
         {&command_metric_table, net_server_sum_commands, server},
         {&store_metric_table, store_sum, store},
+        {&store_index_metric_table, store_sum_index, store},
         {&classic_zero_table, NULL, NULL},
     };
     enum sess_status status =
@@ -48,7 +50,7 @@ static enum sess_status add_metrics(struct registry *registry, struct process *p
     return status;
 }
 
-static enum sess_status add_sections(struct registry *registry)
+static enum sess_status add_sections(struct registry *registry, struct store *store)
 {
     const struct {
         const char *name;
@@ -63,7 +65,13 @@ static enum sess_status add_sections(struct registry *registry)
          registry},
         {"slabs", "memcached's figures of slabs: all sessions are one class", classic_report_slabs,
          registry},
-        {"sessions", "what became of sessions", report_session_counts, registry},
+        {"sizes", "sessions by their size in memory: each size's upper bound, and how many",
+         store_report_sizes, store},
+        {"sessions",
+         "what became of sessions, how large, how old and how long-lived they are, and when memory will be full",
+         report_session_counts, registry},
+        {"sessions", NULL, store_report_sessions, store},
+        {"shards", "how evenly sessions are spread in memory", store_report_shards, store},
     };
     enum sess_status status = SESS_OK;
 
@@ -81,5 +89,5 @@ enum sess_status figures_register(struct registry *registry, struct process *pro
 {
     enum sess_status status = add_metrics(registry, process, server, store);
 
-    return status == SESS_OK ? add_sections(registry) : status;
+    return status == SESS_OK ? add_sections(registry, store) : status;
 }
