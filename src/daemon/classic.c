@@ -12,7 +12,6 @@ static const struct registry_alias item_rows[] = {
     {"number_hot", NULL},
     {"number_warm", NULL},
     {"number_cold", "curr_items"},
-    {"number_temp", NULL},
     {"age_hot", NULL},
     {"age_warm", NULL},
     {"age", NULL},
@@ -51,16 +50,21 @@ static uint64_t divide_up(uint64_t a, uint64_t b)
     return (a + b - 1) / b;
 }
 
-/* The class's chunks are as large as a session is on average. */
+/* The class's chunks are as large as a session is on average, and its pages as many as hold them. */
 static void report_chunks(struct report *report, const struct registry_figures *figures)
 {
-    uint64_t bytes = registry_figure(figures, "bytes");
-    uint64_t chunk_bytes = divide_up(bytes, registry_figure(figures, "curr_items"));
+    uint64_t n_used = registry_figure(figures, "curr_items");
+    uint64_t chunk_bytes = divide_up(registry_figure(figures, "bytes"), n_used);
+    uint64_t n_per_page = chunk_bytes > PAGE_BYTES ? 1 : PAGE_BYTES / chunk_bytes;
+    uint64_t n_pages = divide_up(n_used, n_per_page);
 
     report_add_u64(report, "1:chunk_size", chunk_bytes);
-    report_add_u64(report, "1:chunks_per_page",
-                   chunk_bytes > PAGE_BYTES ? 1 : PAGE_BYTES / chunk_bytes);
-    report_add_u64(report, "1:total_pages", divide_up(bytes, PAGE_BYTES));
+    report_add_u64(report, "1:chunks_per_page", n_per_page);
+    report_add_u64(report, "1:total_pages", n_pages);
+    report_add_u64(report, "1:total_chunks", n_pages * n_per_page);
+    report_add_u64(report, "1:used_chunks", n_used);
+    report_add_u64(report, "1:free_chunks", n_pages * n_per_page - n_used);
+    report_add_u64(report, "1:free_chunks_end", 0);
 }
 
 void classic_report_items(void *registry, struct report *report)
