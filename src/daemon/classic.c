@@ -39,10 +39,9 @@ static const struct registry_alias item_rows[] = {
 };
 
 static const struct registry_alias slab_rows[] = {
-    {"total_chunks", "curr_items"}, {"used_chunks", "curr_items"}, {"free_chunks", NULL},
-    {"free_chunks_end", NULL},      {"get_hits", "get_hits"},      {"cmd_set", "cmd_set"},
-    {"delete_hits", "delete_hits"}, {"incr_hits", "incr_hits"},    {"decr_hits", "decr_hits"},
-    {"cas_hits", "cas_hits"},       {"cas_badval", "cas_badval"},  {"touch_hits", "touch_hits"},
+    {"get_hits", "get_hits"},     {"cmd_set", "cmd_set"},       {"delete_hits", "delete_hits"},
+    {"incr_hits", "incr_hits"},   {"decr_hits", "decr_hits"},   {"cas_hits", "cas_hits"},
+    {"cas_badval", "cas_badval"}, {"touch_hits", "touch_hits"},
 };
 
 static uint64_t divide_up(uint64_t a, uint64_t b)

@@ -18,21 +18,38 @@ static const struct metric_row metric_rows[] = {INDEX_METRICS(METRIC_ROW)};
 const struct metric_table store_index_metric_table = {
     .rows = metric_rows, .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
 
+/* Of all shards' indexes together. */
+struct index_size {
+    uint64_t n_buckets;
+    uint64_t n_pieces; /* overflow pieces, spare ones too */
+    uint64_t n_pages;
+};
+
+static struct index_size measure_index(struct store *store)
+{
+    struct index_size size = {.n_buckets = 0};
+
+    for (size_t i = 0; i < STORE_SHARDS; i++) {
+        struct shard *shard = &store->shards[i];
+
+        (void)pthread_mutex_lock(&shard->lock);
+        size.n_buckets += shard->index.n_buckets;
+        size.n_pieces += shard->index.n_pieces;
+        size.n_pages += shard->index.n_pages;
+        (void)pthread_mutex_unlock(&shard->lock);
+    }
+    return size;
+}
+
 void store_sum_index(void *store, uint64_t *totals)
 {
     struct store *self = store;
-    struct index_metrics metrics = {.hash_bytes = 0};
-    uint64_t n_buckets = 0;
+    struct index_size size = measure_index(self);
+    struct index_metrics metrics = {
+        .hash_power_level = (uint64_t)(63 - __builtin_clzll(size.n_buckets)),
+        .hash_bytes = size.n_pages * arena_page_size(self->arena),
+    };
 
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
-        struct shard *shard = &self->shards[i];
-
-        (void)pthread_mutex_lock(&shard->lock);
-        n_buckets += shard->index.n_buckets;
-        (void)pthread_mutex_unlock(&shard->lock);
-    }
-    metrics.hash_power_level = (uint64_t)(63 - __builtin_clzll(n_buckets));
-    metrics.hash_bytes = n_buckets * sizeof(struct index_bucket);
     metric_sum(&store_index_metric_table, &metrics, totals);
 }
 
@@ -185,7 +202,8 @@ static void report_lives(const struct lives *lives, struct report *report)
 static void report_forecast(struct store *store, int64_t now_s, struct report *report)
 {
     size_t used = budget_used(store->config.data);
-    int64_t full_s = forecast_full_s(&store->forecast, now_s, used, store->config.data->limit);
+    /* What is kept back for keys that are there is no room for new sessions. */
+    int64_t full_s = forecast_full_s(&store->forecast, now_s, used, store->new_key_limit);
 
     report_add_u64(report, "memory_used", used);
     report_add_u64(report, "memory_limit", store->config.data->limit);
@@ -263,52 +281,23 @@ static double dispersion(const struct spread *spread)
     return mean == 0 ? 0 : (spread->sum_of_squares / STORE_SHARDS - mean * mean) / mean;
 }
 
-/* The shape of all indexes. */
-struct index_shape {
-    uint64_t n_buckets;
-    uint64_t n_visited;
-    double n_overflow; /* pieces beyond their home bucket, estimated */
-};
-
-static void add_shape(struct shard *shard, struct index_shape *shape)
-{
-    size_t n_visited = 0;
-    size_t n_overflow = 0;
-
-    (void)pthread_mutex_lock(&shard->lock);
-    for (size_t i = 0; i < shard->index.n_buckets; i += bucket_step(shard)) {
-        const struct index_bucket *piece = index_bucket_of(&shard->index, i)->overflow;
-
-        n_visited++;
-        for (; piece != NULL; piece = piece->overflow) {
-            n_overflow++;
-        }
-    }
-    shape->n_buckets += shard->index.n_buckets;
-    shape->n_overflow += (double)n_overflow * (double)shard->index.n_buckets / (double)n_visited;
-    (void)pthread_mutex_unlock(&shard->lock);
-    shape->n_visited += n_visited;
-}
-
 void store_report_shards(void *store, struct report *report)
 {
     struct store *self = store;
     struct spread sessions = {.sum = 0};
     struct spread bytes = {.sum = 0};
-    struct index_shape shape = {.n_buckets = 0};
+    struct index_size size = measure_index(self);
 
     for (size_t i = 0; i < STORE_SHARDS; i++) {
         spread_add(&sessions, i, metric_read(&self->shards[i].metrics.curr_items));
         spread_add(&bytes, i, metric_read(&self->shards[i].metrics.bytes));
-        add_shape(&self->shards[i], &shape);
     }
     report_add_u64(report, "shards", STORE_SHARDS);
     spread_report(&sessions, "sessions", report);
     report_add(report, "sessions_dispersion", "%.2f", dispersion(&sessions));
     spread_report(&bytes, "bytes", report);
-    report_add_u64(report, "index_buckets", shape.n_buckets);
+    report_add_u64(report, "index_buckets", size.n_buckets);
+    report_add_u64(report, "index_overflow_pieces", size.n_pieces);
     report_add(report, "sessions_per_bucket", "%.2f",
-               (double)sessions.sum / (double)shape.n_buckets);
-    report_add_u64(report, "overflow_pieces", rounded(shape.n_overflow));
-    report_add_u64(report, "overflow_estimated_from", shape.n_visited);
+               (double)sessions.sum / (double)size.n_buckets);
 }

@@ -11,7 +11,7 @@
 
 #define INDEX_METRICS(X)                                                                           \
     X(hash_power_level, GAUGE, "binary logarithm of the index's buckets")                          \
-    X(hash_bytes, GAUGE, "bytes of the index's buckets")
+    X(hash_bytes, GAUGE, "bytes of the index")
 struct index_metrics {
     INDEX_METRICS(METRIC_DECLARE)
 };
