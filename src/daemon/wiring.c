@@ -91,7 +91,7 @@ static enum sess_status allow_connections(const struct settings *settings, unsig
 }
 
 static enum sess_status make_server(struct wiring *wiring, const struct settings *settings,
-                                    const struct registry *registry, struct sess_error *error)
+                                    struct registry *registry, struct sess_error *error)
 {
     struct net_config config = {
         .options = &settings->net,

@@ -60,12 +60,12 @@ static enum sess_status store_init(struct store *store)
     store->page_size = larger(heap_page_size(data), arena_page_size(store->arena));
     store->inline_max = smaller(STORE_COPY_MAX, store->page_size / HEAP_PLACES_MIN);
     store->new_key_limit = data - data / RESERVE_SHARE * RESERVE_PARTS;
-    status = forecast_init(&store->forecast, store->config.now_s,
-                           budget_used(store->config.data));
     for (size_t i = 0; status == SESS_OK && i < STORE_SHARDS; i++) {
         status = shard_init(&store->shards[i], store);
     }
-    return status;
+    return status == SESS_OK ? forecast_init(&store->forecast, store->config.now_s,
+                                             budget_used(store->config.data))
+                             : status;
 }
 
 enum sess_status store_create(const struct store_config *config, struct store **out)

@@ -96,6 +96,7 @@ START_TEST(test_stats)
     say("stats \r\n", "STAT first a word\r\nSTAT second 2\r\nSTAT third 3\r\nEND\r\n");
     say("stats thrice\r\n", "ERROR\r\n");
     say("stats noreply\r\n", "ERROR\r\n");
+    say("stats reset\r\n", "RESET\r\n");
     say("stats twice or more\r\n", "STAT first a word\r\nSTAT second 2\r\nEND\r\n");
     ck_assert(!fixture.context.must_close);
     command_fixture_close(&fixture);
