@@ -76,6 +76,11 @@ bool option_format(const struct option_binding *binding, const struct option_row
     return true;
 }
 
+uint64_t option_number(const struct option_binding *binding, const struct option_row *row)
+{
+    return *(const uint64_t *)(const void *)((const char *)binding->values + row->offset);
+}
+
 static const char *kind_words(const struct option_row *row)
 {
     switch (row->kind) {

@@ -1,6 +1,11 @@
 /* The registry. It knows no room. Threads: filled by one, then read by any. Memory: none. */
 #include "sessiond/base/registry.h"
 
+#include <stdio.h>
+#include <string.h>
+
+enum { ALIAS_SIZE = 64 };
+
 enum sess_status registry_add_options(struct registry *registry, const struct option_table *table,
                                       void *values, struct sess_error *error)
 {
@@ -16,15 +21,27 @@ enum sess_status registry_add_options(struct registry *registry, const struct op
     return status;
 }
 
-enum sess_status registry_add_metrics(struct registry *registry, const struct metric_table *table,
-                                      registry_report_fn report, void *context)
+static enum sess_status add_table(struct registry *registry, const struct metric_table *table,
+                                  registry_sum_fn sum, registry_report_fn report, void *context)
 {
-    if (registry->n_metrics == REGISTRY_ROOMS_MAX) {
+    if (registry->n_metrics == REGISTRY_ROOMS_MAX || table->n_rows > METRIC_ROWS_MAX) {
         return SESS_LIMIT;
     }
     registry->metrics[registry->n_metrics++] =
-        (struct registry_metrics){.table = table, .report = report, .context = context};
+        (struct registry_metrics){.table = table, .sum = sum, .report = report, .context = context};
     return SESS_OK;
+}
+
+enum sess_status registry_add_metrics(struct registry *registry, const struct metric_table *table,
+                                      registry_sum_fn sum, void *context)
+{
+    return add_table(registry, table, sum, NULL, context);
+}
+
+enum sess_status registry_add_texts(struct registry *registry, const struct metric_table *table,
+                                    registry_report_fn report, void *context)
+{
+    return add_table(registry, table, NULL, report, context);
 }
 
 enum sess_status registry_add_section(struct registry *registry, const char *name, const char *doc,
@@ -33,8 +50,35 @@ enum sess_status registry_add_section(struct registry *registry, const char *nam
     if (registry->n_sections == REGISTRY_ROOMS_MAX) {
         return SESS_LIMIT;
     }
-    registry->sections[registry->n_sections++] =
-        (struct registry_section){.name = name, .doc = doc, .report = report, .context = context};
+    registry->sections[registry->n_sections++] = (struct registry_section){
+        .name = name, .doc = doc, .parts = {{report, context}}, .n_parts = 1};
+    return SESS_OK;
+}
+
+/* The number of the section, or n_sections. */
+static size_t find_section(const struct registry *registry, struct slice name)
+{
+    size_t i = 0;
+
+    while (i < registry->n_sections && !slice_is(name, registry->sections[i].name)) {
+        i++;
+    }
+    return i;
+}
+
+enum sess_status registry_extend_section(struct registry *registry, const char *name,
+                                         registry_report_fn report, void *context)
+{
+    size_t i = find_section(registry, slice_from_text(name));
+
+    if (i == registry->n_sections) {
+        return SESS_NOT_FOUND;
+    }
+    if (registry->sections[i].n_parts == REGISTRY_PARTS_MAX) {
+        return SESS_LIMIT;
+    }
+    registry->sections[i].parts[registry->sections[i].n_parts++] =
+        (struct registry_part){report, context};
     return SESS_OK;
 }
 
@@ -54,22 +98,96 @@ enum sess_status registry_find_option(struct registry *registry, const char *nam
     return SESS_NOT_FOUND;
 }
 
+static void read_table(const struct registry_metrics *metrics, enum registry_scope scope,
+                       uint64_t *totals)
+{
+    memset(totals, 0, METRIC_ROWS_MAX * sizeof *totals);
+    if (scope == REGISTRY_SINCE_RESET) {
+        metric_begin(metrics->table, &metrics->baseline, totals);
+    }
+    if (metrics->sum != NULL) {
+        metrics->sum(metrics->context, totals);
+    }
+}
+
+static void report_table(const struct registry_metrics *metrics, struct report *report)
+{
+    uint64_t totals[METRIC_ROWS_MAX];
+
+    if (metrics->report != NULL) {
+        metrics->report(metrics->context, report);
+        return;
+    }
+    read_table(metrics, REGISTRY_SINCE_RESET, totals);
+    metric_report(metrics->table, totals, report);
+}
+
 enum sess_status registry_report(const struct registry *registry, struct slice section,
                                  struct report *report)
 {
+    size_t number = find_section(registry, section);
+
     if (section.size == 0) {
         for (size_t i = 0; i < registry->n_metrics; i++) {
-            registry->metrics[i].report(registry->metrics[i].context, report);
+            report_table(&registry->metrics[i], report);
         }
         return SESS_OK;
     }
-    for (size_t i = 0; i < registry->n_sections; i++) {
-        if (slice_is(section, registry->sections[i].name)) {
-            registry->sections[i].report(registry->sections[i].context, report);
-            return SESS_OK;
+    if (number == registry->n_sections) {
+        return SESS_NOT_FOUND;
+    }
+    for (size_t i = 0; i < registry->sections[number].n_parts; i++) {
+        const struct registry_part *part = &registry->sections[number].parts[i];
+
+        part->report(part->context, report);
+    }
+    return SESS_OK;
+}
+
+void registry_reset(struct registry *registry)
+{
+    uint64_t totals[METRIC_ROWS_MAX];
+
+    for (size_t i = 0; i < registry->n_metrics; i++) {
+        read_table(&registry->metrics[i], REGISTRY_SINCE_START, totals);
+        metric_reset(registry->metrics[i].table, &registry->metrics[i].baseline, totals);
+    }
+}
+
+void registry_read(const struct registry *registry, enum registry_scope scope,
+                   struct registry_figures *out)
+{
+    out->registry = registry;
+    for (size_t i = 0; i < registry->n_metrics; i++) {
+        read_table(&registry->metrics[i], scope, out->totals[i]);
+    }
+}
+
+uint64_t registry_figure(const struct registry_figures *figures, const char *name)
+{
+    for (size_t i = 0; i < figures->registry->n_metrics; i++) {
+        const struct metric_table *table = figures->registry->metrics[i].table;
+
+        for (size_t row = 0; row < table->n_rows; row++) {
+            if (strcmp(table->rows[row].name, name) == 0) {
+                return figures->totals[i][row];
+            }
         }
     }
-    return SESS_NOT_FOUND;
+    return 0;
+}
+
+void registry_report_aliases(const struct registry_figures *figures, const char *prefix,
+                             const struct registry_alias *aliases, size_t n_aliases,
+                             struct report *report)
+{
+    char name[ALIAS_SIZE];
+
+    for (size_t i = 0; i < n_aliases; i++) {
+        (void)snprintf(name, sizeof name, "%s%s", prefix, aliases[i].name);
+        report_add_u64(report, name,
+                       aliases[i].metric == NULL ? 0 : registry_figure(figures, aliases[i].metric));
+    }
 }
 
 static void report_option(const struct option_binding *binding, const struct option_row *row,
@@ -80,7 +198,7 @@ static void report_option(const struct option_binding *binding, const struct opt
 
     option_name(row, name, sizeof name);
     for (size_t i = 0; option_format(binding, row, i, value, sizeof value); i++) {
-        report_add(report, name, "%s", value);
+        report_add_word(report, name, value);
     }
 }
 

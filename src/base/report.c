@@ -24,6 +24,24 @@ void report_add(struct report *report, const char *name, const char *format, ...
     buffer_put(&report->text, slice_of(value, strlen(value) + 1));
 }
 
+void report_add_word(struct report *report, const char *name, const char *text)
+{
+    static const char blank[] = "%20";
+    char value[REPORT_VALUE_SIZE];
+    size_t size = 0;
+
+    for (; *text != '\0' && size + sizeof blank <= sizeof value; text++) {
+        if (*text == ' ') {
+            memcpy(value + size, blank, sizeof blank - 1);
+            size += sizeof blank - 1;
+        } else {
+            value[size++] = *text;
+        }
+    }
+    value[size] = '\0';
+    report_add(report, name, "%s", value);
+}
+
 void report_add_u64(struct report *report, const char *name, uint64_t value)
 {
     report_add(report, name, "%" PRIu64, value);

@@ -51,7 +51,7 @@ static const struct {
 } stats_answers[] = {
     {"detail", "on", REPLY_OK},     {"detail", "off", REPLY_OK},
     {"detail", "dump", REPLY_END},  {"detail", NULL, REPLY_DETAIL_USAGE},
-    {"cachedump", NULL, REPLY_END},
+    {"cachedump", NULL, REPLY_END}, {"reset", NULL, REPLY_RESET},
 };
 
 static enum reply find_stats_answer(const struct request *request)
@@ -72,6 +72,9 @@ enum sess_status command_stats(struct command_context *context, const struct req
 {
     struct report report = {.is_cut = false};
 
+    if (slice_is(request->word, "reset")) {
+        registry_reset(context->shared->registry);
+    }
     if (registry_report(context->shared->registry, request->word, &report) != SESS_OK) {
         answer(request, out, find_stats_answer(request));
     } else if (append_report(&report, out) == SESS_OK) {

@@ -1,27 +1,95 @@
-/* Which figures there are. What they are made of is their rooms' own. Threads: start-up only. */
+/* Which figures there are. What they are made of is their rooms' own. Threads: start-up only, but for
+ * the report of sessions: any. */
 #include "sessiond/daemon/figures.h"
+
+#include "sessiond/daemon/classic.h"
+#include "sessiond/daemon/classic_settings.h"
+#include "sessiond/store/figures.h"
+
+static const struct registry_alias session_rows[] = {
+    {"live", "curr_items"},
+    {"created", "sessions_created"},
+    {"renewed", "sessions_renewed"},
+    {"deleted", "sessions_deleted"},
+    {"expired", "reclaimed"},
+    {"flushed", "sessions_flushed"},
+    {"refused_no_memory", "store_no_memory"},
+    {"refused_too_large", "store_too_large"},
+};
+
+static void report_session_counts(void *registry, struct report *report)
+{
+    struct registry_figures figures;
+
+    registry_read(registry, REGISTRY_SINCE_START, &figures);
+    registry_report_aliases(&figures, "", session_rows,
+                            sizeof session_rows / sizeof session_rows[0], report);
+}
+
+static enum sess_status add_metrics(struct registry *registry, struct process *process,
+                                    struct net_server *server, struct store *store)
+{
+    const struct {
+        const struct metric_table *table;
+        registry_sum_fn sum;
+        void *context;
+    } tables[] = {
+        {&process_metric_table, process_sum, process},
+        {&net_metric_table, net_server_sum, server},
+        {&command_metric_table, net_server_sum_commands, server},
+        {&store_metric_table, store_sum, store},
+        {&store_index_metric_table, store_sum_index, store},
+        {&classic_zero_table, NULL, NULL},
+    };
+    enum sess_status status =
+        registry_add_texts(registry, &process_text_table, process_report_texts, process);
+
+    for (size_t i = 0; status == SESS_OK && i < sizeof tables / sizeof tables[0]; i++) {
+        status = registry_add_metrics(registry, tables[i].table, tables[i].sum, tables[i].context);
+    }
+    return status;
+}
+
+static enum sess_status add_sections(struct registry *registry, struct net_server *server,
+                                     struct store *store)
+{
+    const struct {
+        const char *name;
+        const char *doc; /* NULL: more lines of a section above */
+        registry_report_fn report;
+        void *context;
+    } parts[] = {
+        {"settings", "every option with its value, then memcached's names",
+         registry_report_settings, registry},
+        {"settings", NULL, classic_report_settings, registry},
+        {"items", "memcached's figures of items: all sessions are one class", classic_report_items,
+         registry},
+        {"slabs", "memcached's figures of slabs: all sessions are one class", classic_report_slabs,
+         registry},
+        {"conns", "listeners and connections, what each is at", net_server_report_conns, server},
+        {"sizes", "sessions by their size in memory: each size's upper bound, and how many",
+         store_report_sizes, store},
+        {"sessions",
+         "what became of sessions, how large, how old and how long-lived they are, and when memory will be full",
+         report_session_counts, registry},
+        {"sessions", NULL, store_report_sessions, store},
+        {"shards", "how evenly sessions are spread in memory", store_report_shards, store},
+    };
+    enum sess_status status = SESS_OK;
+
+    for (size_t i = 0; status == SESS_OK && i < sizeof parts / sizeof parts[0]; i++) {
+        status = parts[i].doc == NULL ? registry_extend_section(registry, parts[i].name,
+                                                                parts[i].report, parts[i].context)
+                                      : registry_add_section(registry, parts[i].name, parts[i].doc,
+                                                             parts[i].report, parts[i].context);
+    }
+    return status;
+}
 
 enum sess_status figures_register(struct registry *registry, struct process *process,
                                   struct net_server *server, struct store *store)
 {
-    const struct registry_metrics metrics[] = {
-        {&process_metric_table, process_report, process},
-        {&net_metric_table, net_server_report, server},
-        {&command_metric_table, net_server_report_commands, server},
-        {&store_metric_table, store_report, store},
-    };
-    enum sess_status status = SESS_OK;
+    enum sess_status status = add_metrics(registry, process, server, store);
 
-    for (size_t i = 0; status == SESS_OK && i < sizeof metrics / sizeof metrics[0]; i++) {
-        status =
-            registry_add_metrics(registry, metrics[i].table, metrics[i].report, metrics[i].context);
-    }
-    if (status == SESS_OK) {
-        status = registry_add_section(registry, "settings", "every option with its value",
-                                      registry_report_settings, registry);
-    }
-    return status == SESS_OK ? registry_add_section(registry, "conns",
-                                                    "listeners and connections, what each is at",
-                                                    net_server_report_conns, server)
-                             : status;
+    return status == SESS_OK ? add_sections(registry, server, store) : status;
 }

@@ -101,7 +101,7 @@ static enum sess_status allow_connections(const struct wiring *wiring,
 }
 
 static enum sess_status make_server(struct wiring *wiring, const struct settings *settings,
-                                    const struct registry *registry, struct sess_error *error)
+                                    struct registry *registry, struct sess_error *error)
 {
     struct net_config config = {
         .options = &settings->net,
@@ -133,7 +133,7 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .clock = wiring->clock,
         .started = clock_now(wiring->clock),
         .max_connections = config.max_connections,
-        .memory_bytes = settings->store.memory,
+        .session_bytes = wiring->data.limit,
     };
     return net_server_create(&config, &wiring->server, error);
 }

@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include "sessiond/base/log.h"
+#include "sessiond/net/config.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, UNIX_SOCKET_UMASK = 0117 };
+enum { UNIX_SOCKET_UMASK = 0117 };
 
 static const struct sockaddr *socket_address(const struct net_address *address)
 {
@@ -124,7 +125,7 @@ enum sess_status listener_open(struct listener *listener, const struct net_addre
     }
     set_options(fd, address);
     listener->address = *address;
-    if (bind_address(fd, address) == 0 && listen(fd, BACKLOG) == 0) {
+    if (bind_address(fd, address) == 0 && listen(fd, NET_BACKLOG) == 0) {
         if (is_unix(address) ? is_socket_file(address, &listener->inode)
                              : learn_port(fd, &listener->address)) {
             listener->fd = fd;

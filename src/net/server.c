@@ -164,11 +164,10 @@ static void fill_gauges(const struct net_server *server, struct net_metrics *gau
     metric_add(&gauges->connection_bytes, budget_used(server->config.connections));
 }
 
-void net_server_report(void *server, struct report *report)
+void net_server_sum(void *server, uint64_t *totals)
 {
     const struct net_server *self = server;
     struct net_metrics gauges = {.threads = 0};
-    uint64_t totals[METRIC_ROWS_MAX] = {0};
 
     fill_gauges(self, &gauges);
     metric_sum(&net_metric_table, &gauges, totals);
@@ -176,18 +175,20 @@ void net_server_report(void *server, struct report *report)
     for (unsigned i = 0; i < self->n_workers; i++) {
         metric_sum(&net_metric_table, &self->workers[i]->loop.metrics, totals);
     }
-    metric_report(&net_metric_table, totals, report);
 }
 
-void net_server_report_commands(void *server, struct report *report)
+void net_server_sum_commands(void *server, uint64_t *totals)
 {
     const struct net_server *self = server;
-    uint64_t totals[METRIC_ROWS_MAX] = {0};
 
     for (unsigned i = 0; i < self->n_workers; i++) {
         metric_sum(&command_metric_table, &self->workers[i]->loop.context.metrics, totals);
     }
-    metric_report(&command_metric_table, totals, report);
+}
+
+const char *net_server_libevent(void)
+{
+    return event_get_version();
 }
 
 void net_server_report_conns(void *server, struct report *report)

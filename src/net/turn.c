@@ -6,11 +6,9 @@
 #include "turn.h"
 
 #include "sessiond/base/log.h"
+#include "sessiond/net/config.h"
 
-enum {
-    TURN_COMMANDS = 128,     /* of one connection in one turn */
-    UPLOAD_RECV_MAX = 65536, /* bytes of a large value in one recv */
-};
+enum { UPLOAD_RECV_MAX = 65536 }; /* bytes of a large value in one recv */
 
 /* How a step of the turn ended. */
 enum step {
@@ -142,7 +140,7 @@ static bool share_is_used_up(const struct turn *turn)
 {
     size_t made = turn->loop->output.size - turn->output_start;
 
-    return turn->n_served >= TURN_COMMANDS || made >= LOOP_OUTPUT_SHARE ||
+    return turn->n_served >= NET_TURN_COMMANDS || made >= LOOP_OUTPUT_SHARE ||
            made >= turn->loop->config->options->output_limit ||
            turn->connection->outgoing.value != NULL;
 }

@@ -220,6 +220,7 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
     struct store_metrics *metrics = &shard->metrics;
     bool fits;
     size_t cost_before;
+    size_t cost_after;
     size_t block_before;
     size_t block_after = cost_of_block(fields->block);
     enum sess_status status;
@@ -247,7 +248,12 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
     }
     budget_release(change->store->config.data,
                    block_before > block_after ? block_before - block_after : 0);
-    metric_add(&metrics->bytes, heap_round(entry_size_for(fields)) + block_after - cost_before);
+    cost_after = heap_round(entry_size_for(fields)) + block_after;
+    if (cost_before > 0) {
+        census_remove(&shard->census, cost_before);
+    }
+    census_add(&shard->census, cost_after);
+    metric_add(&metrics->bytes, cost_after - cost_before);
     metric_add(&metrics->total_items, 1);
     metric_add(change->is_live ? &metrics->sessions_renewed : &metrics->sessions_created, 1);
     *cas = shard->next_cas++;

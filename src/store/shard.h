@@ -4,6 +4,8 @@
 #ifndef SESSIOND_SRC_STORE_SHARD_H
 #define SESSIOND_SRC_STORE_SHARD_H
 
+#include "census.h"
+#include "forecast.h"
 #include "heap.h"
 #include "index.h"
 #include "sessiond/store/metrics.h"
@@ -30,6 +32,7 @@ struct shard {
     uint64_t revocation_ticket;
     struct store_metrics metrics; /* written under the lock, read by anyone */
     struct wheel wheel;
+    struct census census;
 };
 
 struct store {
@@ -45,6 +48,7 @@ struct store {
     /* any thread */
     _Atomic bool has_favoured_upload; /* see upload.c */
     _Atomic unsigned gather_next;     /* the shard where the next store_gather begins */
+    struct forecast forecast;
 
     struct shard shards[STORE_SHARDS];
 };

@@ -32,6 +32,7 @@ static enum sess_status shard_init(struct shard *shard, const struct store *stor
     shard->sweep_bucket = SIZE_MAX;
     shard->now_s = store->config.now_s;
     wheel_init(&shard->wheel, store->config.now_s);
+    census_init(&shard->census, store->config.now_s, store->config.first_cas);
     heap_init(&shard->heap, store->arena, store->config.data, store->page_size);
     return index_init(&shard->index, &store->config.hash_key, store->arena, store->config.data);
 }
@@ -62,7 +63,9 @@ static enum sess_status store_init(struct store *store)
     for (size_t i = 0; status == SESS_OK && i < STORE_SHARDS; i++) {
         status = shard_init(&store->shards[i], store);
     }
-    return status;
+    return status == SESS_OK ? forecast_init(&store->forecast, store->config.now_s,
+                                             budget_used(store->config.data))
+                             : status;
 }
 
 enum sess_status store_create(const struct store_config *config, struct store **out)
@@ -118,6 +121,7 @@ void store_destroy(struct store **store)
         heap_fini(&shard->heap);
         (void)pthread_mutex_destroy(&shard->lock);
     }
+    forecast_fini(&(*store)->forecast);
     arena_destroy(&(*store)->arena);
     explicit_bzero(&(*store)->config.hash_key, sizeof(*store)->config.hash_key);
     free(*store);
@@ -134,6 +138,7 @@ void shard_set_time(struct shard *shard, int64_t *now_s)
 {
     if (*now_s > shard->now_s) {
         shard->now_s = *now_s;
+        census_time(&shard->census, *now_s, shard->next_cas);
         if (shard->now_s >= shard->flush_at_s) {
             flush_raise(shard);
         }
@@ -202,6 +207,7 @@ void shard_take_out(struct place place, uint64_t *slot)
 
     wheel_disarm(&shard->wheel, &entry->timer);
     index_remove(&shard->index, place.hash, slot);
+    census_remove(&shard->census, entry_cost(entry));
     metric_add(&shard->metrics.bytes, -(uint64_t)entry_cost(entry));
     metric_add(&shard->metrics.curr_items, -(uint64_t)1);
 }
@@ -217,13 +223,11 @@ struct value_block *shard_free(struct store *store, struct shard *shard, struct 
     return block;
 }
 
-void store_report(void *store, struct report *report)
+void store_sum(void *store, uint64_t *totals)
 {
     const struct store *self = store;
-    uint64_t totals[METRIC_ROWS_MAX] = {0};
 
     for (size_t i = 0; i < STORE_SHARDS; i++) {
         metric_sum(&store_metric_table, &self->shards[i].metrics, totals);
     }
-    metric_report(&store_metric_table, totals, report);
 }

@@ -119,6 +119,7 @@ static bool tick_shard(struct store *store, struct shard *shard, int64_t now_s, 
 
 bool store_tick(struct store *store, struct store_ticker *ticker, int64_t now_s, unsigned max_steps)
 {
+    forecast_note(&store->forecast, now_s, budget_used(store->config.data));
     for (unsigned visited = ticker->first; visited < STORE_SHARDS; visited += ticker->stride) {
         unsigned number = ticker->position;
 

@@ -34,15 +34,13 @@ static void print_replies(const struct registry *registry)
 
 static void print_metrics(const struct registry *registry)
 {
-    static const char *const kinds[] = {"counter", "gauge", "text"};
-
     (void)puts("| name | kind | what it is |\n|---|---|---|");
     for (size_t i = 0; i < registry->n_metrics; i++) {
         const struct metric_table *table = registry->metrics[i].table;
 
         for (size_t row = 0; row < table->n_rows; row++) {
             (void)printf("| `%s` | %s | %s |\n", table->rows[row].name,
-                         kinds[table->rows[row].kind], table->rows[row].doc);
+                         metric_kind_text(table->rows[row].kind), table->rows[row].doc);
         }
     }
 }

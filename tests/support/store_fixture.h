@@ -71,7 +71,7 @@ enum sess_status fixture_delete(struct store_fixture *fixture, const char *key);
 enum sess_status fixture_touch(struct store_fixture *fixture, const char *key, int64_t deadline_s);
 struct seen fixture_look(struct store_fixture *fixture, const char *key);
 
-/** A line of store_report. */
+/** One of the store's metrics. */
 uint64_t fixture_figure(struct store_fixture *fixture, const char *name);
 
 /** Tick all shards, in slices of 128 steps, until nothing is left to do. Returns the slices. */

@@ -109,6 +109,9 @@ SESS_MUST_CHECK enum sess_status option_assign(struct option_binding *binding,
 bool option_format(const struct option_binding *binding, const struct option_row *row, size_t index,
                    char *out, size_t out_size);
 
+/** The number of a COUNT, SIZE (bytes), DURATION (milliseconds) or CHOICE (index of the word). */
+uint64_t option_number(const struct option_binding *binding, const struct option_row *row);
+
 /** The name as people type it: `line-limit`. Terminated. */
 void option_name(const struct option_row *row, char *out, size_t out_size);
 

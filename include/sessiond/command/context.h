@@ -13,10 +13,10 @@
 /* What all workers share. Immutable after the start; everything is borrowed. */
 struct command_shared {
     struct store *store;
-    const struct registry *registry; /* for stats */
-    struct log_limit *flush_log;     /* one line a second about flushes */
-    struct budget *replies;          /* charged for attached values, see below */
-    bool may_flush;                  /* flush_all does what it says */
+    struct registry *registry;   /* for stats */
+    struct log_limit *flush_log; /* one line a second about flushes */
+    struct budget *replies;      /* charged for attached values, see below */
+    bool may_flush;              /* flush_all does what it says */
 };
 
 /* What one worker, and one connection's turn, run commands with. */

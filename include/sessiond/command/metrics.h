@@ -26,7 +26,7 @@
     X(touch_misses, COUNTER, "touches that did not")                                               \
     X(store_too_large, COUNTER, "values refused for their size")                                   \
     X(store_no_memory, COUNTER, "values refused for lack of memory")                               \
-    X(protocol_errors, COUNTER, "lines that were no valid command")
+    X(protocol_errors, TOTAL, "lines that were no valid command")
 
 struct command_metrics {
     COMMAND_METRICS(METRIC_DECLARE)

@@ -11,6 +11,8 @@
 enum {
     NET_THREADS_MAX = 64,
     NET_LOOP_DESCRIPTORS = 4, /* of an event loop: epoll, two for its signals, one to wake it */
+    NET_TURN_COMMANDS = 128,  /* of one connection in one turn */
+    NET_BACKLOG = 1024,       /* connections that the kernel keeps for a listener */
 };
 
 /* What the net takes beside its buffers: upper bounds in bytes, for those who divide memory. */

@@ -21,9 +21,9 @@
       "times that accepting paused for lack of descriptors or memory")                             \
     X(time_in_listen_disabled_us, COUNTER, "microseconds of such pauses")                          \
     X(idle_kicks, COUNTER, "connections closed by one of the timeouts")                            \
-    X(closed_for_memory, COUNTER, "connections closed because connection-memory was used up")      \
+    X(closed_for_memory, TOTAL, "connections closed because connection-memory was used up")        \
     X(conn_yields, COUNTER, "times that a connection had more to do than one turn allows")         \
-    X(binary_refused, COUNTER, "connections closed because they spoke the binary protocol")        \
+    X(binary_refused, TOTAL, "connections closed because they spoke the binary protocol")          \
     X(bytes_read, COUNTER, "bytes received from clients")                                          \
     X(bytes_written, COUNTER, "bytes sent to clients")                                             \
     X(threads, GAUGE, "worker threads")

@@ -47,9 +47,12 @@ void net_server_stop(struct net_server *server);
 /** Free everything and set *server to NULL. It must not be running. */
 void net_server_destroy(struct net_server **server);
 
-/** Add the metrics of net and of the commands (registry_report_fn; context is the server). */
-void net_server_report(void *server, struct report *report);
-void net_server_report_commands(void *server, struct report *report);
+/** Add up the metrics of net and of the commands (registry_sum_fn; context is the server). */
+void net_server_sum(void *server, uint64_t *totals);
+void net_server_sum_commands(void *server, uint64_t *totals);
+
+/** The version of the event library. */
+const char *net_server_libevent(void);
 
 /** Add rows about listeners and connections, the section `conns` (registry_report_fn; context is the
  *  server). Of very many connections the last are only counted. Threads: any, while workers run. */

@@ -15,11 +15,10 @@
     X(expired_unfetched, COUNTER, "of these, those that were never read")                          \
     X(get_expired, COUNTER, "looks that found a session after its deadline")                       \
     X(get_flushed, COUNTER, "looks that found a session that was flushed")                         \
-    X(sessions_created, COUNTER, "values stored under a key that had none")                        \
-    X(sessions_renewed, COUNTER, "live sessions stored again, or given more time")                 \
-    X(sessions_deleted, COUNTER, "live sessions ended by a command")                               \
-    X(sessions_flushed, COUNTER, "entries taken back after a flush")                               \
-    X(evictions, COUNTER, "live sessions dropped for lack of memory: always 0")
+    X(sessions_created, TOTAL, "values stored under a key that had none")                          \
+    X(sessions_renewed, TOTAL, "live sessions stored again, or given more time")                   \
+    X(sessions_deleted, TOTAL, "live sessions ended by a command")                                 \
+    X(sessions_flushed, TOTAL, "entries taken back after a flush")
 
 struct store_metrics {
     STORE_METRICS(METRIC_DECLARE)

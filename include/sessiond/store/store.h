@@ -10,7 +10,6 @@
 #define SESSIOND_STORE_STORE_H
 
 #include "sessiond/base/option.h"
-#include "sessiond/base/report.h"
 #include "sessiond/base/status.h"
 #include "sessiond/store/metrics.h"
 #include "sessiond/store/mutation.h"
@@ -152,7 +151,7 @@ struct store_ticker {
 bool store_tick(struct store *store, struct store_ticker *ticker, int64_t now_s,
                 unsigned max_steps);
 
-/** Add the store's metrics to a report (a registry_report_fn; context is the store). */
-void store_report(void *store, struct report *report);
+/** Add up the store's metrics (a registry_sum_fn; context is the store). */
+void store_sum(void *store, uint64_t *totals);
 
 #endif

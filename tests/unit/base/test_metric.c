@@ -58,6 +58,34 @@ START_TEST(sum_adds_up_the_owners)
 }
 END_TEST
 
+/* A reset between two readings, of three kinds of rows. */
+START_TEST(reset_moves_where_counters_begin)
+{
+    struct metric_baseline baseline = {{0}};
+    const uint64_t at_reset[3] = {15, 4, 9};
+    uint64_t totals[3];
+
+    metric_begin(&table, &baseline, totals);
+    ck_assert_uint_eq(totals[0] + 15, 15);
+    metric_reset(&table, &baseline, at_reset);
+    metric_begin(&table, &baseline, totals);
+    ck_assert_uint_eq(totals[0] + 17, 2);
+    ck_assert_uint_eq(totals[1] + 4, 4);
+    ck_assert_uint_eq(totals[2] + 9, 0);
+}
+END_TEST
+
+/* The words of the docs. */
+START_TEST(kinds_have_words)
+{
+    ck_assert_str_eq(metric_kind_text(METRIC_COUNTER), "counter");
+    ck_assert_str_eq(metric_kind_text(METRIC_TOTAL), "total");
+    ck_assert_str_eq(metric_kind_text(METRIC_GAUGE), "gauge");
+    ck_assert_str_eq(metric_kind_text(METRIC_ZERO), "always 0");
+    ck_assert_str_eq(metric_kind_text(METRIC_TEXT), "text");
+}
+END_TEST
+
 /* Totals as lines. */
 START_TEST(report_has_a_line_for_each_row)
 {
@@ -84,11 +112,14 @@ int main(void)
     Suite *suite = suite_create("base/metric");
     TCase *add = suite_case(suite, "metric_add");
     TCase *sum = suite_case(suite, "metric_sum");
+    TCase *resets = suite_case(suite, "metric_reset");
     TCase *lines = suite_case(suite, "metric_report");
 
     tcase_add_test(add, row_has_name_kind_and_doc);
     tcase_add_test(add, add_adds);
     tcase_add_test(sum, sum_adds_up_the_owners);
+    tcase_add_test(resets, reset_moves_where_counters_begin);
+    tcase_add_test(add, kinds_have_words);
     tcase_add_test(lines, report_has_a_line_for_each_row);
     return suite_run(suite);
 }

@@ -96,6 +96,19 @@ START_TEST(format_writes_what_assign_reads)
 }
 END_TEST
 
+/* A value of each kind that is a number. */
+START_TEST(number_is_in_the_smallest_unit)
+{
+    assign(ROOM_SIZE, "none");
+    ck_assert_uint_eq(option_number(&binding, &rows[ROOM_SIZE]), 0);
+    assign(ROOM_SIZE, "2k");
+    ck_assert_uint_eq(option_number(&binding, &rows[ROOM_SIZE]), 2048);
+    ck_assert_uint_eq(option_number(&binding, &rows[DOOR_WIDTH]), 5);
+    ck_assert_uint_eq(option_number(&binding, &rows[OPEN_TIME]), 90000);
+    ck_assert_uint_eq(option_number(&binding, &rows[COLOUR]), 1);
+}
+END_TEST
+
 /* Items that are not there. */
 START_TEST(format_ends_behind_the_last_item)
 {
@@ -252,6 +265,7 @@ int main(void)
 
     tcase_add_test(name, name_is_as_people_type_it);
     tcase_add_loop_test(format, format_writes_what_assign_reads, 0, N_ROWS);
+    tcase_add_test(print_case(suite, "option_number"), number_is_in_the_smallest_unit);
     tcase_add_test(format, format_ends_behind_the_last_item);
     tcase_add_loop_test(range, range_says_what_a_row_takes, 0, N_ROWS);
     tcase_add_test(range, range_of_no_kind_is_empty);

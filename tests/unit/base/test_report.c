@@ -80,6 +80,28 @@ START_TEST(long_value_is_cut)
 }
 END_TEST
 
+/* A text with blanks, and one that is too long with them. */
+START_TEST(word_has_no_blank)
+{
+    char text[600];
+    size_t position = 0;
+    struct slice name;
+    struct slice value;
+
+    memset(text, ' ', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    report_add_word(&report, "path", "/srv/my sockets/a ");
+    report_add_word(&report, "empty", "");
+    report_add_word(&report, "long", text);
+    assert_next(&position, "path", "/srv/my%20sockets/a%20");
+    assert_next(&position, "empty", "");
+    ck_assert(report_next(&report, &position, &name, &value));
+    ck_assert_uint_ge(value.size, 256);
+    ck_assert_ptr_null(memchr(value.data, ' ', value.size));
+    assert_end(position);
+}
+END_TEST
+
 /* A thousand lines: the place moves. */
 START_TEST(many_lines_are_kept)
 {
@@ -137,6 +159,7 @@ int main(void)
     tcase_add_test(add, empty_report_has_no_line);
     tcase_add_test(add, lines_come_in_their_order);
     tcase_add_test(add, long_value_is_cut);
+    tcase_add_test(add, word_has_no_blank);
     tcase_add_test(add, many_lines_are_kept);
     tcase_add_test(add, missing_memory_is_told);
     tcase_add_test(release, release_empties);

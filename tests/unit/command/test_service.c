@@ -46,8 +46,8 @@ static void open_with_sections(void)
     struct registry *registry = &fixture.registry;
 
     command_fixture_open(&fixture);
-    ck_assert_int_eq(registry_add_metrics(registry, &table, report_two, word), SESS_OK);
-    ck_assert_int_eq(registry_add_metrics(registry, &other_table, report_third, NULL), SESS_OK);
+    ck_assert_int_eq(registry_add_texts(registry, &table, report_two, word), SESS_OK);
+    ck_assert_int_eq(registry_add_texts(registry, &other_table, report_third, NULL), SESS_OK);
     ck_assert_int_eq(registry_add_section(registry, "twice", "Two lines.", report_two, word),
                      SESS_OK);
     ck_assert_int_eq(registry_add_section(registry, "cut", "None.", report_cut, NULL), SESS_OK);
@@ -96,6 +96,7 @@ START_TEST(test_stats)
     say("stats \r\n", "STAT first a word\r\nSTAT second 2\r\nSTAT third 3\r\nEND\r\n");
     say("stats thrice\r\n", "ERROR\r\n");
     say("stats noreply\r\n", "ERROR\r\n");
+    say("stats reset\r\n", "RESET\r\n");
     say("stats twice or more\r\n", "STAT first a word\r\nSTAT second 2\r\nEND\r\n");
     ck_assert(!fixture.context.must_close);
     command_fixture_close(&fixture);

@@ -157,22 +157,19 @@ static void expect_end(int fd)
     ck_assert_int_eq(close(fd), 0);
 }
 
-static uint64_t figure(registry_report_fn report_fn, const char *name)
+/* A metric of the net or of the commands. */
+static uint64_t figure(const char *name)
 {
-    struct report report = {.is_cut = false};
-    struct slice row;
-    struct slice value;
-    size_t position = 0;
-    uint64_t result = UINT64_MAX;
+    struct registry registry = {.n_metrics = 0};
+    struct registry_figures figures;
 
-    report_fn(served.server, &report);
-    while (report_next(&report, &position, &row, &value)) {
-        if (slice_is(row, name)) {
-            result = strtoull((const char *)value.data, NULL, 10);
-        }
-    }
-    report_release(&report);
-    return result;
+    ck_assert_int_eq(
+        registry_add_metrics(&registry, &net_metric_table, net_server_sum, served.server), SESS_OK);
+    ck_assert_int_eq(registry_add_metrics(&registry, &command_metric_table, net_server_sum_commands,
+                                          served.server),
+                     SESS_OK);
+    registry_read(&registry, REGISTRY_SINCE_START, &figures);
+    return registry_figure(&figures, name);
 }
 
 /* It is made, and taken down without ever having run; stopping it then does nothing. */
@@ -183,8 +180,8 @@ START_TEST(test_never_started)
     ck_assert_uint_eq(net_server_listeners(served.server), 1);
     ck_assert_ptr_eq(strstr(description(0), "data 127.0.0.1:"), description(0));
     ck_assert_str_ne(description(0), "data 127.0.0.1:0");
-    ck_assert_uint_eq(figure(net_server_report, "threads"), N_THREADS);
-    ck_assert_uint_eq(figure(net_server_report, "curr_connections"), 0);
+    ck_assert_uint_eq(figure("threads"), N_THREADS);
+    ck_assert_uint_eq(figure("curr_connections"), 0);
     net_server_stop(served.server);
     net_server_stop(served.server);
     clean_up();
@@ -309,12 +306,12 @@ START_TEST(test_serves)
     talk(fd, "get k\r\nquit\r\n", "VALUE k 0 1\r\nx\r\nEND\r\n");
     expect_end(fd);
     stop();
-    ck_assert_uint_eq(figure(net_server_report, "total_connections"), 1);
-    ck_assert_uint_eq(figure(net_server_report, "curr_connections"), 0);
-    ck_assert_uint_eq(figure(net_server_report, "bytes_read"), 29);
-    ck_assert_uint_eq(figure(net_server_report, "bytes_written"), 29);
-    ck_assert_uint_eq(figure(net_server_report_commands, "cmd_set"), 1);
-    ck_assert_uint_eq(figure(net_server_report_commands, "get_hits"), 1);
+    ck_assert_uint_eq(figure("total_connections"), 1);
+    ck_assert_uint_eq(figure("curr_connections"), 0);
+    ck_assert_uint_eq(figure("bytes_read"), 29);
+    ck_assert_uint_eq(figure("bytes_written"), 29);
+    ck_assert_uint_eq(figure("cmd_set"), 1);
+    ck_assert_uint_eq(figure("get_hits"), 1);
     clean_up();
 }
 END_TEST
@@ -331,12 +328,12 @@ START_TEST(test_stop_closes_idle_connections)
         fds[i] = connect_client();
         talk(fds[i], "version\r\n", "VERSION 1.6.18\r\n");
     }
-    ck_assert_uint_eq(figure(net_server_report, "curr_connections"), N);
+    ck_assert_uint_eq(figure("curr_connections"), N);
     stop();
     for (size_t i = 0; i < N; i++) {
         expect_end(fds[i]);
     }
-    ck_assert_uint_eq(figure(net_server_report, "curr_connections"), 0);
+    ck_assert_uint_eq(figure("curr_connections"), 0);
     clean_up();
 }
 END_TEST
@@ -358,8 +355,8 @@ START_TEST(test_too_many_connections)
     talk(first, "version\r\n", "VERSION 1.6.18\r\n");
     stop();
     expect_end(first);
-    ck_assert_uint_eq(figure(net_server_report, "rejected_connections"), 1);
-    ck_assert_uint_eq(figure(net_server_report, "total_connections"), 1);
+    ck_assert_uint_eq(figure("rejected_connections"), 1);
+    ck_assert_uint_eq(figure("total_connections"), 1);
     clean_up();
 }
 END_TEST

@@ -1,0 +1,32 @@
+/* What the store holds, for people and monitors: sessions by size, age and remaining life, and how even
+ * the shards are.
+ *
+ * Sizes are counted as entries come and go. Ages and remaining lives are estimated from a sample of
+ * at most about 20,000 entries, taken one shard's lock at a time. Nothing here scans the store.
+ * Threads: any. Decision: docs/decisions/0009-session-figures.md. */
+#ifndef SESSIOND_STORE_FIGURES_H
+#define SESSIOND_STORE_FIGURES_H
+
+#include "sessiond/base/metric.h"
+
+#define INDEX_METRICS(X)                                                                           \
+    X(hash_power_level, GAUGE, "binary logarithm of the index's buckets")                          \
+    X(hash_bytes, GAUGE, "bytes of the index")
+struct index_metrics {
+    INDEX_METRICS(METRIC_DECLARE)
+};
+extern const struct metric_table store_index_metric_table;
+
+/** Add up the index's figures (a registry_sum_fn; context is the store). */
+void store_sum_index(void *store, uint64_t *totals);
+
+/** `stats sessions`, but for what the metrics count (a registry_report_fn; context is the store). */
+void store_report_sessions(void *store, struct report *report);
+
+/** `stats sizes`: the number of entries of each size that there is (likewise). */
+void store_report_sizes(void *store, struct report *report);
+
+/** `stats shards` (likewise). */
+void store_report_shards(void *store, struct report *report);
+
+#endif
