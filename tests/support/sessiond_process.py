@@ -279,7 +279,10 @@ class TestClock:
 
 
 class _DaemonProcess:
-    """What both daemons share: spawn, collect output, stop, judge the end."""
+    """What all daemons share: spawn, collect output, stop, judge the end."""
+
+    stop_signal = signal.SIGTERM
+    stop_returncode = 0  # of an orderly end after stop_signal
 
     def __init__(self):
         self._process = None
@@ -384,12 +387,12 @@ class _DaemonProcess:
         return self._process.returncode
 
     def stop(self, timeout_s=STOP_DEADLINE_S):
-        """SIGTERM; the daemon exits 0 in time. Returns its stderr."""
+        """The stop signal; the daemon ends orderly and in time. Returns its stderr."""
         if self._process.poll() is not None:
             self._raise("ended by itself")
-        self._process.send_signal(signal.SIGTERM)
-        if self.wait(timeout_s) != 0:
-            self._raise("SIGTERM did not end in exit 0")
+        self._process.send_signal(self.stop_signal)
+        if self.wait(timeout_s) != self.stop_returncode:
+            self._raise(f"{self.stop_signal.name} did not end in {self.stop_returncode}")
         self._judge_stderr()
         return self.stderr_text()
 
@@ -401,6 +404,16 @@ class _DaemonProcess:
 
     def connect(self, timeout_s=REPLY_DEADLINE_S, **options):
         return Conversation(self.address, timeout_s, **options)
+
+    def _await_answer(self):
+        """For a daemon that does not tell when it is ready: waits until it answers `version`."""
+        deadline = time.monotonic() + START_DEADLINE_S
+        while time.monotonic() < deadline and self.running:
+            with contextlib.suppress(OSError), self.connect() as conversation:
+                conversation.expect_open()
+                return
+            time.sleep(0.005)
+        self._raise("does not answer")
 
     def stats(self, section=""):
         """`stats SECTION` asked on a connection of its own."""
@@ -582,15 +595,6 @@ class MemcachedProcess(_DaemonProcess):
                     return int(match.group(1))
             time.sleep(0.005)
         self._raise("did not name its port")
-
-    def _await_answer(self):
-        deadline = time.monotonic() + START_DEADLINE_S
-        while time.monotonic() < deadline and self.running:
-            with contextlib.suppress(ConnectionError), self.connect() as conversation:
-                conversation.expect_open()
-                return
-            time.sleep(0.005)
-        self._raise("does not answer")
 
     @property
     def port(self):

@@ -37,8 +37,6 @@
     X(response_obj_oom, ZERO, "there are no response objects")                                     \
     X(response_obj_count, ZERO, "there are no response objects")                                   \
     X(response_obj_bytes, ZERO, "there are no response objects")                                   \
-    X(read_buf_count, ZERO, "an idle connection has no buffer")                                    \
-    X(read_buf_bytes, ZERO, "an idle connection has no buffer")                                    \
     X(read_buf_bytes_free, ZERO, "an idle connection has no buffer")                               \
     X(read_buf_oom, ZERO, "closed_for_memory")                                                     \
     X(cmd_meta, ZERO, "there are no meta commands yet")                                            \

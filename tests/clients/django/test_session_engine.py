@@ -6,8 +6,6 @@ test_django_site.py.
 
 import asyncio
 import datetime
-import socket
-import threading
 import unittest
 
 from engine_case import KEY_PREFIX, EngineCase, SessionStore, end_request, loaded, location_of, stored_session
@@ -15,62 +13,10 @@ from engine_case import KEY_PREFIX, EngineCase, SessionStore, end_request, loade
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.test.utils import override_settings
-from sessiond_process import SessiondProcess, connect_socket
+from relay import Relay
+from sessiond_process import SessiondProcess
 
 DAY_S = 86400
-
-
-class Relay:
-    """Stands between the engine and the server, and tells what passes.
-
-    before(line), when set, is called for each request line of the engine, before it is sent on.
-    """
-
-    def __init__(self, daemon):
-        self._server = daemon.address
-        self.before = lambda line: None
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = self._listener.getsockname()
-        self.lines = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            server = connect_socket(self._server)
-            server.settimeout(None)
-            threading.Thread(target=self._pass_requests, args=(client, server), daemon=True).start()
-            threading.Thread(target=self._pass_answers, args=(client, server), daemon=True).start()
-
-    def _pass_requests(self, client, server):
-        # The engine waits for each answer, so a piece that is received is one whole small request.
-        with client:
-            while request := client.recv(65536):
-                line = request.partition(b"\r\n")[0].decode()
-                self.lines.append(line)
-                self.before(line)
-                server.sendall(request)
-            server.shutdown(socket.SHUT_RDWR)
-
-    @staticmethod
-    def _pass_answers(client, server):
-        with server:
-            try:
-                while answer := server.recv(65536):
-                    client.sendall(answer)
-                client.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the engine has closed
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
 
 
 class SessionTest(EngineCase):
@@ -85,8 +31,8 @@ class SessionTest(EngineCase):
 
     def relay(self):
         """Lets the engine speak through a relay from here on."""
-        relay = self.enterContext(Relay(self.daemon))
-        self.use("memcached://127.0.0.1:%d/" % relay.address[1])
+        relay = self.enterContext(Relay(self.daemon.address))
+        self.use("memcached://127.0.0.1:%d/" % relay.port)
         return relay
 
     def delete_behind_the_back(self, key):
@@ -173,16 +119,16 @@ class SessionTest(EngineCase):
         relay = self.relay()
         store = SessionStore(stored_session(mine=1))
         store["mine"] = 2
-        del relay.lines[:]
+        relay.take_lines()
         store.save()
-        self.assertEqual([line.split()[0] for line in relay.lines], ["replace"])
+        self.assertEqual([line.split()[0] for line in relay.take_lines()], ["replace"])
 
     def test_a_cookie_that_cannot_be_a_key_is_no_session(self):
         relay = self.relay()
         for junk in ("short", "with space", "a" * 129, "a" * 5000, "café" * 8, "line\r\nbreak", "nul\0" * 4, "\x7f" * 8):
             with self.subTest(junk):
                 self.assertEqual(loaded(junk), ({}, None))
-        self.assertEqual(relay.lines, [])
+        self.assertEqual(relay.lines(), [])
 
     def test_a_save_that_the_server_refuses_leaves_the_session(self):
         key = stored_session(mine=1)

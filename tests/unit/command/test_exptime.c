@@ -36,6 +36,15 @@ START_TEST(test_negative_has_passed)
 }
 END_TEST
 
+/* So is one that lost its sign in 32 bits, down to -2^28. */
+START_TEST(test_negative_without_sign_has_passed)
+{
+    assert_at(4294967295, 0);
+    assert_at(4294967295 - 499, 0);
+    assert_at(4026531840, 0);
+}
+END_TEST
+
 /* Up to thirty days count from the time that the key's shard has. */
 START_TEST(test_relative)
 {
@@ -57,14 +66,8 @@ END_TEST
 START_TEST(test_dates)
 {
     static const int64_t dates[] = {
-        1700000001,
-        INT32_MAX,
-        (int64_t)INT32_MAX + 1,
-        UINT32_MAX,
-        (int64_t)UINT32_MAX + 1,
-        253402300799,
-        INT64_MAX - 1,
-        INT64_MAX,
+        1700000001, INT32_MAX,    (int64_t)INT32_MAX + 1, 4026531839,
+        4294967296, 253402300799, INT64_MAX - 1,          INT64_MAX,
     };
 
     for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
@@ -74,5 +77,5 @@ START_TEST(test_dates)
 }
 END_TEST
 
-SUITE_MAIN("command/exptime", test_zero_is_never, test_negative_has_passed, test_relative,
-           test_smallest_date, test_dates)
+SUITE_MAIN("command/exptime", test_zero_is_never, test_negative_has_passed,
+           test_negative_without_sign_has_passed, test_relative, test_smallest_date, test_dates)
