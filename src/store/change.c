@@ -70,7 +70,7 @@ enum sess_status change_remove(struct change *change, struct slice key)
 
     if (status == SESS_OK) {
         metric_add(&shard->metrics.sessions_deleted, change->is_live);
-        shard_take_out(change->place, change->slot);
+        shard_take_out(change->store, change->place, change->slot);
         change->gone = change->present;
     }
     return status;
@@ -100,19 +100,49 @@ static size_t cost_of_block(const struct value_block *block)
     return block == NULL ? 0 : block_cost(block->arena, block->allocated);
 }
 
-/* What is kept back is for keys that are there. */
-static size_t limit_for(const struct change *change)
+/* What a change costs: of `held` all of it, of the data budget the block; pages of the heap are charged
+ * as they are taken. */
+struct cost {
+    size_t held;
+    size_t block;
+};
+
+static struct cost cost_of_present(const struct change *change)
 {
-    return change->is_live ? SIZE_MAX : change->store->new_key_limit;
+    const struct entry *present = change->present;
+
+    return present == NULL ? (struct cost){.held = 0}
+                           : (struct cost){.held = shard_entry_cost(change->store, present),
+                                           .block = cost_of_block(entry_block(present))};
 }
 
-/* Only the size by which the blocks grow is charged: a change that does not grow always fits. */
-static enum sess_status charge_growth(const struct change *change, size_t before, size_t after)
+static size_t growth(size_t before, size_t after)
 {
-    return after <= before || budget_charge_within(change->store->config.data, after - before,
-                                                   limit_for(change))
-               ? SESS_OK
-               : SESS_NO_MEMORY;
+    return after > before ? after - before : 0;
+}
+
+/* Only growth is charged: a change that does not grow always fits. What is kept back is for keys that
+ * are there. */
+static enum sess_status charge(const struct change *change, struct cost before, struct cost after)
+{
+    struct store *store = change->store;
+    size_t limit = change->is_live ? SIZE_MAX : store->new_key_limit;
+
+    if (!budget_charge_within(&store->held, growth(before.held, after.held), limit)) {
+        return SESS_NO_MEMORY;
+    }
+    if (!budget_charge(store->config.data, growth(before.block, after.block))) {
+        budget_release(&store->held, growth(before.held, after.held));
+        return SESS_LIMIT;
+    }
+    return SESS_OK;
+}
+
+/* Give back by what `less` is less than `more`. */
+static void uncharge(const struct change *change, struct cost more, struct cost less)
+{
+    budget_release(&change->store->held, growth(less.held, more.held));
+    budget_release(change->store->config.data, growth(less.block, more.block));
 }
 
 static void arm(struct shard *shard, struct entry *entry, int64_t deadline_s)
@@ -158,14 +188,14 @@ static enum sess_status find_place(struct change *change, const struct entry_fie
                                    struct entry **place)
 {
     struct shard *shard = change->place.shard;
-    size_t limit = limit_for(change);
 
-    if (change->present == NULL && index_reserve(&shard->index, limit) != SESS_OK) {
-        return SESS_NO_MEMORY;
+    if (change->present == NULL &&
+        index_reserve(&shard->index, change->store->new_key_limit) != SESS_OK) {
+        return SESS_LIMIT;
     }
-    *place = compact_place(change->store, shard, entry_size_for(fields), limit);
+    *place = compact_place(change->store, shard, entry_size_for(fields));
     if (*place == NULL) {
-        return SESS_NO_MEMORY;
+        return SESS_LIMIT;
     }
     if (change->present != NULL) {
         change->slot = index_find(&shard->index, change->place.hash, fields->key);
@@ -208,55 +238,56 @@ static bool fits_in_place(const struct change *change, const struct entry_fields
 /* Make room with what nobody can see any more. */
 static void drop_dead(struct change *change)
 {
-    shard_take_out(change->place, change->slot);
+    shard_take_out(change->store, change->place, change->slot);
     change->gone_block = shard_free(change->store, change->place.shard, change->present);
     change->present = NULL;
     change->slot = NULL;
 }
 
-enum sess_status change_put(struct change *change, struct entry_fields *fields, uint64_t *cas)
+static void count_put(struct change *change, struct cost before, struct cost after)
 {
     struct shard *shard = change->place.shard;
     struct store_metrics *metrics = &shard->metrics;
+
+    if (before.held > 0) {
+        census_remove(&shard->census, before.held);
+    }
+    census_add(&shard->census, after.held);
+    metric_add(&metrics->bytes, after.held - before.held);
+    metric_add(&metrics->total_items, 1);
+    metric_add(change->is_live ? &metrics->sessions_renewed : &metrics->sessions_created, 1);
+}
+
+enum sess_status change_put(struct change *change, struct entry_fields *fields, uint64_t *cas)
+{
+    struct cost before;
+    struct cost after = {.block = cost_of_block(fields->block)};
     bool fits;
-    size_t cost_before;
-    size_t cost_after;
-    size_t block_before;
-    size_t block_after = cost_of_block(fields->block);
     enum sess_status status;
 
     /* Before its size is asked for: a large id needs a field of its own. */
-    fields->cas = shard->next_cas;
+    fields->cas = change->place.shard->next_cas;
     fits = fits_in_place(change, fields);
     if (change->present != NULL && !change->is_live && !fits) {
         drop_dead(change);
     }
-    cost_before = change->present == NULL ? 0 : entry_cost(change->present);
-    block_before = change->present == NULL ? 0 : cost_of_block(entry_block(change->present));
-    status = charge_growth(change, block_before, block_after);
+    before = cost_of_present(change);
+    after.held = shard_cost(change->store, entry_size_for(fields), fields->block);
+    status = charge(change, before, after);
     if (status != SESS_OK) {
         return status;
     }
     status = fits ? put_in_place(change, fields) : put_anew(change, fields);
     if (status != SESS_OK) {
-        budget_release(change->store->config.data,
-                       block_after > block_before ? block_after - block_before : 0);
+        uncharge(change, after, before);
         return status;
     }
     if (fields->block != NULL) {
         value_block_acquire(fields->block);
     }
-    budget_release(change->store->config.data,
-                   block_before > block_after ? block_before - block_after : 0);
-    cost_after = heap_round(entry_size_for(fields)) + block_after;
-    if (cost_before > 0) {
-        census_remove(&shard->census, cost_before);
-    }
-    census_add(&shard->census, cost_after);
-    metric_add(&metrics->bytes, cost_after - cost_before);
-    metric_add(&metrics->total_items, 1);
-    metric_add(change->is_live ? &metrics->sessions_renewed : &metrics->sessions_created, 1);
-    *cas = shard->next_cas++;
+    uncharge(change, before, after);
+    count_put(change, before, after);
+    *cas = change->place.shard->next_cas++;
     return SESS_OK;
 }
 

@@ -64,7 +64,7 @@ static bool squeeze_best(struct store *store, struct shard *shard, size_t gain)
     return true;
 }
 
-void *compact_place(struct store *store, struct shard *shard, size_t size, size_t limit)
+void *compact_place(struct store *store, struct shard *shard, size_t size)
 {
     struct heap *heap = &shard->heap;
     size_t rounded = heap_round(size);
@@ -77,7 +77,7 @@ void *compact_place(struct store *store, struct shard *shard, size_t size, size_
     waste = heap_waste(heap);
     if ((waste * PLACE_WASTE_SHARE >= heap->n_pages * heap->page_size &&
          squeeze_best(store, shard, larger(rounded, heap->page_size / PLACE_GAIN_SHARE))) ||
-        heap_add_page(heap, limit) == SESS_OK || squeeze_best(store, shard, rounded)) {
+        heap_add_page(heap) == SESS_OK || squeeze_best(store, shard, rounded)) {
         place = heap_place(heap, size);
     }
     return place;

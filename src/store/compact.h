@@ -8,9 +8,8 @@
 
 #include "shard.h"
 
-/** A place for `size` bytes, or NULL. It may move the shard's entries: find them anew.
- *  limit  bytes up to which the data budget may be used */
-void *compact_place(struct store *store, struct shard *shard, size_t size, size_t limit);
+/** A place for `size` bytes, or NULL. It may move the shard's entries: find them anew. */
+void *compact_place(struct store *store, struct shard *shard, size_t size);
 
 /** Whether so much of the shard's pages is free that pages could be given back. `is_pressed`: memory is
  *  short, so that it pays earlier. */

@@ -2,6 +2,7 @@
 #include "sessiond/base/number.h"
 
 #include "change.h"
+#include "tick.h"
 
 /* Blanks behind the digits are what memcached leaves when a number gets shorter. */
 static enum sess_status parse_number(struct slice value, uint64_t *number)
@@ -48,8 +49,8 @@ static enum sess_status count_live(struct change *change, const struct store_cou
     return status;
 }
 
-enum sess_status store_count(struct store *store, const struct store_count *count, int64_t now_s,
-                             uint64_t *result, struct store_outcome *outcome)
+static enum sess_status try_count(struct store *store, const struct store_count *count,
+                                  int64_t now_s, uint64_t *result, struct store_outcome *outcome)
 {
     struct change change;
     uint64_t cas = 0;
@@ -61,4 +62,15 @@ enum sess_status store_count(struct store *store, const struct store_count *coun
     }
     change_end(&change, cas, outcome);
     return status;
+}
+
+enum sess_status store_count(struct store *store, const struct store_count *count, int64_t now_s,
+                             uint64_t *result, struct store_outcome *outcome)
+{
+    enum sess_status status = try_count(store, count, now_s, result, outcome);
+
+    for (unsigned tries = 0; tick_helps(store, now_s, status, tries); tries++) {
+        status = try_count(store, count, now_s, result, outcome);
+    }
+    return tick_status(status);
 }

@@ -2,7 +2,6 @@
  * place. */
 #include "entry.h"
 
-#include "heap.h"
 #include "sessiond/store/terms.h"
 
 #include <string.h>
@@ -145,14 +144,6 @@ void entry_make(struct entry *place, const struct entry_fields *fields)
 size_t entry_size(const struct entry *entry)
 {
     return sizeof *entry + packed_size(entry);
-}
-
-size_t entry_cost(const struct entry *entry)
-{
-    struct value_block *block = entry_block(entry);
-
-    return heap_round(entry_size(entry)) +
-           (block == NULL ? 0 : block_cost(block->arena, block->allocated));
 }
 
 struct slice entry_key(const struct entry *entry)

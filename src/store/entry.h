@@ -67,9 +67,6 @@ void entry_make(struct entry *place, const struct entry_fields *fields);
 /** Make another entry of the same key out of one, which has room for it; its timer stays as it is. */
 void entry_remake(struct entry *entry, const struct entry_fields *fields);
 
-/** Bytes of memory that the entry's place and its block take. */
-size_t entry_cost(const struct entry *entry);
-
 struct slice entry_key(const struct entry *entry);
 struct slice entry_value(const struct entry *entry);
 struct value_block *entry_block(const struct entry *entry); /* NULL for an inline value */

@@ -29,7 +29,7 @@ static struct index_size measure_index(struct store *store)
 {
     struct index_size size = {.n_buckets = 0};
 
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < store->n_shards; i++) {
         struct shard *shard = &store->shards[i];
 
         (void)pthread_mutex_lock(&shard->lock);
@@ -58,7 +58,7 @@ void store_sum_index(void *store, uint64_t *totals)
 static void count_sizes(struct store *store, uint64_t *sizes)
 {
     memset(sizes, 0, CENSUS_SIZES * sizeof *sizes);
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < store->n_shards; i++) {
         struct shard *shard = &store->shards[i];
 
         (void)pthread_mutex_lock(&shard->lock);
@@ -201,12 +201,14 @@ static void report_lives(const struct lives *lives, struct report *report)
 
 static void report_forecast(struct store *store, int64_t now_s, struct report *report)
 {
-    size_t used = budget_used(store->config.data);
+    size_t held = budget_used(&store->held);
     /* What is kept back for keys that are there is no room for new sessions. */
-    int64_t full_s = forecast_full_s(&store->forecast, now_s, used, store->new_key_limit);
+    int64_t full_s = forecast_full_s(&store->forecast, now_s, held, store->new_key_limit);
 
-    report_add_u64(report, "memory_used", used);
-    report_add_u64(report, "memory_limit", store->config.data->limit);
+    report_add_u64(report, "memory_held", held);
+    report_add_u64(report, "memory_for_sessions", store->new_key_limit);
+    report_add_u64(report, "memory_for_growth", store->held.limit);
+    report_add_u64(report, "memory_resident", budget_used(store->config.data));
     if (full_s == FORECAST_NEVER) {
         report_add(report, "time_to_full", "never");
     } else {
@@ -220,7 +222,7 @@ void store_report_sessions(void *store, struct report *report)
     struct lives lives = {.n_seen = 0};
 
     report_sizes(self, report);
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < self->n_shards; i++) {
         sample_shard(&self->shards[i], &lives);
     }
     report_lives(&lives, report);
@@ -231,6 +233,7 @@ void store_report_sessions(void *store, struct report *report)
 
 /* How a figure spreads over the shards. */
 struct spread {
+    size_t n_shards; /* counted so far */
     uint64_t sum;
     double sum_of_squares;
     uint64_t least;
@@ -239,8 +242,10 @@ struct spread {
     size_t most_shard;
 };
 
-static void spread_add(struct spread *spread, size_t shard, uint64_t value)
+static void spread_add(struct spread *spread, uint64_t value)
 {
+    size_t shard = spread->n_shards++;
+
     if (shard == 0 || value < spread->least) {
         spread->least = value;
         spread->least_shard = shard;
@@ -259,7 +264,7 @@ static void spread_report(const struct spread *spread, const char *what, struct 
         const char *suffix;
         uint64_t value;
     } lines[] = {
-        {"mean", rounded((double)spread->sum / STORE_SHARDS)},
+        {"mean", rounded((double)spread->sum / (double)spread->n_shards)},
         {"least", spread->least},
         {"least_shard", spread->least_shard},
         {"most", spread->most},
@@ -276,9 +281,10 @@ static void spread_report(const struct spread *spread, const char *what, struct 
 /* Variance over mean: about 1 for what a hash spreads by chance. */
 static double dispersion(const struct spread *spread)
 {
-    double mean = (double)spread->sum / STORE_SHARDS;
+    double n = (double)spread->n_shards;
+    double mean = (double)spread->sum / n;
 
-    return mean == 0 ? 0 : (spread->sum_of_squares / STORE_SHARDS - mean * mean) / mean;
+    return mean == 0 ? 0 : (spread->sum_of_squares / n - mean * mean) / mean;
 }
 
 void store_report_shards(void *store, struct report *report)
@@ -288,11 +294,11 @@ void store_report_shards(void *store, struct report *report)
     struct spread bytes = {.sum = 0};
     struct index_size size = measure_index(self);
 
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
-        spread_add(&sessions, i, metric_read(&self->shards[i].metrics.curr_items));
-        spread_add(&bytes, i, metric_read(&self->shards[i].metrics.bytes));
+    for (size_t i = 0; i < self->n_shards; i++) {
+        spread_add(&sessions, metric_read(&self->shards[i].metrics.curr_items));
+        spread_add(&bytes, metric_read(&self->shards[i].metrics.bytes));
     }
-    report_add_u64(report, "shards", STORE_SHARDS);
+    report_add_u64(report, "shards", self->n_shards);
     spread_report(&sessions, "sessions", report);
     report_add(report, "sessions_dispersion", "%.2f", dispersion(&sessions));
     spread_report(&bytes, "bytes", report);

@@ -5,14 +5,14 @@
 
 static void lock_all(struct store *store)
 {
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < store->n_shards; i++) {
         (void)pthread_mutex_lock(&store->shards[i].lock);
     }
 }
 
 static void unlock_all(struct store *store)
 {
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < store->n_shards; i++) {
         (void)pthread_mutex_unlock(&store->shards[i].lock);
     }
 }
@@ -33,7 +33,7 @@ enum sess_status store_flush(struct store *store, int64_t at_s, int64_t now_s,
 
     lock_all(store);
     status = shard_ask(store, &mutation, &receipt);
-    for (size_t i = 0; i < STORE_SHARDS && status == SESS_OK; i++) {
+    for (size_t i = 0; i < store->n_shards && status == SESS_OK; i++) {
         struct shard *shard = &store->shards[i];
 
         shard_set_time(shard, &now_s);
@@ -77,7 +77,8 @@ struct entry *flush_sweep(const struct store *store, struct shard *shard)
         return NULL;
     }
     entry = index_entry(*slot);
-    shard_take_out((struct place){.shard = shard,
+    shard_take_out(store,
+                   (struct place){.shard = shard,
                                   .hash = hash_bytes(&store->config.hash_key, entry_key(entry))},
                    slot);
     metric_add(&shard->metrics.sessions_flushed, 1);

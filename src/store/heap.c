@@ -98,12 +98,12 @@ static bool grow_array(struct heap *heap)
     return true;
 }
 
-enum sess_status heap_add_page(struct heap *heap, size_t limit)
+enum sess_status heap_add_page(struct heap *heap)
 {
     uint8_t *start;
 
     if ((heap->n_pages == heap->capacity && !grow_array(heap)) ||
-        !budget_charge_within(heap->budget, heap->page_size, limit)) {
+        !budget_charge(heap->budget, heap->page_size)) {
         return SESS_NO_MEMORY;
     }
     start = arena_take(heap->arena, heap->page_size);

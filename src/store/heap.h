@@ -14,13 +14,12 @@
 #include <stdint.h>
 
 enum {
-    HEAP_UNIT = 8,         /* bytes; places are multiples of it */
-    HEAP_PAGE_MIN = 8192,  /* bytes */
-    HEAP_PAGE_MAX = 65536, /* bytes: the most that one squeeze moves */
-    HEAP_PAGES_WANTED =
-        2048,             /* in a full store: eight a shard, so that none holds much that is free */
-    HEAP_PLACES_MIN = 4,  /* places of the largest size in one page */
-    HEAP_HEADER_SIZE = 8, /* bytes at a page's start */
+    HEAP_UNIT = 8,          /* bytes; places are multiples of it */
+    HEAP_PAGE_MIN = 8192,   /* bytes */
+    HEAP_PAGE_MAX = 65536,  /* bytes: the most that one squeeze moves */
+    HEAP_PAGES_WANTED = 64, /* of a full heap, so that its open page is little of it */
+    HEAP_PLACES_MIN = 4,    /* places of the largest size in one page */
+    HEAP_HEADER_SIZE = 8,   /* bytes at a page's start */
 };
 
 struct heap_page {
@@ -41,13 +40,22 @@ struct heap {
     size_t ends;     /* sum of all pages' `end` */
 };
 
-/** Bytes of a heap's page in a store of `memory` bytes. */
+/** Bytes of the pages of a heap that may grow to `memory` bytes. */
 size_t heap_page_size(size_t memory);
 
 /** Bytes that a place for `size` bytes takes. */
 static inline size_t heap_round(size_t size)
 {
     return (size + HEAP_UNIT - 1) / HEAP_UNIT * HEAP_UNIT;
+}
+
+/** Bytes of pages that a place for `size` bytes takes on average, with its share of what is left at
+ *  pages' ends because the next one was too large: half of it, once for each page. */
+static inline size_t heap_cost(size_t size, size_t page_size)
+{
+    size_t rounded = heap_round(size);
+
+    return rounded + rounded * rounded / (2 * page_size);
 }
 
 void heap_init(struct heap *heap, struct arena *arena, struct budget *budget, size_t page_size);
@@ -58,10 +66,8 @@ void heap_fini(struct heap *heap);
 /** A place in the page that is being filled, not zeroed; NULL: it has no room. */
 void *heap_place(struct heap *heap, size_t size);
 
-/** Take a new page, which is the one that is being filled from now on.
- *  limit    bytes up to which the budget may be used
- *  returns  OK | NO_MEMORY */
-SESS_MUST_CHECK enum sess_status heap_add_page(struct heap *heap, size_t limit);
+/** Take a new page, which is the one that is being filled from now on. returns OK | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status heap_add_page(struct heap *heap);
 
 /** Zero and free a place of `size` bytes. A page that is empty then goes back to the arena. */
 void heap_free(struct heap *heap, void *place, size_t size);

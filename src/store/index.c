@@ -45,12 +45,17 @@ static struct index_bucket *add_page(struct index *index, size_t limit)
     size_t size = arena_page_size(index->arena);
     struct index_bucket *page;
 
-    if (!budget_charge_within(index->budget, size, limit)) {
+    if (!budget_charge_within(index->held, size, limit)) {
+        return NULL;
+    }
+    if (!budget_charge(index->budget, size)) {
+        budget_release(index->held, size);
         return NULL;
     }
     page = arena_take(index->arena, size);
     if (page == NULL) {
         budget_release(index->budget, size);
+        budget_release(index->held, size);
         return NULL;
     }
     index->n_pages++;
@@ -96,12 +101,13 @@ static enum sess_status add_pieces(struct index *index, size_t limit)
 }
 
 enum sess_status index_init(struct index *index, const struct hash_key *hash_key,
-                            struct arena *arena, struct budget *budget)
+                            struct arena *arena, struct budget *budget, struct budget *held)
 {
     *index = (struct index){
         .hash_key = hash_key,
         .arena = arena,
         .budget = budget,
+        .held = held,
         .segment_buckets = arena_page_size(arena) / sizeof(struct index_bucket),
         .round = BUCKETS_FIRST,
     };
@@ -117,6 +123,7 @@ void index_fini(struct index *index)
 {
     if (index->arena != NULL) {
         budget_release(index->budget, index->n_pages * arena_page_size(index->arena));
+        budget_release(index->held, index->n_pages * arena_page_size(index->arena));
     }
     free(index->segments);
     *index = (struct index){0};

@@ -34,11 +34,13 @@ struct index {
     const struct hash_key *hash_key; /* borrowed */
     struct arena *arena;             /* borrowed */
     struct budget *budget;           /* borrowed; charged for pages */
+    struct budget *held;             /* borrowed; likewise */
 };
 
 /** returns OK | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status index_init(struct index *index, const struct hash_key *hash_key,
-                                            struct arena *arena, struct budget *budget);
+                                            struct arena *arena, struct budget *budget,
+                                            struct budget *held);
 
 /** Give back what the index took. The entries are not its own; its pages go with the arena. */
 void index_fini(struct index *index);
@@ -56,7 +58,7 @@ struct index_bucket *index_bucket_of(struct index *index, size_t number);
 uint64_t *index_find_entry(struct index *index, uint64_t hash, const struct entry *entry);
 
 /** Have at hand what one insert may need.
- *  limit    bytes up to which the budget may be used
+ *  limit    bytes up to which `held` may be used
  *  returns  OK | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status index_reserve(struct index *index, size_t limit);
 

@@ -16,7 +16,12 @@
 #include <pthread.h>
 #include <stdalign.h>
 
-enum { STORE_SHARDS = 256 };
+enum {
+    STORE_SHARDS_MIN = 16,
+    STORE_SHARDS_MAX = 256,
+    STORE_SHARD_BYTES =
+        1 << 20, /* of data in a shard at least, where there are more than the fewest */
+};
 
 struct shard {
     alignas(64) pthread_mutex_t lock;
@@ -39,18 +44,20 @@ struct store {
     /* immutable after the start */
     struct store_config config;
     struct arena *arena;
+    unsigned n_shards;    /* a power of 2 */
     size_t page_size;     /* of the heaps */
     size_t inline_max;    /* bytes; a larger value is a block of its own */
-    size_t new_key_limit; /* of the data budget: what is above is kept for keys that are there */
+    size_t new_key_limit; /* of `held`: what is above is kept for keys that are there */
     mutation_fn hook;     /* NULL: nobody to ask */
     void *hook_context;
 
     /* any thread */
+    struct budget held;               /* what entries, values and index take: decision 0007 */
     _Atomic bool has_favoured_upload; /* see upload.c */
     _Atomic unsigned gather_next;     /* the shard where the next store_gather begins */
     struct forecast forecast;
 
-    struct shard shards[STORE_SHARDS];
+    struct shard shards[];
 };
 
 /* Where a key lives. */
@@ -61,6 +68,25 @@ struct place {
 
 /** Hash a key and lock its shard; `now_s` becomes the later of itself and the shard's. */
 struct place shard_lock(struct store *store, struct slice key, int64_t *now_s);
+
+/** The shard that a hash belongs to. */
+static inline struct shard *shard_of(struct store *store, uint64_t hash)
+{
+    return &store->shards[hash >> 56 & (store->n_shards - 1)];
+}
+
+/** What an entry of `size` bytes with such a block, or NULL, takes of `held`. */
+static inline size_t shard_cost(const struct store *store, size_t size,
+                                const struct value_block *block)
+{
+    return heap_cost(size, store->page_size) +
+           (block == NULL ? 0 : block_cost(store->arena, block->allocated));
+}
+
+static inline size_t shard_entry_cost(const struct store *store, const struct entry *entry)
+{
+    return shard_cost(store, entry_size(entry), entry_block(entry));
+}
 
 /** Whether an entry is there for anyone to see: not expired, not flushed. */
 static inline bool shard_is_live(const struct shard *shard, const struct entry *entry)
@@ -99,9 +125,9 @@ void shard_set_time(struct shard *shard, int64_t *now_s);
 void shard_outcome(const struct shard *shard, struct store_outcome *outcome);
 
 /** Take an entry out of the index and the wheel; it stays in its place, for the caller to free. */
-void shard_take_out(struct place place, uint64_t *slot);
+void shard_take_out(const struct store *store, struct place place, uint64_t *slot);
 
-/** Free the place of an entry that nobody can find any more, and uncharge its block.
+/** Free the place of an entry that nobody can find any more, and uncharge it.
  *  returns  NULL, or the entry's block: the caller releases it, best after unlocking */
 SESS_MUST_CHECK struct value_block *shard_free(struct store *store, struct shard *shard,
                                                struct entry *entry);

@@ -8,7 +8,10 @@
 
 #include <stdlib.h>
 
-enum { RESERVE_SHARE = 100, RESERVE_PARTS = 3 }; /* 3 % of the data budget */
+enum {
+    RESERVE_SHARE = 100,
+    RESERVE_PARTS = 3
+}; /* 3 % of the data budget are for keys that are there */
 
 #define ROW(...) OPTION_ROW(store_options, __VA_ARGS__)
 static const struct option_row option_rows[] = {STORE_OPTIONS(ROW)};
@@ -21,7 +24,7 @@ _Static_assert(sizeof metric_rows / sizeof metric_rows[0] <= METRIC_ROWS_MAX, "t
 const struct metric_table store_metric_table = {
     .rows = metric_rows, .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
 
-static enum sess_status shard_init(struct shard *shard, const struct store *store)
+static enum sess_status shard_init(struct shard *shard, struct store *store)
 {
     if (pthread_mutex_init(&shard->lock, NULL) != 0) {
         return SESS_NO_MEMORY;
@@ -34,7 +37,8 @@ static enum sess_status shard_init(struct shard *shard, const struct store *stor
     wheel_init(&shard->wheel, store->config.now_s);
     census_init(&shard->census, store->config.now_s, store->config.first_cas);
     heap_init(&shard->heap, store->arena, store->config.data, store->page_size);
-    return index_init(&shard->index, &store->config.hash_key, store->arena, store->config.data);
+    return index_init(&shard->index, &store->config.hash_key, store->arena, store->config.data,
+                      &store->held);
 }
 
 static size_t larger(size_t a, size_t b)
@@ -57,25 +61,43 @@ static enum sess_status store_init(struct store *store)
     if (status != SESS_OK) {
         return status;
     }
-    store->page_size = larger(heap_page_size(data), arena_page_size(store->arena));
+    store->page_size =
+        larger(heap_page_size(data / store->n_shards), arena_page_size(store->arena));
     store->inline_max = smaller(STORE_COPY_MAX, store->page_size / HEAP_PLACES_MIN);
-    store->new_key_limit = data - data / RESERVE_SHARE * RESERVE_PARTS;
-    for (size_t i = 0; status == SESS_OK && i < STORE_SHARDS; i++) {
+    /* What is free in the open page of one shard is of no use to another. */
+    budget_init(&store->held, data - smaller(data, store->n_shards * store->page_size));
+    store->new_key_limit =
+        store->held.limit - smaller(store->held.limit, data / RESERVE_SHARE * RESERVE_PARTS);
+    for (size_t i = 0; status == SESS_OK && i < store->n_shards; i++) {
         status = shard_init(&store->shards[i], store);
     }
-    return status == SESS_OK ? forecast_init(&store->forecast, store->config.now_s,
-                                             budget_used(store->config.data))
-                             : status;
+    return status == SESS_OK
+               ? forecast_init(&store->forecast, store->config.now_s, budget_used(&store->held))
+               : status;
+}
+
+/* A shard that is too small for its pages holds much that is free; two threads do not need many. */
+static unsigned count_shards(size_t data)
+{
+    unsigned n_shards = STORE_SHARDS_MIN;
+
+    while (n_shards < STORE_SHARDS_MAX && data / STORE_SHARD_BYTES >= 2UL * n_shards) {
+        n_shards *= 2;
+    }
+    return n_shards;
 }
 
 enum sess_status store_create(const struct store_config *config, struct store **out)
 {
-    struct store *store = aligned_alloc(alignof(struct store), sizeof *store);
+    unsigned n_shards = count_shards(config->data->limit);
+    size_t size = sizeof(struct store) + n_shards * sizeof(struct shard);
+    struct store *store = aligned_alloc(alignof(struct store), size);
 
     if (store == NULL) {
         return SESS_NO_MEMORY;
     }
-    memset(store, 0, sizeof *store);
+    memset(store, 0, size);
+    store->n_shards = n_shards;
     store->config = *config;
     if (store_init(store) != SESS_OK) {
         store_destroy(&store);
@@ -113,7 +135,7 @@ void store_destroy(struct store **store)
     if (*store == NULL) {
         return;
     }
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < (*store)->n_shards; i++) {
         struct shard *shard = &(*store)->shards[i];
 
         forget_entries(*store, shard);
@@ -149,7 +171,7 @@ void shard_set_time(struct shard *shard, int64_t *now_s)
 struct place shard_lock(struct store *store, struct slice key, int64_t *now_s)
 {
     uint64_t hash = hash_bytes(&store->config.hash_key, key);
-    struct shard *shard = &store->shards[hash >> 56];
+    struct shard *shard = shard_of(store, hash);
 
     (void)pthread_mutex_lock(&shard->lock);
     shard_set_time(shard, now_s);
@@ -200,15 +222,15 @@ void shard_outcome(const struct shard *shard, struct store_outcome *outcome)
                                       .revocation_ticket = shard->revocation_ticket};
 }
 
-void shard_take_out(struct place place, uint64_t *slot)
+void shard_take_out(const struct store *store, struct place place, uint64_t *slot)
 {
     struct shard *shard = place.shard;
     struct entry *entry = index_entry(*slot);
 
     wheel_disarm(&shard->wheel, &entry->timer);
     index_remove(&shard->index, place.hash, slot);
-    census_remove(&shard->census, entry_cost(entry));
-    metric_add(&shard->metrics.bytes, -(uint64_t)entry_cost(entry));
+    census_remove(&shard->census, shard_entry_cost(store, entry));
+    metric_add(&shard->metrics.bytes, -(uint64_t)shard_entry_cost(store, entry));
     metric_add(&shard->metrics.curr_items, -(uint64_t)1);
 }
 
@@ -216,6 +238,7 @@ struct value_block *shard_free(struct store *store, struct shard *shard, struct 
 {
     struct value_block *block = entry_block(entry);
 
+    budget_release(&store->held, shard_entry_cost(store, entry));
     if (block != NULL) {
         budget_release(store->config.data, block_cost(store->arena, block->allocated));
     }
@@ -227,7 +250,7 @@ void store_sum(void *store, uint64_t *totals)
 {
     const struct store *self = store;
 
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < self->n_shards; i++) {
         metric_sum(&store_metric_table, &self->shards[i].metrics, totals);
     }
 }

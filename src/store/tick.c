@@ -11,8 +11,10 @@ enum {
     TICK_BYTES = 1 << 18, /* of entries that one slice takes out */
     COMPACT_STEPS = 64,   /* steps that squeezing a page counts for */
     PRESSED_SHARE = 8,    /* less than an 8th of the data budget is left: memory is short */
-    GATHER_SHARDS = 8,    /* shards that one store_gather looks at */
-    GATHER_STEPS = 512,   /* steps in all of them */
+    GATHER_TRIES = 8,
+    GATHER_SHARDS = 8,       /* shards that are looked at when too much is held */
+    GATHER_STEPS = 512,      /* steps in all of them */
+    GATHER_ALL_STEPS = 8192, /* steps when there is no page: 128 are squeezed */
 };
 
 /* What a slice has taken out of a shard. */
@@ -25,7 +27,7 @@ static void take(struct taken *taken, struct store *store, struct shard *shard, 
 {
     struct value_block *block;
 
-    taken->cost += entry_cost(entry);
+    taken->cost += shard_entry_cost(store, entry);
     block = shard_free(store, shard, entry);
     if (block != NULL) {
         block->next = taken->blocks;
@@ -58,7 +60,7 @@ static void settle(struct store *store, struct shard *shard, struct wheel_timer 
         return;
     }
     place.hash = hash_bytes(&store->config.hash_key, entry_key(entry));
-    shard_take_out(place, index_find_entry(&shard->index, place.hash, entry));
+    shard_take_out(store, place, index_find_entry(&shard->index, place.hash, entry));
     metric_add(&shard->metrics.reclaimed, 1);
     metric_add(&shard->metrics.expired_unfetched, !entry_is_fetched(entry));
     take(taken, store, shard, entry);
@@ -119,27 +121,39 @@ static bool tick_shard(struct store *store, struct shard *shard, int64_t now_s, 
 
 bool store_tick(struct store *store, struct store_ticker *ticker, int64_t now_s, unsigned max_steps)
 {
-    forecast_note(&store->forecast, now_s, budget_used(store->config.data));
-    for (unsigned visited = ticker->first; visited < STORE_SHARDS; visited += ticker->stride) {
+    forecast_note(&store->forecast, now_s, budget_used(&store->held));
+    for (unsigned visited = ticker->first; visited < store->n_shards; visited += ticker->stride) {
         unsigned number = ticker->position;
 
         if (!tick_shard(store, &store->shards[number], now_s, &max_steps)) {
             return true;
         }
         ticker->position =
-            number + ticker->stride < STORE_SHARDS ? number + ticker->stride : ticker->first;
+            number + ticker->stride < store->n_shards ? number + ticker->stride : ticker->first;
     }
     return false;
 }
 
-bool store_gather(struct store *store, int64_t now_s)
+/* Returns whether anything came of it. */
+static bool gather(struct store *store, int64_t now_s, unsigned n_shards, unsigned steps)
 {
-    size_t before = budget_used(store->config.data);
-    unsigned steps = GATHER_STEPS;
-    unsigned first = atomic_fetch_add(&store->gather_next, GATHER_SHARDS);
+    struct budget *data = store->config.data;
+    size_t before = budget_used(data) + budget_used(&store->held);
+    unsigned first = atomic_fetch_add(&store->gather_next, n_shards);
 
-    for (unsigned i = 0; i < GATHER_SHARDS; i++) {
-        (void)tick_shard(store, &store->shards[(first + i) % STORE_SHARDS], now_s, &steps);
+    for (unsigned i = 0; i < n_shards; i++) {
+        (void)tick_shard(store, &store->shards[(first + i) % store->n_shards], now_s, &steps);
     }
-    return budget_used(store->config.data) < before;
+    return budget_used(data) + budget_used(&store->held) < before;
+}
+
+bool tick_helps(struct store *store, int64_t now_s, enum sess_status status, unsigned tries)
+{
+    if (tries >= GATHER_TRIES) {
+        return false;
+    }
+    if (status == SESS_LIMIT) {
+        return gather(store, now_s, store->n_shards, GATHER_ALL_STEPS);
+    }
+    return status == SESS_NO_MEMORY && gather(store, now_s, GATHER_SHARDS, GATHER_STEPS);
 }

@@ -46,10 +46,10 @@ enum sess_status change_write(struct store *store, const struct store_write *wri
         joins ? change_join : try_write;
     enum sess_status status = try(store, write, block, now_s, outcome);
 
-    if (status == SESS_NO_MEMORY && store_gather(store, now_s)) {
+    for (unsigned tries = 0; tick_helps(store, now_s, status, tries); tries++) {
         status = try(store, write, block, now_s, outcome);
     }
-    return status;
+    return tick_status(status);
 }
 
 enum sess_status store_write(struct store *store, const struct store_write *write, int64_t now_s,
