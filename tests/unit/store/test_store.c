@@ -69,10 +69,13 @@ static unsigned try_create_failures(void (*make_fail)(unsigned n))
 {
     for (unsigned nth = 1;; nth++) {
         struct store_fixture fixture;
+        enum sess_status status;
 
         fixture_prepare(&fixture);
         make_fail(nth);
-        if (store_create(&fixture.config, &fixture.store) == SESS_OK) {
+        status = store_create(&fixture.config, &fixture.store);
+        make_fail(0);
+        if (status == SESS_OK) {
             fixture_close(&fixture);
             return nth - 1;
         }
