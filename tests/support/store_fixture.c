@@ -2,6 +2,7 @@
 #include "store_fixture.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static enum mutation_answer record(void *context, const struct mutation *mutation,
@@ -12,7 +13,9 @@ static enum mutation_answer record(void *context, const struct mutation *mutatio
 
     recorder->n_calls++;
     last->mutation = *mutation;
-    memcpy(last->key, mutation->key.data, mutation->key.size);
+    if (mutation->key.size > 0) {
+        memcpy(last->key, mutation->key.data, mutation->key.size);
+    }
     last->mutation.key.data = last->key;
     if (mutation->value.size > 0) {
         memcpy(last->value, mutation->value.data,
@@ -81,6 +84,56 @@ enum sess_status fixture_write(struct store_fixture *fixture, enum store_mode mo
                                const char *value, int64_t deadline_s)
 {
     return fixture_write_slice(fixture, mode, key, slice_from_text(value), 0, deadline_s);
+}
+
+enum sess_status fixture_cas(struct store_fixture *fixture, const char *key, const char *value,
+                             uint64_t cas, int64_t deadline_s)
+{
+    struct store_write write = {
+        .mode = STORE_CAS,
+        .key = slice_from_text(key),
+        .value = slice_from_text(value),
+        .expiry = store_expiry_at(deadline_s),
+        .cas = cas,
+    };
+
+    return store_write(fixture->store, &write, fixture->now_s, &fixture->outcome);
+}
+
+enum sess_status fixture_count(struct store_fixture *fixture, const char *key, uint64_t delta,
+                               bool is_decrement, uint64_t *result)
+{
+    struct store_count count = {
+        .key = slice_from_text(key), .delta = delta, .is_decrement = is_decrement};
+
+    return store_count(fixture->store, &count, fixture->now_s, result, &fixture->outcome);
+}
+
+enum sess_status fixture_flush(struct store_fixture *fixture, int64_t at_s)
+{
+    return store_flush(fixture->store, at_s, fixture->now_s, &fixture->outcome);
+}
+
+bool fixture_holds(struct store_fixture *fixture, const char *key, struct slice value)
+{
+    struct store_reading reading;
+    bool holds;
+
+    if (store_read_begin(fixture->store, slice_from_text(key), fixture->now_s, &reading) !=
+        SESS_OK) {
+        return false;
+    }
+    holds = slice_equal(reading.value, value);
+    store_read_end(&reading);
+    return holds;
+}
+
+const char *fixture_numbered(unsigned number)
+{
+    static char text[24];
+
+    (void)snprintf(text, sizeof text, "key-%u", number);
+    return text;
 }
 
 enum sess_status fixture_delete(struct store_fixture *fixture, const char *key)

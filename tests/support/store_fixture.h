@@ -67,6 +67,22 @@ enum sess_status fixture_write_slice(struct store_fixture *fixture, enum store_m
                                      const char *key, struct slice value, uint32_t flags,
                                      int64_t deadline_s);
 
+/** Write a text if the key's CAS id is this one. */
+enum sess_status fixture_cas(struct store_fixture *fixture, const char *key, const char *value,
+                             uint64_t cas, int64_t deadline_s);
+
+/** Add to a number, or take from it. */
+enum sess_status fixture_count(struct store_fixture *fixture, const char *key, uint64_t delta,
+                               bool is_decrement, uint64_t *result);
+
+enum sess_status fixture_flush(struct store_fixture *fixture, int64_t at_s);
+
+/** Whether this is a key's whole value. It is a look. */
+bool fixture_holds(struct store_fixture *fixture, const char *key, struct slice value);
+
+/** "key-7"; the text holds until the next call. */
+const char *fixture_numbered(unsigned number);
+
 enum sess_status fixture_delete(struct store_fixture *fixture, const char *key);
 enum sess_status fixture_touch(struct store_fixture *fixture, const char *key, int64_t deadline_s);
 struct seen fixture_look(struct store_fixture *fixture, const char *key);

@@ -62,6 +62,35 @@ START_TEST(limit_zero_refuses_all)
 }
 END_TEST
 
+/* A part of the account is kept back: charges that must leave it alone end there, others go on. */
+START_TEST(charge_within_leaves_the_rest)
+{
+    ck_assert(budget_charge_within(&budget, 90, 97));
+    ck_assert(!budget_charge_within(&budget, 8, 97));
+    ck_assert_uint_eq(budget_used(&budget), 90);
+    ck_assert(budget_charge_within(&budget, 7, 97));
+    ck_assert(!budget_charge_within(&budget, 1, 97));
+    ck_assert(budget_charge_within(&budget, 3, SIZE_MAX));
+    ck_assert(!budget_charge_within(&budget, 1, SIZE_MAX));
+    ck_assert_uint_eq(budget_used(&budget), 100);
+}
+END_TEST
+
+/* Limits of a charge below and above the account's own, and what would wrap the sum. */
+START_TEST(charge_within_obeys_the_smaller_limit)
+{
+    ck_assert(!budget_charge_within(&budget, 1, 0));
+    ck_assert(budget_charge_within(&budget, 0, 0));
+    ck_assert(!budget_charge_within(&budget, 101, 1000));
+    ck_assert(budget_charge_within(&budget, 50, 1000));
+    ck_assert(!budget_charge_within(&budget, SIZE_MAX - 49, SIZE_MAX));
+    /* More is in use than this charge may see. */
+    ck_assert(!budget_charge_within(&budget, 1, 40));
+    ck_assert(!budget_charge_within(&budget, 0, 40));
+    ck_assert_uint_eq(budget_used(&budget), 50);
+}
+END_TEST
+
 /* A charge that cannot be refused, over the limit. */
 START_TEST(charge_always_goes_over)
 {
@@ -110,10 +139,12 @@ int main(void)
 {
     Suite *suite = suite_create("base/budget");
     TCase *charge = suite_case(suite, "budget_charge");
+    TCase *within = suite_case(suite, "budget_charge_within");
     TCase *always = suite_case(suite, "budget_charge_always");
     TCase *release = suite_case(suite, "budget_release");
 
     tcase_add_checked_fixture(charge, set_up, NULL);
+    tcase_add_checked_fixture(within, set_up, NULL);
     tcase_add_checked_fixture(always, set_up, NULL);
     tcase_add_checked_fixture(release, set_up, NULL);
     tcase_add_test(charge, begins_empty);
@@ -121,6 +152,8 @@ int main(void)
     tcase_add_test(charge, refused_charge_takes_nothing);
     tcase_add_test(charge, charge_refuses_what_never_fits);
     tcase_add_test(charge, limit_zero_refuses_all);
+    tcase_add_test(within, charge_within_leaves_the_rest);
+    tcase_add_test(within, charge_within_obeys_the_smaller_limit);
     tcase_add_test(always, charge_always_goes_over);
     tcase_add_test(release, release_makes_room);
     tcase_add_test(release, threads_leave_nothing_behind);

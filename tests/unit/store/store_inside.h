@@ -4,6 +4,7 @@
 #ifndef SESSIOND_TESTS_UNIT_STORE_STORE_INSIDE_H
 #define SESSIOND_TESTS_UNIT_STORE_STORE_INSIDE_H
 
+#include "heap_inside.h"
 #include "shard.h"
 #include "store_fixture.h"
 
@@ -104,18 +105,22 @@ static inline void inside_neighbour(struct store *store, struct slice key, char 
              inside_entry(store, slice_from_text(name)) != NULL);
 }
 
-/** How often a byte stands in memory that may be free: the address sanitizer does not ask. */
-__attribute__((no_sanitize("address"))) static inline size_t inside_count(const void *memory,
-                                                                          size_t size,
-                                                                          uint8_t wanted)
+static inline size_t inside_entry_size(const void *place)
 {
-    const volatile uint8_t *byte = memory;
-    size_t n = 0;
+    return entry_size(place);
+}
 
-    for (size_t i = 0; i < size; i++) {
-        n += byte[i] == wanted;
+/** The heaps of all shards hold their entries, and no byte of what was there before. */
+static inline void inside_check_pages(struct store *store)
+{
+    for (size_t i = 0; i < STORE_SHARDS; i++) {
+        struct shard *shard = &store->shards[i];
+
+        if (shard->heap.n_pages > 0) {
+            ck_assert_uint_eq(inside_check_heap(&shard->heap, inside_entry_size).n_places,
+                              shard->index.n_entries);
+        }
     }
-    return n;
 }
 
 /** Every byte charged is the index's, a heap's page or a block's, and the figure is what is in them. */

@@ -844,14 +844,6 @@ START_TEST(test_time_back_revives_nobody)
 }
 END_TEST
 
-static const char *numbered(unsigned number)
-{
-    static char text[24];
-
-    (void)snprintf(text, sizeof text, "n-%u", number);
-    return text;
-}
-
 enum { MANY = 100000, REFUSED_IN_A_ROW = 2000, SMALL_STORE = 16 << 20 };
 
 static bool is_there[MANY]; /* by number */
@@ -864,7 +856,7 @@ static unsigned fill(struct store_fixture *fixture)
 
     while (n_refused < REFUSED_IN_A_ROW) {
         enum sess_status status = fixture_write_slice(
-            fixture, STORE_ADD, numbered(n), slice_of(bytes, 500), 0, FIXTURE_NOW_S + 1000);
+            fixture, STORE_ADD, fixture_numbered(n), slice_of(bytes, 500), 0, FIXTURE_NOW_S + 1000);
 
         is_there[n] = status == SESS_OK;
         n_refused = is_there[n] ? 0 : n_refused + 1;
@@ -889,11 +881,12 @@ static void renew_all(struct store_fixture *fixture, unsigned n)
         if (!is_there[i]) {
             continue;
         }
-        ck_assert_int_eq(fixture_look(fixture, numbered(i)).status, SESS_OK);
-        ck_assert_int_eq(fixture_write_slice(fixture, STORE_SET, numbered(i), slice_of(bytes, 500),
-                                             0, FIXTURE_NOW_S + 2000),
+        ck_assert_int_eq(fixture_look(fixture, fixture_numbered(i)).status, SESS_OK);
+        ck_assert_int_eq(fixture_write_slice(fixture, STORE_SET, fixture_numbered(i),
+                                             slice_of(bytes, 500), 0, FIXTURE_NOW_S + 2000),
                          SESS_OK);
-        ck_assert_int_eq(fixture_touch(fixture, numbered(i), FIXTURE_NOW_S + 3000), SESS_OK);
+        ck_assert_int_eq(fixture_touch(fixture, fixture_numbered(i), FIXTURE_NOW_S + 3000),
+                         SESS_OK);
     }
 }
 
@@ -908,9 +901,10 @@ static void grow_until_refused(struct store_fixture *fixture, unsigned n)
         if (!is_there[i]) {
             continue;
         }
-        status = fixture_write_slice(fixture, STORE_SET, numbered(i), slice_of(bytes, 5000), 0,
-                                     STORE_NO_DEADLINE);
-        ck_assert_uint_eq(fixture_look(fixture, numbered(i)).size, status == SESS_OK ? 5000 : 500);
+        status = fixture_write_slice(fixture, STORE_SET, fixture_numbered(i), slice_of(bytes, 5000),
+                                     0, STORE_NO_DEADLINE);
+        ck_assert_uint_eq(fixture_look(fixture, fixture_numbered(i)).size,
+                          status == SESS_OK ? 5000 : 500);
         if (status != SESS_OK) {
             ck_assert_int_eq(status, SESS_NO_MEMORY);
             break;
@@ -942,12 +936,12 @@ START_TEST(test_at_the_memory_limit)
     grow_until_refused(&fixture, n);
     ck_assert_uint_le(budget_used(&fixture.data), fixture.data.limit);
     ck_assert_uint_gt(budget_used(&fixture.data), fixture.data.limit - 2 * 8192);
-    ck_assert_int_eq(fixture_touch(&fixture, numbered(n / 2), far_s), SESS_OK);
-    ck_assert_int_eq(fixture_write_slice(&fixture, STORE_SET, numbered(n / 2 + 1),
+    ck_assert_int_eq(fixture_touch(&fixture, fixture_numbered(n / 2), far_s), SESS_OK);
+    ck_assert_int_eq(fixture_write_slice(&fixture, STORE_SET, fixture_numbered(n / 2 + 1),
                                          slice_of(bytes, 100), 0, STORE_NO_DEADLINE),
                      SESS_OK);
-    ck_assert_int_eq(fixture_delete(&fixture, numbered(n / 2 + 2)), SESS_OK);
-    ck_assert_int_eq(fixture_write_slice(&fixture, STORE_ADD, numbered(n / 2 + 2),
+    ck_assert_int_eq(fixture_delete(&fixture, fixture_numbered(n / 2 + 2)), SESS_OK);
+    ck_assert_int_eq(fixture_write_slice(&fixture, STORE_ADD, fixture_numbered(n / 2 + 2),
                                          slice_of(bytes, 500), 0, STORE_NO_DEADLINE),
                      SESS_OK);
     inside_check_budget(&fixture);
@@ -967,7 +961,7 @@ START_TEST(test_delete_gives_all_memory_back)
     n = fill(&fixture);
     n_items = fixture_figure(&fixture, "curr_items");
     for (unsigned i = 0; i < n; i++) {
-        ck_assert_int_eq(fixture_delete(&fixture, numbered(i)),
+        ck_assert_int_eq(fixture_delete(&fixture, fixture_numbered(i)),
                          is_there[i] ? SESS_OK : SESS_NOT_FOUND);
     }
     ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"), 0);
