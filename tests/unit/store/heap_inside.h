@@ -20,8 +20,9 @@ struct heap_census {
 };
 
 /** How often a byte stands in memory that may be free: the address sanitizer does not ask. */
-__attribute__((no_sanitize("address"))) static inline size_t
-inside_count(const void *memory, size_t size, uint8_t wanted)
+__attribute__((no_sanitize("address"))) static inline size_t inside_count(const void *memory,
+                                                                          size_t size,
+                                                                          uint8_t wanted)
 {
     const volatile uint8_t *byte = memory;
     size_t n = 0;

@@ -30,7 +30,7 @@ static inline size_t inside_index_size(const struct store *store)
 {
     size_t n_pages = 0;
 
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < store->n_shards; i++) {
         n_pages += store->shards[i].index.n_pages;
     }
     return n_pages * arena_page_size(store->arena);
@@ -41,7 +41,7 @@ static inline size_t inside_heap_size(const struct store *store)
 {
     size_t n_pages = 0;
 
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < store->n_shards; i++) {
         n_pages += store->shards[i].heap.n_pages;
     }
     return n_pages * store->page_size;
@@ -67,7 +67,7 @@ static inline size_t inside_block_size(struct store *store)
 {
     size_t size = 0;
 
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < store->n_shards; i++) {
         struct index *index = &store->shards[i].index;
 
         for (size_t bucket = 0; bucket < index->n_buckets; bucket++) {
@@ -82,7 +82,7 @@ static inline size_t inside_live_size(const struct store *store)
 {
     size_t size = 0;
 
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < store->n_shards; i++) {
         size += store->shards[i].heap.live;
     }
     return size;
@@ -113,7 +113,7 @@ static inline size_t inside_entry_size(const void *place)
 /** The heaps of all shards hold their entries, and no byte of what was there before. */
 static inline void inside_check_pages(struct store *store)
 {
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < store->n_shards; i++) {
         struct shard *shard = &store->shards[i];
 
         if (shard->heap.n_pages > 0) {
@@ -123,12 +123,41 @@ static inline void inside_check_pages(struct store *store)
     }
 }
 
-/** Every byte charged is the index's, a heap's page or a block's, and the figure is what is in them. */
+static inline size_t inside_cost_of(const struct store *store, const struct index_bucket *piece)
+{
+    size_t cost = 0;
+
+    for (; piece != NULL; piece = piece->overflow) {
+        for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+            cost +=
+                piece->slots[i] == 0 ? 0 : shard_entry_cost(store, index_entry(piece->slots[i]));
+        }
+    }
+    return cost;
+}
+
+/** What all entries take of the budget `held`. */
+static inline size_t inside_cost(struct store *store)
+{
+    size_t cost = 0;
+
+    for (size_t i = 0; i < store->n_shards; i++) {
+        for (size_t bucket = 0; bucket < store->shards[i].index.n_buckets; bucket++) {
+            cost += inside_cost_of(store, index_bucket_of(&store->shards[i].index, bucket));
+        }
+    }
+    return cost;
+}
+
+/** Every byte charged is the index's, a heap's page or a block's; what is held is the index's or an
+ *  entry's, and the figure is what entries take of it. */
 static inline void inside_check_budget(struct store_fixture *fixture)
 {
-    ck_assert_uint_eq(budget_used(&fixture->data), inside_size(fixture->store));
-    ck_assert_uint_eq(fixture_figure(fixture, "bytes"),
-                      inside_live_size(fixture->store) + inside_block_size(fixture->store));
+    struct store *store = fixture->store;
+
+    ck_assert_uint_eq(budget_used(&fixture->data), inside_size(store));
+    ck_assert_uint_eq(fixture_figure(fixture, "bytes"), inside_cost(store));
+    ck_assert_uint_eq(budget_used(&store->held), inside_cost(store) + inside_index_size(store));
 }
 
 /** No entry is there any more: each shard's heap has an empty page at most. */
@@ -137,7 +166,7 @@ static inline void inside_assert_bare(struct store_fixture *fixture)
     inside_check_budget(fixture);
     ck_assert_uint_eq(inside_live_size(fixture->store), 0);
     ck_assert_uint_eq(inside_block_size(fixture->store), 0);
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < fixture->store->n_shards; i++) {
         ck_assert_uint_le(fixture->store->shards[i].heap.n_pages, 1);
     }
 }

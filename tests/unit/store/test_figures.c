@@ -105,7 +105,8 @@ END_TEST
 /* The upper bound of the class that a key's entry is counted in. */
 static size_t bound_of(const char *key)
 {
-    size_t cost = entry_cost(inside_entry(fixture.store, slice_from_text(key)));
+    size_t cost =
+        shard_entry_cost(fixture.store, inside_entry(fixture.store, slice_from_text(key)));
     size_t size = 0;
 
     while (census_size_bytes(size) < cost) {

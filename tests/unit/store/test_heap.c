@@ -60,7 +60,7 @@ static struct thing *put(size_t size)
 
 static void add_page(void)
 {
-    ck_assert_int_eq(heap_add_page(&heap, SIZE_MAX), SESS_OK);
+    ck_assert_int_eq(heap_add_page(&heap), SESS_OK);
 }
 
 static void check(void)
@@ -247,22 +247,26 @@ START_TEST(test_add_page_fails)
     enum { OPEN_STEP = 1 << 21, PAGES_OPEN = OPEN_STEP / PAGE };
 
     open_heap();
-    ck_assert_int_eq(heap_add_page(&heap, PAGE - 1), SESS_NO_MEMORY);
-    ck_assert_int_eq(heap_add_page(&heap, PAGE), SESS_OK);
-    ck_assert_int_eq(heap_add_page(&heap, 2 * PAGE - 1), SESS_NO_MEMORY);
+    budget.limit = PAGE - 1;
+    ck_assert_int_eq(heap_add_page(&heap), SESS_NO_MEMORY);
+    budget.limit = PAGE;
+    ck_assert_int_eq(heap_add_page(&heap), SESS_OK);
+    budget.limit = 2 * PAGE - 1;
+    ck_assert_int_eq(heap_add_page(&heap), SESS_NO_MEMORY);
+    budget.limit = SIZE_MAX;
     check();
     while (heap.n_pages < heap.capacity) {
         add_page();
         (void)put(8);
     }
     faults_fail_allocation(1);
-    ck_assert_int_eq(heap_add_page(&heap, SIZE_MAX), SESS_NO_MEMORY);
+    ck_assert_int_eq(heap_add_page(&heap), SESS_NO_MEMORY);
     ck_assert_uint_eq(heap.open, heap.n_pages - 1);
     for (size_t n = heap.n_pages; n < PAGES_OPEN; n++) {
         ck_assert_ptr_nonnull(arena_take(arena, PAGE));
     }
     faults_fail_mprotect(1);
-    ck_assert_int_eq(heap_add_page(&heap, SIZE_MAX), SESS_NO_MEMORY);
+    ck_assert_int_eq(heap_add_page(&heap), SESS_NO_MEMORY);
     ck_assert_uint_eq(heap.open, heap.n_pages - 1);
     ck_assert_uint_eq(budget_used(&budget), heap.n_pages * PAGE);
     add_page();
@@ -365,7 +369,7 @@ static void model_place(struct model *model)
     struct held held = {.size = random_size(model), .mark = (uint8_t)model->random.state};
     void *place = heap_place(&heap, held.size);
 
-    if (place == NULL && heap_add_page(&heap, SIZE_MAX) == SESS_OK) {
+    if (place == NULL && heap_add_page(&heap) == SESS_OK) {
         place = heap_place(&heap, held.size);
     }
     model->n_refused += place == NULL;

@@ -21,6 +21,7 @@ struct table {
     size_t page_size;
     struct index index;
     struct budget budget;
+    struct budget held;     /* charged alike, without a limit of its own */
     struct entry **entries; /* the model: by number; NULL: not in the index */
     size_t n_entries;
 };
@@ -48,8 +49,10 @@ static void table_open(struct table *table, size_t limit)
     ck_assert_ptr_nonnull(table->entries);
     ck_assert_int_eq(arena_create((size_t)64 << 20, 4096, &table->arena), SESS_OK);
     table->page_size = arena_page_size(table->arena);
+    budget_init(&table->held, SIZE_MAX);
     budget_init(&table->budget, limit == SIZE_MAX ? limit : limit * table->page_size);
-    ck_assert_int_eq(index_init(&table->index, &test_key, table->arena, &table->budget), SESS_OK);
+    ck_assert_int_eq(
+        index_init(&table->index, &test_key, table->arena, &table->budget, &table->held), SESS_OK);
 }
 
 static void table_close(struct table *table)
@@ -304,10 +307,12 @@ START_TEST(test_init_without_memory)
     struct arena *arena;
     struct index index;
     struct budget budget;
+    struct budget held;
 
     ck_assert_int_eq(arena_create(1 << 20, 4096, &arena), SESS_OK);
+    budget_init(&held, SIZE_MAX);
     budget_init(&budget, arena_page_size(arena) - 1);
-    ck_assert_int_eq(index_init(&index, &test_key, arena, &budget), SESS_NO_MEMORY);
+    ck_assert_int_eq(index_init(&index, &test_key, arena, &budget, &held), SESS_NO_MEMORY);
     index_fini(&index);
     index_fini(&index);
     ck_assert_uint_eq(budget_used(&budget), 0);

@@ -81,13 +81,13 @@ static unsigned try_create_failures(void (*make_fail)(unsigned n))
         }
         ck_assert_ptr_null(fixture.store);
         ck_assert_uint_eq(budget_used(&fixture.data), 0);
-        ck_assert_uint_lt(nth, 10 * STORE_SHARDS);
+        ck_assert_uint_lt(nth, 10 * STORE_SHARDS_MAX);
     }
 }
 
 START_TEST(test_create_without_memory)
 {
-    ck_assert_uint_ge(try_create_failures(faults_fail_allocation), STORE_SHARDS);
+    ck_assert_uint_ge(try_create_failures(faults_fail_allocation), STORE_SHARDS_MIN);
     ck_assert_uint_ge(try_create_failures(faults_fail_mmap), 1);
     ck_assert_uint_ge(try_create_failures(faults_fail_mprotect), 1);
 }
@@ -105,8 +105,9 @@ START_TEST(test_report)
     (void)fixture_delete(&fixture, fixture_numbered(1));
     ck_assert_uint_eq(items(&fixture), 2);
     ck_assert_uint_eq(fixture_figure(&fixture, "total_items"), 4);
-    ck_assert_uint_eq(fixture_figure(&fixture, "bytes"),
-                      2 * entry_cost(inside_entry(fixture.store, SLICE_LITERAL("key-0"))));
+    ck_assert_uint_eq(
+        fixture_figure(&fixture, "bytes"),
+        2 * shard_entry_cost(fixture.store, inside_entry(fixture.store, SLICE_LITERAL("key-0"))));
     ck_assert_uint_eq(fixture_figure(&fixture, "reclaimed"), 0);
     fixture.now_s += 10;
     (void)fixture_tick_all(&fixture);
@@ -277,7 +278,8 @@ START_TEST(test_idle_tick_is_short)
     struct store_ticker ticker = {.stride = 1};
 
     fixture_open(&fixture);
-    ck_assert(!store_tick(fixture.store, &ticker, FIXTURE_NOW_S + 1000000000, 2 * STORE_SHARDS));
+    ck_assert(!store_tick(fixture.store, &ticker, FIXTURE_NOW_S + 1000000000,
+                          2 * fixture.store->n_shards));
     ck_assert(!store_tick(fixture.store, &ticker, FIXTURE_NOW_S + 1000000000, 1));
     fixture_close(&fixture);
 }
