@@ -221,5 +221,5 @@ START_TEST(test_help_is_complete)
 END_TEST
 
 SUITE_MAIN("daemon/command_line", test_nothing, test_actions, test_help_comes_first,
-           test_every_option_by_name, test_short_options, test_flush_all, test_short_listeners, test_errors,
-           test_too_many_listeners, test_help_is_complete)
+           test_every_option_by_name, test_short_options, test_flush_all, test_short_listeners,
+           test_errors, test_too_many_listeners, test_help_is_complete)
