@@ -325,8 +325,7 @@ static enum parse_result next_line(struct parser *parser, struct slice input,
 /* Whether a byte of another protocol stands where the first request should. */
 static bool is_foreign(const struct parser *parser, uint8_t byte)
 {
-    return !parser->has_served && parser->errors == 0 && parser->keys_of == NULL &&
-           (byte == BYTE_BINARY || byte == BYTE_TLS);
+    return !parser->has_served && parser->errors == 0 && (byte == BYTE_BINARY || byte == BYTE_TLS);
 }
 
 /* One step: some input is used, or a request found, or more input needed. */

@@ -106,6 +106,21 @@ START_TEST(test_short_options)
 }
 END_TEST
 
+/* flush_all is refused by default, allowed on request, and -F outranks a file. */
+START_TEST(test_flush_all)
+{
+    read_line("");
+    ck_assert_uint_eq(fixture.settings.commands.flush_all, FLUSH_ALL_REFUSE);
+    read_line("--flush-all allow");
+    ck_assert_uint_eq(fixture.settings.commands.flush_all, FLUSH_ALL_ALLOW);
+    settings_open(&fixture);
+    ck_assert_int_eq(settings_read_file(&fixture, "flush-all = allow\n"), SESS_OK);
+    ck_assert_uint_eq(fixture.settings.commands.flush_all, FLUSH_ALL_ALLOW);
+    ck_assert_int_eq(settings_read_line(&fixture, "-F"), SESS_OK);
+    ck_assert_uint_eq(fixture.settings.commands.flush_all, FLUSH_ALL_REFUSE);
+}
+END_TEST
+
 /* -p, -l and -s make listeners, which replace those of the defaults and of a file. */
 START_TEST(test_short_listeners)
 {
@@ -206,5 +221,5 @@ START_TEST(test_help_is_complete)
 END_TEST
 
 SUITE_MAIN("daemon/command_line", test_nothing, test_actions, test_help_comes_first,
-           test_every_option_by_name, test_short_options, test_short_listeners, test_errors,
-           test_too_many_listeners, test_help_is_complete)
+           test_every_option_by_name, test_short_options, test_flush_all, test_short_listeners,
+           test_errors, test_too_many_listeners, test_help_is_complete)
