@@ -21,6 +21,7 @@ static void send_replies(struct worker *worker)
         connection_flush(connection);
     }
     buffer_clear(&worker->loop.output, LOOP_OUTPUT_SIZE);
+    worker->loop.attached_size = 0;
 }
 
 /* Those on the list now; what they put there again has its turn after the others'. */
@@ -35,7 +36,7 @@ static void run_ready(struct worker *worker)
     while (connection != last) {
         connection = connection_unlist(&worker->loop.ready);
         turn_run(connection);
-        if (worker->loop.output.size > LOOP_OUTPUT_FLUSH) {
+        if (worker->loop.output.size + worker->loop.attached_size > LOOP_OUTPUT_FLUSH) {
             send_replies(worker);
         }
     }

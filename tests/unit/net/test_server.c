@@ -477,7 +477,7 @@ START_TEST(test_leaving_with_a_large_value)
 }
 END_TEST
 
-static bool has_row(registry_report_fn report_fn, struct report *report, const char *wanted)
+static bool has_row(struct report *report, const char *wanted)
 {
     struct slice name;
     struct slice value;
@@ -485,7 +485,7 @@ static bool has_row(registry_report_fn report_fn, struct report *report, const c
     char line[256];
 
     report_release(report);
-    report_fn(served.server, report);
+    net_server_report_conns(served.server, report);
     while (report_next(report, &position, &name, &value)) {
         (void)snprintf(line, sizeof line, "%.*s %.*s", (int)name.size, (const char *)name.data,
                        (int)value.size, (const char *)value.data);
@@ -508,23 +508,23 @@ START_TEST(test_conns)
     prepare();
     start();
     (void)snprintf(row, sizeof row, ":addr tcp:%s", description(0) + strlen("data "));
-    ck_assert(has_row(net_server_report_conns, &report, row));
-    ck_assert(has_row(net_server_report_conns, &report, ":state conn_listening"));
-    ck_assert(!has_row(net_server_report_conns, &report, "conn_waiting"));
+    ck_assert(has_row(&report, row));
+    ck_assert(has_row(&report, ":state conn_listening"));
+    ck_assert(!has_row(&report, "conn_waiting"));
     fd = connect_client();
     talk(fd, "version\r\n", "VERSION 1.6.18\r\n");
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)(void *)&self.socket, &self.size), 0);
     address_format(&self, address, sizeof address);
     (void)snprintf(row, sizeof row, ":addr tcp:%s", address);
-    ck_assert(has_row(net_server_report_conns, &report, row));
+    ck_assert(has_row(&report, row));
     (void)snprintf(row, sizeof row, ":listen_addr tcp:%s", description(0) + strlen("data "));
-    ck_assert(has_row(net_server_report_conns, &report, row));
+    ck_assert(has_row(&report, row));
     clock_advance(served.clock, 3999);
-    ck_assert(has_row(net_server_report_conns, &report, ":secs_since_last_cmd 3"));
+    ck_assert(has_row(&report, ":secs_since_last_cmd 3"));
     talk(fd, "quit\r\n", "");
     expect_end(fd);
     stop();
-    ck_assert(!has_row(net_server_report_conns, &report, ":listen_addr"));
+    ck_assert(!has_row(&report, ":listen_addr"));
     report_release(&report);
     clean_up();
 }
@@ -573,18 +573,18 @@ START_TEST(test_gauges)
     fd = connect_client();
     talk(fd, "get", "");
     talk(fd, " k\r\n", "END\r\n");
-    ck_assert_uint_eq(figure(net_server_report, "accepting_conns"), 1);
-    ck_assert_uint_eq(figure(net_server_report, "connection_structures"), 1);
-    ck_assert_uint_eq(figure(net_server_report, "reserved_fds"), 1 + 4 * (N_THREADS + 1));
-    ck_assert_uint_eq(figure(net_server_report, "read_buf_count"), N_THREADS);
-    ck_assert_uint_eq(figure(net_server_report, "read_buf_bytes"), N_THREADS * 65536);
-    ck_assert_uint_eq(figure(net_server_report, "connection_bytes"), 0);
+    ck_assert_uint_eq(figure("accepting_conns"), 1);
+    ck_assert_uint_eq(figure("connection_structures"), 1);
+    ck_assert_uint_eq(figure("reserved_fds"), 1 + 4 * (N_THREADS + 1));
+    ck_assert_uint_eq(figure("read_buf_count"), N_THREADS);
+    ck_assert_uint_eq(figure("read_buf_bytes"), N_THREADS * 65536);
+    ck_assert_uint_eq(figure("connection_bytes"), 0);
     ck_assert(budget_charge(&served.connections, 77));
-    ck_assert_uint_eq(figure(net_server_report, "connection_bytes"), 77);
+    ck_assert_uint_eq(figure("connection_bytes"), 77);
     budget_release(&served.connections, 77);
     stop();
     expect_end(fd);
-    ck_assert_uint_eq(figure(net_server_report, "accepting_conns"), 0);
+    ck_assert_uint_eq(figure("accepting_conns"), 0);
     clean_up();
 }
 END_TEST
