@@ -13,7 +13,6 @@ void attached_release(const struct command_shared *shared, struct value_block **
     if (*value == NULL) {
         return;
     }
-    budget_release(shared->replies, value_block_bytes(*value).size);
-    value_block_release(*value);
+    value_block_take_back(*value, shared->replies);
     *value = NULL;
 }

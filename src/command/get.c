@@ -1,7 +1,7 @@
 /* The commands that read sessions: get and gets, and gat and gats, which renew them as well.
  *
  * Threads: the context's owner. Memory: replies grow the caller's buffer; a large value is handed on by
- * reference, charged to the budget of replies. */
+ * reference, lent and charged to the budget of replies. */
 #include "handlers.h"
 #include "sessiond/command/exptime.h"
 #include "sessiond/store/value.h"
@@ -16,33 +16,18 @@ static bool shows_cas(const struct request *request)
     return request->command->mode == MODE_WITH_CAS || request->command->mode == MODE_TOUCH_WITH_CAS;
 }
 
-/* What a value that was found has been charged: a small one is copied, and costs nothing. */
-static size_t charge_of(const struct store_reading *reading)
-{
-    return reading->block == NULL ? 0 : reading->value.size;
-}
-
-static enum sess_status charge(struct budget *replies, size_t size)
-{
-    if (size > replies->limit) {
-        return SESS_TOO_LARGE;
-    }
-    return budget_charge(replies, size) ? SESS_OK : SESS_BUSY;
-}
-
-/* A look whose value, if it is a large one, is charged. Otherwise as store_read_begin, or BUSY or
+/* A look whose value, if it is a large one, is lent. Otherwise as store_read_begin, or BUSY or
  * TOO_LARGE for the budget's sake. */
 static enum sess_status look(struct command_context *context, const struct request *request,
                              struct store_reading *reading)
 {
+    struct budget *replies = context->shared->replies;
     enum sess_status status =
         store_read_begin(context->shared->store, request->key, context->now.wall_s, reading);
 
-    if (status == SESS_OK && reading->block != NULL) {
-        status = charge(context->shared->replies, reading->value.size);
-        if (status != SESS_OK) {
-            store_read_end(reading);
-        }
+    if (status == SESS_OK && reading->block != NULL && !value_block_lend(reading->block, replies)) {
+        status = reading->value.size > replies->limit ? SESS_TOO_LARGE : SESS_BUSY;
+        store_read_end(reading);
     }
     return status;
 }
@@ -52,22 +37,24 @@ static enum sess_status look_and_touch(struct command_context *context,
                                        const struct request *request, struct store_reading *reading)
 {
     struct budget *replies = context->shared->replies;
-    size_t foreseen;
     enum sess_status status = look(context, request, reading);
+    struct value_block *foreseen;
 
     if (status != SESS_OK) {
         return status;
     }
-    foreseen = charge_of(reading);
+    foreseen = reading->block;
     store_read_end(reading);
     status =
         store_read_touch_begin(context->shared->store, request->key,
                                exptime_to_expiry(request->exptime), context->now.wall_s, reading);
-    if (status == SESS_OK) {
+    if (status == SESS_OK && reading->block != NULL) {
         /* Another value may have come in between; it is renewed by now, and must not be refused. */
-        budget_charge_always(replies, charge_of(reading));
+        value_block_lend_always(reading->block, replies);
     }
-    budget_release(replies, foreseen);
+    if (foreseen != NULL) {
+        value_block_take_back(foreseen, replies);
+    }
     return status;
 }
 
@@ -79,7 +66,6 @@ static void append_value(struct command_context *context, const struct request *
     reply_put_value_line(out, request->key, reading->flags, reading->value.size,
                          shows_cas(request) ? &reading->cas : NULL);
     if (reading->block != NULL) {
-        value_block_acquire(reading->block);
         context->attached = reading->block;
         context->attached_at = out->size;
     } else {

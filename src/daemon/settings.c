@@ -10,7 +10,7 @@ enum {
     IN_FLIGHT_SHARE = 16,
     IN_FLIGHT_VALUES = 2,  /* of the largest: one within the budget, and one that may go over it */
     CONNECTION_VALUES = 3, /* of the largest, at least in the connections' part */
-    REPLY_VALUES = 2,      /* of them: room that connections which do nothing leave for replies */
+    REPLY_VALUES = 2,      /* of them: room that the seats leave for replies */
     WORKERS_OUTSIDE = 8 << 20,   /* bytes: the workers' part of what the process may take on top */
     MEMORY_PER_WORKER = 8 << 20, /* at least, for `threads = auto` */
 };
@@ -49,6 +49,15 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Seats take at most half of the connections' part: a few clients that are slow on purpose fill the
+ * other, and others must still find a seat. */
+static size_t count_seats(const struct settings *settings, size_t connections)
+{
+    size_t room = smaller(connections / 2, connections - REPLY_VALUES * settings->store.max_value);
+
+    return smaller(settings->net.max_connections, room / NET_CONNECTION_COST);
+}
+
 static size_t workers_beyond(const struct settings *settings, size_t max_connections)
 {
     size_t each = NET_WORKER_COST + max_connections * NET_DESCRIPTOR_COST;
@@ -74,6 +83,7 @@ enum sess_status settings_split_memory(const struct settings *settings, struct m
     size_t connections = settings->net.connection_memory;
     size_t in_flight = larger(memory / IN_FLIGHT_SHARE, IN_FLIGHT_VALUES * upload);
     size_t max_connections;
+    size_t seats;
     size_t workers;
 
     if (connections == 0) {
@@ -89,13 +99,14 @@ enum sess_status settings_split_memory(const struct settings *settings, struct m
     if (connections > memory / 2 || in_flight > memory / 2 - connections) {
         return refuse_memory(memory, error);
     }
-    max_connections = smaller(settings->net.max_connections,
-                              (connections - REPLY_VALUES * value) / NET_CONNECTION_COST);
+    max_connections = count_seats(settings, connections);
+    seats = max_connections * NET_CONNECTION_COST;
     workers = workers_beyond(settings, max_connections);
     if (workers > memory / 2 - connections - in_flight) {
         return refuse_memory(memory, error);
     }
-    *out = (struct memory_split){.connections = connections,
+    *out = (struct memory_split){.seats = seats,
+                                 .connections = connections - seats,
                                  .in_flight = in_flight - upload,
                                  .workers = workers,
                                  .data = memory - connections - in_flight - workers,

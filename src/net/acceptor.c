@@ -31,7 +31,7 @@ static struct worker *least_loaded(const struct acceptor *acceptor)
     return best;
 }
 
-static void reject(struct acceptor *acceptor, int fd, const char *option, size_t limit)
+static void reject(struct acceptor *acceptor, int fd)
 {
     uint8_t text[REPLY_LINE_MAX];
     struct buffer out = {.data = text, .capacity = sizeof text};
@@ -44,7 +44,8 @@ static void reject(struct acceptor *acceptor, int fd, const char *option, size_t
     (void)close(fd);
     metric_add(&acceptor->metrics.rejected_connections, 1);
     log_limited(&acceptor->reject_log, 1, LOG_LEVEL_WARNING,
-                "a connection was rejected: %s (%zu) is reached", option, limit);
+                "a connection was rejected: max-connections (%zu) is reached",
+                acceptor->config->max_connections);
 }
 
 static void set_accepting(struct acceptor *acceptor, bool is_accepting)
@@ -83,16 +84,10 @@ static void on_pause_over(evutil_socket_t fd, short what, void *context)
 
 static void place(struct acceptor *acceptor, const struct accepted *accepted)
 {
-    struct budget *budget = acceptor->config->connections;
-    size_t most = acceptor->config->max_connections;
-
-    if (count_connections(acceptor) >= most) {
-        reject(acceptor, accepted->fd, "max-connections", most);
-    } else if (!budget_charge(budget, NET_CONNECTION_COST)) {
-        reject(acceptor, accepted->fd, "connection-memory", budget->limit);
+    if (count_connections(acceptor) >= acceptor->config->max_connections) {
+        reject(acceptor, accepted->fd);
     } else if (worker_give(least_loaded(acceptor), accepted) != SESS_OK) {
         (void)close(accepted->fd);
-        budget_release(budget, NET_CONNECTION_COST);
         pause_accepting(acceptor);
     }
 }

@@ -20,12 +20,11 @@ enum {
     FAREWELL_SIZE = 1 << 20, /* bytes of what it still sends that are read and dropped */
     /* Of a connection: its place in libevent's heap of timers, and in the inbox; both double. */
     PLACES_COST = 2 * (sizeof(void *) + sizeof(struct accepted)),
-    /* Of a large value: the request's copy, and the first page of the value's place, which is touched
-     * before any byte has come. */
-    UPLOAD_COST = 5120,
+    UPLOAD_COST =
+        640, /* of a large value that has begun: the request's copy, and what the store knows */
 };
-_Static_assert(sizeof(struct connection) + PLACES_COST <= NET_CONNECTION_COST,
-               "a connection takes no more than is charged for it");
+_Static_assert(sizeof(struct connection) + PLACES_COST + UPLOAD_COST <= NET_CONNECTION_COST,
+               "a connection takes no more than is said");
 
 static void unlink_from_list(struct connection *connection)
 {
@@ -190,23 +189,16 @@ void connection_show_waiting(struct connection *connection)
     connection_show(connection, state);
 }
 
-void connection_decline(struct loop *loop, const struct accepted *accepted)
-{
-    (void)close(accepted->fd);
-    budget_release(loop->config->connections, NET_CONNECTION_COST);
-    atomic_fetch_sub(&loop->n_connections, 1);
-}
-
 enum sess_status connection_create(struct loop *loop, const struct accepted *accepted)
 {
     struct connection *connection = calloc(1, sizeof *connection);
 
     if (connection == NULL) {
-        connection_decline(loop, accepted);
+        (void)close(accepted->fd);
+        atomic_fetch_sub(&loop->n_connections, 1);
         return SESS_NO_MEMORY;
     }
     connection->loop = loop;
-    connection->charged = NET_CONNECTION_COST;
     connection->transport = (struct transport){.calls = &transport_plain, .fd = accepted->fd};
     connection->listener = accepted->listener;
     address_format(&accepted->peer, connection->peer, sizeof connection->peer);
@@ -251,9 +243,7 @@ void connection_destroy(struct connection *connection)
 bool connection_charge(struct connection *connection)
 {
     struct budget *budget = connection->loop->config->connections;
-    size_t held = NET_CONNECTION_COST + connection->unread.capacity +
-                  connection->outgoing.unsent.capacity +
-                  (connection->upload == NULL ? 0 : UPLOAD_COST);
+    size_t held = connection->unread.capacity + connection->outgoing.unsent.capacity;
 
     if (held > connection->charged && !budget_charge(budget, held - connection->charged)) {
         metric_add(&connection->loop->metrics.closed_for_memory, 1);

@@ -58,7 +58,7 @@ struct connection {
     struct outgoing outgoing;
     size_t output_start; /* of its part in the loop's output */
     size_t output_size;
-    size_t charged;       /* to the connections' budget, for all of this */
+    size_t charged;       /* to the connections' budget, for unread and unsent bytes */
     bool has_more;        /* unread may hold what can be run without reading */
     bool is_stalled;      /* and that waits for memory or for the journal */
     bool is_closing;      /* nothing is run any more */
@@ -68,7 +68,7 @@ struct connection {
     size_t farewell_size; /* bytes dropped since its last reply */
 };
 
-/* An accepted connection on its way to its worker: NET_CONNECTION_COST is charged for it. */
+/* An accepted connection on its way to its worker. */
 struct accepted {
     int fd;
     struct net_address peer;
@@ -79,9 +79,6 @@ struct accepted {
  *  loop's ready list when there is something to read. */
 SESS_MUST_CHECK enum sess_status connection_create(struct loop *loop,
                                                    const struct accepted *accepted);
-
-/** Close one that was not taken over, and give its charge back. */
-void connection_decline(struct loop *loop, const struct accepted *accepted);
 
 /** Close and free. */
 void connection_destroy(struct connection *connection);

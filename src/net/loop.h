@@ -47,6 +47,7 @@ struct loop {
     struct connection_list ready;   /* have a turn next */
     struct connection_list replied; /* have a part of `output`, or are to be closed or paused */
     struct connection_list stalled; /* wait for memory or the journal */
+    size_t attached_size;           /* bytes of large values in this turn's replies */
     bool time_is_read;              /* context.now is of this turn */
     bool is_stopping;
     int64_t drain_until_ms;       /* elapsed time up to which a stopping loop still reads */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { TRIM_FALL = 4 << 20 }; /* bytes: asking goes through the whole heap, so it is done rarely */
+enum { TRIM_FALL = 1 << 20 }; /* bytes: asking goes through the whole heap, so it is done rarely */
 
 struct trim {
     size_t peak; /* bytes in use, the most since memory was last given back */

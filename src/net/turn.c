@@ -91,6 +91,7 @@ static void take_attached(struct turn *turn)
     if (context->attached != NULL) {
         outgoing_attach(&turn->connection->outgoing, context->attached,
                         context->attached_at - turn->output_start);
+        turn->loop->attached_size += attached_bytes(context->attached).size;
         context->attached = NULL;
     }
 }

@@ -21,6 +21,7 @@ static void send_replies(struct worker *worker)
         connection_flush(connection);
     }
     buffer_clear(&worker->loop.output, LOOP_OUTPUT_SIZE);
+    worker->loop.attached_size = 0;
 }
 
 /* Those on the list now; what they put there again has its turn after the others'. */
@@ -35,7 +36,7 @@ static void run_ready(struct worker *worker)
     while (connection != last) {
         connection = connection_unlist(&worker->loop.ready);
         turn_run(connection);
-        if (worker->loop.output.size > LOOP_OUTPUT_FLUSH) {
+        if (worker->loop.output.size + worker->loop.attached_size > LOOP_OUTPUT_FLUSH) {
             send_replies(worker);
         }
     }
@@ -70,6 +71,15 @@ static void run_slice(struct worker *worker)
     }
 }
 
+/* Of all workers: connections are spread evenly. */
+static size_t memory_of_connections(struct worker *worker)
+{
+    const struct net_config *config = worker->loop.config;
+    size_t n_connections = config->n_threads * atomic_load(&worker->loop.n_connections);
+
+    return budget_used(config->connections) + n_connections * NET_CONNECTION_COST;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
     struct worker *worker = context;
@@ -78,7 +88,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)what;
     run_slice(worker);
     if (worker->ticker.first == 0) {
-        (void)trim_after_burst(&worker->trim, budget_used(worker->loop.config->connections));
+        (void)trim_after_burst(&worker->trim, memory_of_connections(worker));
     }
 }
 
@@ -227,7 +237,7 @@ void worker_destroy(struct worker **worker)
         return;
     }
     while (take_accepted(self, &accepted)) {
-        connection_decline(&self->loop, &accepted);
+        (void)close(accepted.fd);
     }
     loop_fini(&self->loop);
     free(self->inbox);

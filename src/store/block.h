@@ -21,6 +21,7 @@ struct value_block {
     size_t allocated; /* bytes behind this header */
 
     _Atomic uint32_t references;
+    _Atomic uint32_t lent;    /* of them: to replies; above 0 the size is charged to their budget */
     struct value_block *next; /* of those that whoever took out their entries will release */
     uint8_t bytes[];
 };

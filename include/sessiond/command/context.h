@@ -27,9 +27,9 @@ struct command_context {
     const char *peer;               /* of this connection, for the log; terminated, borrowed */
     uint64_t ticket;                /* the highest that the replies so far must wait for */
     bool must_close;                /* quit, or a reply that could not be written */
-    /* A large value is not copied: NULL, or the block that belongs into `out` at attached_at. Its size
-     * is charged to `replies`. The caller takes reference and charge over, and sets it to NULL again
-     * before it runs another command. */
+    /* A large value is not copied: NULL, or the block that belongs into `out` at attached_at. It is lent
+     * (store/value.h), and charged to `replies`. The caller takes it over, gives it back with
+     * attached_release, and sets this to NULL again before it runs another command. */
     struct value_block *attached;
     size_t attached_at; /* bytes of `out` in front of it */
 };

@@ -31,11 +31,12 @@ struct settings {
 
 /* How `memory` is divided. None of the parts can starve another. */
 struct memory_split {
-    size_t connections; /* connections, and what they still have to read or send */
+    size_t seats;       /* connections that do nothing, max_connections of them */
+    size_t connections; /* what connections still have to read or send */
     size_t in_flight;   /* large values on their way in; one more of the largest may come on top */
     size_t workers;     /* what workers take beyond the memory that the process may take on top */
     size_t data;        /* entries and index */
-    size_t max_connections; /* no bytes: how many may be, so that large replies keep their room */
+    size_t max_connections; /* no bytes: how many there are seats for, at most as set */
 };
 
 /** Bind all tables to `settings` in the registry, with their defaults.

@@ -17,7 +17,7 @@ enum {
 
 /* What the net takes beside its buffers: upper bounds in bytes, for those who divide memory. */
 enum {
-    NET_CONNECTION_COST = 1280, /* a connection that does nothing; charged to connection-memory */
+    NET_CONNECTION_COST = 1600, /* a connection without what it holds back */
     NET_WORKER_COST = 1 << 20,  /* a worker with its buffers, its stack and a report being made */
     NET_DESCRIPTOR_COST = 48,   /* in each worker for each connection that there may be: libevent
                                    keeps an entry for every descriptor number it has ever seen */
@@ -62,7 +62,7 @@ struct net_config {
     const struct command_shared *commands; /* borrowed */
     struct clock *clock;                   /* borrowed */
     struct log_limit *binary_log; /* one line a minute about the binary protocol; borrowed */
-    struct budget *connections;   /* charged for connections and what they hold back; borrowed */
+    struct budget *connections;   /* charged for what connections hold back; borrowed */
     size_t max_value_bytes;       /* a larger value is refused by its announced size */
     size_t inline_value_bytes;    /* a larger value is received straight into its place */
     unsigned n_threads;           /* 1..NET_THREADS_MAX */

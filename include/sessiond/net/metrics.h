@@ -9,8 +9,7 @@
 #define NET_METRICS(X)                                                                             \
     X(curr_connections, GAUGE, "connections open now")                                             \
     X(total_connections, COUNTER, "connections accepted")                                          \
-    X(rejected_connections, COUNTER,                                                               \
-      "connections over max-connections or connection-memory, told so and closed")                 \
+    X(rejected_connections, COUNTER, "connections over max-connections, told so and closed")       \
     X(connection_structures, GAUGE, "connections that memory is held for")                         \
     X(connection_bytes, GAUGE, "bytes of connection-memory in use")                                \
     X(reserved_fds, GAUGE, "descriptors that listeners and event loops take")                      \

@@ -79,8 +79,7 @@ static void attach(size_t at)
 
     HOT_ASSERT(store_read_begin(store.store, SLICE_LITERAL("large"), store.now_s, &reading) ==
                SESS_OK);
-    HOT_ASSERT(reading.block != NULL && budget_charge(&replies, reading.value.size));
-    value_block_acquire(reading.block);
+    HOT_ASSERT(reading.block != NULL && value_block_lend(reading.block, &replies));
     outgoing_attach(&outgoing, reading.block, at);
     store_read_end(&reading);
 }

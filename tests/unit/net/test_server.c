@@ -3,10 +3,12 @@
 #include "sessiond/net/server.h"
 
 #include "command_fixture.h"
+#include "conns.h"
 #include "faults.h"
 #include "sessiond/net/address.h"
 #include "suite_main.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -50,6 +52,7 @@ static void prepare(void)
         option_bind(&served.binding, &net_option_table, &served.options, &served.error), SESS_OK);
     set_option("listen", "127.0.0.1:0");
     budget_init(&served.connections, (size_t)8 << 20);
+    served.commands.shared.replies = &served.connections;
     served.config = (struct net_config){
         .options = &served.options,
         .commands = &served.commands.shared,
@@ -361,6 +364,233 @@ START_TEST(test_too_many_connections)
 }
 END_TEST
 
+/* Expiry with a lot to do: how many slices there are, how many were run, by all workers. */
+static _Atomic unsigned slices_wanted;
+static _Atomic unsigned slices_run;
+static int slices_are_run; /* an eventfd */
+
+static bool run_slice(void *context, struct store_ticker *ticker, int64_t now_s, unsigned max_steps)
+{
+    (void)context;
+    (void)ticker;
+    (void)now_s;
+    (void)max_steps;
+    if (atomic_fetch_add(&slices_run, 1) + 1 == atomic_load(&slices_wanted)) {
+        HOT_ASSERT(eventfd_write(slices_are_run, 1) == 0);
+    }
+    return atomic_load(&slices_run) < atomic_load(&slices_wanted);
+}
+
+/* With the system's clock, since a manual one would not go on. */
+static void start_with_slices(unsigned n)
+{
+    atomic_store(&slices_wanted, n);
+    atomic_store(&slices_run, 0);
+    slices_are_run = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ck_assert_int_ge(slices_are_run, 0);
+    prepare();
+    clock_destroy(&served.clock);
+    ck_assert_int_eq(clock_create(&served.clock), SESS_OK);
+    served.config.clock = served.clock;
+    served.config.tick = run_slice;
+    start();
+}
+
+static void wait_for_slices(void)
+{
+    struct pollfd done = {.fd = slices_are_run, .events = POLLIN};
+
+    ck_assert_int_eq(poll(&done, 1, PATIENCE_MS), 1);
+}
+
+/* A long backlog goes without a pause between the slices: at one each millisecond these would take
+ * 50 s. */
+START_TEST(test_late_expiry_does_not_pause)
+{
+    start_with_slices(50000 * N_THREADS);
+    wait_for_slices();
+    stop();
+    (void)close(slices_are_run);
+    clean_up();
+}
+END_TEST
+
+/* Clients are served between the slices, and a worker that is late stops all the same. */
+START_TEST(test_late_expiry_serves_and_stops)
+{
+    int fd;
+
+    start_with_slices(2000 * N_THREADS);
+    fd = connect_client();
+    talk(fd, "version\r\n", "VERSION 1.6.18\r\n");
+    wait_for_slices();
+    atomic_store(&slices_wanted, UINT_MAX);
+    talk(fd, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
+    talk(fd, "get k\r\n", "VALUE k 0 1\r\nx\r\nEND\r\n");
+    stop();
+    expect_end(fd);
+    (void)close(slices_are_run);
+    clean_up();
+}
+END_TEST
+
+/* A client goes while large values are on their way to it: nothing of them stays charged. */
+START_TEST(test_leaving_with_a_large_value)
+{
+    enum { SIZE = 1 << 20, N_GETS = 16 };
+    char *value = malloc(SIZE + 1);
+    char line[64];
+    int fds[4];
+
+    ck_assert_ptr_nonnull(value);
+    memset(value, 'v', SIZE);
+    value[SIZE] = '\0';
+    prepare();
+    start();
+    fds[0] = connect_client();
+    (void)snprintf(line, sizeof line, "set large 0 0 %d\r\n", SIZE);
+    ck_assert_int_eq(send(fds[0], line, strlen(line), MSG_NOSIGNAL), (ssize_t)strlen(line));
+    for (size_t sent = 0; sent < SIZE;) {
+        ssize_t n = send(fds[0], value + sent, SIZE - sent, MSG_NOSIGNAL);
+
+        ck_assert_int_gt(n, 0);
+        sent += (size_t)n;
+    }
+    talk(fds[0], "\r\n", "STORED\r\n");
+    for (size_t i = 1; i < sizeof fds / sizeof fds[0]; i++) {
+        fds[i] = connect_client();
+        for (size_t n = 0; n < N_GETS; n++) {
+            ck_assert_int_eq(send(fds[i], "get large\r\n", 11, MSG_NOSIGNAL), 11);
+        }
+    }
+    for (size_t i = 1; i < sizeof fds / sizeof fds[0]; i++) {
+        struct pollfd ready = {.fd = fds[i], .events = POLLIN};
+
+        ck_assert_int_eq(poll(&ready, 1, PATIENCE_MS), 1);
+    }
+    /* Both by the client and by the stop. */
+    ck_assert_int_eq(close(fds[1]), 0);
+    set_option("stop-timeout", "100ms");
+    stop();
+    clean_up();
+    free(value);
+}
+END_TEST
+
+static bool has_row(struct report *report, const char *wanted)
+{
+    struct slice name;
+    struct slice value;
+    size_t position = 0;
+    char line[256];
+
+    report_release(report);
+    net_server_report_conns(served.server, report);
+    while (report_next(report, &position, &name, &value)) {
+        (void)snprintf(line, sizeof line, "%.*s %.*s", (int)name.size, (const char *)name.data,
+                       (int)value.size, (const char *)value.data);
+        if (strstr(line, wanted) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Each listener and connection has its rows, while it is there. */
+START_TEST(test_conns)
+{
+    struct report report = {.is_cut = false};
+    struct net_address self = {.size = sizeof self.socket};
+    char address[ADDRESS_TEXT_SIZE];
+    char row[ADDRESS_TEXT_SIZE + 32];
+    int fd;
+
+    prepare();
+    start();
+    (void)snprintf(row, sizeof row, ":addr tcp:%s", description(0) + strlen("data "));
+    ck_assert(has_row(&report, row));
+    ck_assert(has_row(&report, ":state conn_listening"));
+    ck_assert(!has_row(&report, "conn_waiting"));
+    fd = connect_client();
+    talk(fd, "version\r\n", "VERSION 1.6.18\r\n");
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)(void *)&self.socket, &self.size), 0);
+    address_format(&self, address, sizeof address);
+    (void)snprintf(row, sizeof row, ":addr tcp:%s", address);
+    ck_assert(has_row(&report, row));
+    (void)snprintf(row, sizeof row, ":listen_addr tcp:%s", description(0) + strlen("data "));
+    ck_assert(has_row(&report, row));
+    clock_advance(served.clock, 3999);
+    ck_assert(has_row(&report, ":secs_since_last_cmd 3"));
+    talk(fd, "quit\r\n", "");
+    expect_end(fd);
+    stop();
+    ck_assert(!has_row(&report, ":listen_addr"));
+    report_release(&report);
+    clean_up();
+}
+END_TEST
+
+/* A report that is long enough takes no further connection: they are counted. */
+START_TEST(test_conns_are_bounded)
+{
+    struct report report = {.is_cut = false};
+    size_t position = 0;
+    struct slice name;
+    struct slice value;
+    int fds[3];
+
+    prepare();
+    start();
+    for (size_t i = 0; i < 3; i++) {
+        fds[i] = connect_client();
+        talk(fds[i], "version\r\n", "VERSION 1.6.18\r\n");
+    }
+    while (report.text.size < CONNS_SIZE_MAX) {
+        report_add(&report, "filler", "%400s", "");
+    }
+    net_server_report_conns(served.server, &report);
+    ck_assert_uint_lt(report.text.size, CONNS_SIZE_MAX + 1024);
+    while (report_next(&report, &position, &name, &value)) {
+    }
+    ck_assert(slice_is(name, "connections_left_out"));
+    ck_assert(slice_is(value, "3"));
+    report_release(&report);
+    stop();
+    for (size_t i = 0; i < 3; i++) {
+        expect_end(fds[i]);
+    }
+    clean_up();
+}
+END_TEST
+
+/* What is told about the server as a whole. */
+START_TEST(test_gauges)
+{
+    int fd;
+
+    prepare();
+    start();
+    fd = connect_client();
+    talk(fd, "get", "");
+    talk(fd, " k\r\n", "END\r\n");
+    ck_assert_uint_eq(figure("accepting_conns"), 1);
+    ck_assert_uint_eq(figure("connection_structures"), 1);
+    ck_assert_uint_eq(figure("reserved_fds"), 1 + 4 * (N_THREADS + 1));
+    ck_assert_uint_eq(figure("read_buf_count"), N_THREADS);
+    ck_assert_uint_eq(figure("read_buf_bytes"), N_THREADS * 65536);
+    ck_assert_uint_eq(figure("connection_bytes"), 0);
+    ck_assert(budget_charge(&served.connections, 77));
+    ck_assert_uint_eq(figure("connection_bytes"), 77);
+    budget_release(&served.connections, 77);
+    stop();
+    expect_end(fd);
+    ck_assert_uint_eq(figure("accepting_conns"), 0);
+    clean_up();
+}
+END_TEST
+
 SUITE_MAIN("net/server", test_never_started, test_stop_with_nobody_there, test_listeners,
            test_port_in_use, test_wide_listeners, test_no_address, test_create_without_memory,
-           test_serves, test_stop_closes_idle_connections, test_too_many_connections)
+           test_serves, test_stop_closes_idle_connections, test_too_many_connections,
+           test_late_expiry_does_not_pause, test_late_expiry_serves_and_stops,
+           test_leaving_with_a_large_value, test_conns, test_conns_are_bounded, test_gauges)
