@@ -34,6 +34,8 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *out);
 static _Atomic unsigned allocations_to_failure;
 static _Atomic unsigned mmaps_to_failure;
 static _Atomic unsigned mprotects_to_failure;
+static void (*call_at_mprotect)(void *context);
+static void *call_context;
 static bool getrandom_fails;
 static int64_t wall_ahead_ms;
 static int64_t asleep_ms;
@@ -59,6 +61,12 @@ void faults_fail_mmap(unsigned n)
 void faults_fail_mprotect(unsigned n)
 {
     atomic_store(&mprotects_to_failure, n);
+}
+
+void faults_call_at_mprotect(void (*call)(void *context), void *context)
+{
+    call_at_mprotect = call;
+    call_context = context;
 }
 
 void faults_fail_getrandom(void)
@@ -136,6 +144,12 @@ void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file,
 
 int __wrap_mprotect(void *start, size_t size, int protection)
 {
+    void (*call)(void *context) = call_at_mprotect;
+
+    if (call != NULL) {
+        call_at_mprotect = NULL;
+        call(call_context);
+    }
     return is_the_one(&mprotects_to_failure) ? -1 : __real_mprotect(start, size, protection);
 }
 

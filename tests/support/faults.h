@@ -17,6 +17,9 @@ void faults_fail_allocation(unsigned n);
 void faults_fail_mmap(unsigned n);
 void faults_fail_mprotect(unsigned n);
 
+/** Call this once at the next mprotect, before it does its work. */
+void faults_call_at_mprotect(void (*call)(void *context), void *context);
+
 /** getrandom fails from now on. */
 void faults_fail_getrandom(void);
 

@@ -3,6 +3,7 @@
 #include "change.h"
 
 #include "faults.h"
+#include "key_state.h"
 #include "store_fixture.h"
 #include "store_inside.h"
 #include "suite_main.h"
@@ -45,51 +46,6 @@ static bool would_store(enum store_mode mode, enum before before)
     return mode == STORE_SET || (mode == STORE_ADD) == (before != LIVE);
 }
 
-/* All that a failed change must leave as it was. */
-struct state {
-    struct seen seen;
-    int64_t deadline_s;
-    const struct entry *entry;
-    size_t used;
-    uint64_t curr_items;
-    uint64_t total_items;
-    uint64_t bytes;
-    uint64_t ticket;
-    uint64_t revocation_ticket;
-};
-
-static struct state state_of(struct store_fixture *fixture)
-{
-    struct state state = {.seen = fixture_look(fixture, "key")};
-
-    state.entry = inside_entry(fixture->store, SLICE_LITERAL("key"));
-    state.deadline_s = state.entry == NULL ? 0 : entry_deadline(state.entry);
-    state.used = budget_used(&fixture->data);
-    state.curr_items = fixture_figure(fixture, "curr_items");
-    state.total_items = fixture_figure(fixture, "total_items");
-    state.bytes = fixture_figure(fixture, "bytes");
-    state.ticket = fixture->outcome.ticket;
-    state.revocation_ticket = fixture->outcome.revocation_ticket;
-    return state;
-}
-
-static void assert_same(const struct state *a, const struct state *b)
-{
-    ck_assert_int_eq(a->seen.status, b->seen.status);
-    ck_assert_uint_eq(a->seen.size, b->seen.size);
-    ck_assert_str_eq(a->seen.value, b->seen.value);
-    ck_assert_uint_eq(a->seen.flags, b->seen.flags);
-    ck_assert_uint_eq(a->seen.cas, b->seen.cas);
-    ck_assert_int_eq(a->deadline_s, b->deadline_s);
-    ck_assert_ptr_eq(a->entry, b->entry);
-    ck_assert_uint_eq(a->used, b->used);
-    ck_assert_uint_eq(a->curr_items, b->curr_items);
-    ck_assert_uint_eq(a->total_items, b->total_items);
-    ck_assert_uint_eq(a->bytes, b->bytes);
-    ck_assert_uint_eq(a->ticket, b->ticket);
-    ck_assert_uint_eq(a->revocation_ticket, b->revocation_ticket);
-}
-
 static void assert_holds(struct store_fixture *fixture, const char *value, uint32_t flags,
                          int64_t deadline_s)
 {
@@ -105,12 +61,12 @@ static void assert_holds(struct store_fixture *fixture, const char *value, uint3
 static void try_mode(enum store_mode mode, enum before before, struct slice value)
 {
     struct store_fixture fixture;
-    struct state state;
+    struct key_state state;
     enum sess_status status;
 
     fixture_open(&fixture);
     bring(&fixture, before);
-    state = state_of(&fixture);
+    state = key_state_of(&fixture, "key");
     status = fixture_write_slice(&fixture, mode, "key", value, 3, fixture.now_s + 77);
     if (would_store(mode, before)) {
         ck_assert_int_eq(status, SESS_OK);
@@ -120,10 +76,10 @@ static void try_mode(enum store_mode mode, enum before before, struct slice valu
         ck_assert_int_eq(fixture_look(&fixture, "key").value[0], value.data[0]);
         ck_assert_uint_eq(fixture_figure(&fixture, "total_items"), state.total_items + 1);
     } else {
-        struct state after = state_of(&fixture);
+        struct key_state after = key_state_of(&fixture, "key");
 
         ck_assert_int_eq(status, SESS_NOT_STORED);
-        assert_same(&after, &state);
+        assert_same_state(&after, &state);
         ck_assert_uint_eq(fixture.recorder.n_calls, 0);
     }
     ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"),
@@ -238,7 +194,7 @@ static enum sess_status prepare_failure(struct store_fixture *fixture, enum fail
 }
 
 /* What had expired before may be gone, to make room; nobody could see it. */
-static void assert_same_but_dead(const struct state *after, struct state before)
+static void assert_same_but_dead(const struct key_state *after, struct key_state before)
 {
     if (after->entry == NULL) {
         ck_assert_uint_lt(after->bytes, before.bytes);
@@ -249,14 +205,14 @@ static void assert_same_but_dead(const struct state *after, struct state before)
         ck_assert_uint_le(after->used, before.used);
         before.used = after->used;
     }
-    assert_same(after, &before);
+    assert_same_state(after, &before);
 }
 
 static void try_failure(enum failure failure, enum store_mode mode, enum before before)
 {
     struct store_fixture fixture;
-    struct state state;
-    struct state after;
+    struct key_state state;
+    struct key_state after;
     enum sess_status expected;
     bool is_inline = failure == NO_PLACE || failure == NO_PAGE;
     size_t size = is_inline ? LARGE - 1 : LARGE;
@@ -268,18 +224,18 @@ static void try_failure(enum failure failure, enum store_mode mode, enum before 
     if (is_inline) {
         fill_page(&fixture);
     }
-    state = state_of(&fixture);
+    state = key_state_of(&fixture, "key");
     expected = prepare_failure(&fixture, failure);
     size += failure == VALUE_TOO_LARGE ? 1 : 0;
     ck_assert_int_eq(
         fixture_write_slice(&fixture, mode, "key", slice_of(bytes, size), 3, fixture.now_s + 99),
         expected);
     ck_assert_uint_eq(fixture.outcome.cas, 0);
-    after = state_of(&fixture);
+    after = key_state_of(&fixture, "key");
     if (before == EXPIRED) {
         assert_same_but_dead(&after, state);
     } else {
-        assert_same(&after, &state);
+        assert_same_state(&after, &state);
     }
     inside_check_budget(&fixture);
     fixture_close(&fixture);
@@ -411,18 +367,18 @@ END_TEST
 START_TEST(test_dead_on_arrival_can_fail)
 {
     struct store_fixture fixture;
-    struct state state;
-    struct state after;
+    struct key_state state;
+    struct key_state after;
 
     fixture_open(&fixture);
     bring(&fixture, LIVE);
-    state = state_of(&fixture);
+    state = key_state_of(&fixture, "key");
     fixture.recorder.answer = MUTATION_BUSY;
     ck_assert_int_eq(fixture_write(&fixture, STORE_SET, "key", "new", 1), SESS_BUSY);
     fixture.recorder.answer = MUTATION_REFUSED;
     ck_assert_int_eq(fixture_write(&fixture, STORE_REPLACE, "key", "new", 1), SESS_REFUSED);
-    after = state_of(&fixture);
-    assert_same(&after, &state);
+    after = key_state_of(&fixture, "key");
+    assert_same_state(&after, &state);
     fixture_close(&fixture);
 }
 END_TEST
@@ -457,20 +413,20 @@ START_TEST(test_delete_and_touch_can_fail)
 
     for (size_t i = 0; i < ITEMS(rows); i++) {
         struct store_fixture fixture;
-        struct state state;
-        struct state after;
+        struct key_state state;
+        struct key_state after;
 
         fixture_open(&fixture);
         bring(&fixture, LIVE);
-        state = state_of(&fixture);
+        state = key_state_of(&fixture, "key");
         fixture.recorder.answer = rows[i].answer;
         ck_assert_int_eq(fixture_delete(&fixture, "key"), rows[i].status);
         ck_assert_uint_eq(fixture.outcome.ticket, state.ticket);
         ck_assert_int_eq(fixture_touch(&fixture, "key", fixture.now_s + 50), rows[i].status);
         ck_assert_int_eq(fixture_touch(&fixture, "key", far_s), rows[i].status);
         ck_assert_int_eq(fixture_touch(&fixture, "key", 0), rows[i].status);
-        after = state_of(&fixture);
-        assert_same(&after, &state);
+        after = key_state_of(&fixture, "key");
+        assert_same_state(&after, &state);
         fixture_close(&fixture);
     }
 }
@@ -565,14 +521,14 @@ START_TEST(test_touch_without_memory)
     static const int64_t deadlines[] = {FIXTURE_NOW_S + 1000, ENTRY_DEADLINE_MAX, STORE_NO_DEADLINE,
                                         FIXTURE_NOW_S + 5};
     struct store_fixture fixture;
-    struct state state;
+    struct key_state state;
 
     fixture_open(&fixture);
     bring(&fixture, LIVE);
-    state = state_of(&fixture);
+    state = key_state_of(&fixture, "key");
     fixture.data.limit = 0;
     for (size_t i = 0; i < ITEMS(deadlines); i++) {
-        struct state after;
+        struct key_state after;
 
         enum sess_status status;
 
@@ -581,12 +537,12 @@ START_TEST(test_touch_without_memory)
         status = fixture_touch(&fixture, "key", deadlines[i]);
         faults_fail_allocation(0);
         ck_assert_int_eq(status, SESS_OK);
-        after = state_of(&fixture);
+        after = key_state_of(&fixture, "key");
         ck_assert_int_eq(after.deadline_s, deadlines[i]);
         state.deadline_s = deadlines[i];
         state.ticket = after.ticket;
         state.revocation_ticket = after.revocation_ticket;
-        assert_same(&after, &state);
+        assert_same_state(&after, &state);
     }
     fixture_close(&fixture);
 }
