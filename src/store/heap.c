@@ -209,8 +209,7 @@ size_t heap_sparsest(const struct heap *heap)
     size_t best = heap->n_pages;
 
     for (size_t i = 0; i < heap->n_pages; i++) {
-        if (i != heap->open &&
-            (best == heap->n_pages || heap->pages[i].live < heap->pages[best].live)) {
+        if (best == heap->n_pages || heap->pages[i].live < heap->pages[best].live) {
             best = i;
         }
     }
@@ -237,7 +236,5 @@ size_t heap_loosest(const struct heap *heap)
 
 size_t heap_waste(const struct heap *heap)
 {
-    size_t all = heap->n_pages * (heap->page_size - HEAP_HEADER_SIZE) - heap->live;
-
-    return heap->open == heap->n_pages ? all : all - heap_page_free(heap, heap->open);
+    return heap->n_pages * (heap->page_size - HEAP_HEADER_SIZE) - heap->live;
 }

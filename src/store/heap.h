@@ -82,9 +82,11 @@ void *heap_walk(const struct heap_page *page, size_t *at, size_t last_size);
 /** Let this page be the one that is being filled, from `end` on; what is behind is zeroed. */
 void heap_reopen(struct heap *heap, size_t number, size_t end);
 
-/** The page with the least in use, and the one with most that was freed between places, but for the
- *  open one; n_pages when there is no other. */
+/** The page with the least in use; n_pages when there is none. */
 size_t heap_sparsest(const struct heap *heap);
+
+/** The page with most that was freed between places, but for the open one; n_pages when there is no
+ *  other. */
 size_t heap_loosest(const struct heap *heap);
 
 /** Bytes of a page that no place in use has. */
@@ -93,7 +95,7 @@ static inline size_t heap_page_free(const struct heap *heap, size_t number)
     return heap->page_size - HEAP_HEADER_SIZE - heap->pages[number].live;
 }
 
-/** Bytes that are free in all pages but the open one. */
+/** Bytes that are free in all pages. */
 size_t heap_waste(const struct heap *heap);
 
 /** Bytes that were freed between places, in all pages. */
