@@ -1,0 +1,225 @@
+"""Resident memory stays within `memory` + 24 MiB, whatever clients store, send or do not read: design §4."""
+
+import contextlib
+import resource
+import time
+import unittest
+
+from pressure_case import (
+    BATCH,
+    KIB,
+    MIB,
+    PressureCase,
+    data_part,
+)
+from sessiond_process import connect_socket
+
+HALF_SENT = 500
+SLOW_READERS = 100
+HALF_LINES = 8000
+HALF_REQUESTS = 2000
+NEVER_READ = 200
+
+
+def send_what_fits(sockets, data, timeout_s=5.0):
+    """Sends data on each until it is sent, or nothing more is taken."""
+    left = {conversation: memoryview(data) for conversation in sockets}
+    quiet_since = time.monotonic()
+    deadline = quiet_since + timeout_s
+    for conversation in sockets:
+        conversation.setblocking(False)
+    while left and time.monotonic() < deadline and time.monotonic() - quiet_since < 0.5:
+        before = sum(map(len, left.values()))
+        for conversation in list(left):
+            try:
+                left[conversation] = left[conversation][conversation.send(left[conversation][: 64 * KIB]) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                del left[conversation]  # the daemon has had enough of it
+                continue
+            if not left[conversation]:
+                del left[conversation]
+        if sum(map(len, left.values())) < before:
+            quiet_since = time.monotonic()
+        else:
+            time.sleep(0.02)  # the daemon has to do something now
+
+
+class ResidentTest(PressureCase):
+    def connect_many(self, stack, daemon, count, **options):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < count + 500:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 500), hard))
+        return [stack.enter_context(connect_socket(daemon.address, **options)) for _ in range(count)]
+
+    # --- what is stored ------------------------------------------------------------------------
+
+    def test_churn_of_all_sizes_at_the_limit(self):
+        """Overwrites and deletes of 10 bytes to 16 KiB leave holes of all sizes."""
+        daemon = self.start_small()
+        sessions = self.sessions_of(daemon)
+        make_value = lambda: sessions.values.spread(10, 16 * KIB)  # noqa: E731
+        with self.resident_bounded(daemon, "churn of all sizes"):
+            sessions.fill(make_value)
+            filled = sessions.size()
+            for _ in range(60):
+                sessions.store({key: make_value() for key in sessions.some(BATCH)})
+                sessions.delete(sessions.some(BATCH // 4))
+                sessions.store({sessions.new_key(): make_value() for _ in range(BATCH // 4)})
+        sessions.fill(make_value)
+        self.tell(f"keys and values: {filled / MIB:.1f} MiB before, {sessions.size() / MIB:.1f} after the churn")
+        self.assertGreater(sessions.size(), 0.9 * filled)
+        self.assert_whole(daemon, sessions)
+
+    def shift_to(self, sessions, what, make_value, batch):
+        """Nine of ten sessions end, at random, and others come, of another size."""
+        sessions.delete(sessions.some(len(sessions.live) * 9 // 10))
+        kept = sessions.size()
+        sessions.fill(make_value, batch=batch)
+        share = (sessions.size() - kept) / data_part(self.memory)
+        self.tell(f"shift to {what}: new keys and values are {share:.3f} of the data part, {len(sessions.live)} sessions")
+        self.assertGreater(share, 0.75)
+
+    def test_sizes_shift(self):
+        """No size may be left without memory because another had it before."""
+        daemon = self.start_small()
+        sessions = self.sessions_of(daemon)
+        with self.resident_bounded(daemon, "sizes shift"):
+            sessions.fill_small()
+            self.shift_to(sessions, "4 to 16 KiB", lambda: sessions.values.between(4 * KIB, 16 * KIB), 200)
+            self.shift_to(sessions, "100 KiB", lambda: sessions.values.make(100 * KIB), 20)
+            self.shift_to(sessions, "1 MiB", lambda: sessions.values.make(MIB), 4)
+            self.shift_to(sessions, "200 to 600 bytes", lambda: sessions.values.between(200, 600), BATCH)
+        self.assert_whole(daemon, sessions)
+
+    def test_large_values_come_and_go(self):
+        daemon = self.start_small()
+        sessions = self.sessions_of(daemon)
+        with self.resident_bounded(daemon, "1 MiB values come and go"):
+            sessions.fill(lambda: sessions.values.make(MIB), batch=10)
+            held = len(sessions.live)
+            for _ in range(60):
+                sessions.store({key: sessions.values.between(MIB // 2, MIB) for key in sessions.some(3)})
+                sessions.delete(sessions.some(2))
+                sessions.store({sessions.new_key(): sessions.values.between(MIB // 2, MIB) for _ in range(3)})
+            sessions.delete(list(sessions.live))
+            sessions.fill(lambda: sessions.values.make(MIB), batch=10)
+        self.assertGreaterEqual(len(sessions.live), held - 1)
+        self.assert_whole(daemon, sessions)
+
+    def test_all_expire_and_others_come(self):
+        daemon = self.start_small()
+        sessions = self.sessions_of(daemon)
+        filled = []
+        with self.resident_bounded(daemon, "all expire, others come"):
+            for _ in range(3):
+                sessions.fill_small()
+                filled.append(sessions.size())
+                deadline = int(time.time()) + 2
+                sessions.pipeline.ask([b"touch %b %d\r\n" % (key, deadline) for key in sessions.live])
+                daemon.wait_for_stat("curr_items", 0)
+                sessions.live.clear()
+            sessions.fill_small()
+            filled.append(sessions.size())
+        self.tell(f"keys and values: {', '.join(f'{size / MIB:.1f}' for size in filled)} MiB")
+        self.assertGreater(min(filled), 0.95 * max(filled))
+        self.assert_whole(daemon, sessions)
+
+    # --- what is sent and not read, beside a full store ----------------------------------------
+
+    def serve_modestly(self, sessions):
+        """A client whose requests and replies are small and come one by one is served, whatever others do."""
+        for key in [key for key in sessions.some(200) if key not in self.large]:
+            self.assertEqual(sessions.pipeline.get([key]), {key: sessions.live[key]})
+            self.assertEqual(sessions.store({key: sessions.values.make(len(sessions.live[key]))}), [key])
+            self.assertEqual(sessions.pipeline.ask([b"touch %b 1000\r\n" % key]), [b"TOUCHED"])
+
+    def full_daemon(self, *args):
+        """Small sessions, and 24 of 1 MiB: self.large are their keys."""
+        daemon = self.start_small(*args)
+        sessions = self.sessions_of(daemon)
+        self.large = [b"large:%d" % number for number in range(24)]
+        sessions.store({key: sessions.values.make(MIB) for key in self.large})
+        sessions.fill_small()
+        return daemon, sessions
+
+    def test_values_half_sent(self):
+        daemon, sessions = self.full_daemon()
+        with self.resident_bounded(daemon, f"{HALF_SENT} connections have sent half a MiB of one"):
+            with contextlib.ExitStack() as stack:
+                writers = self.connect_many(stack, daemon, HALF_SENT)
+                head = b"set half:sent 0 0 %d\r\n" % MIB
+                send_what_fits(writers, head + sessions.values.make(MIB // 2))
+                self.serve_modestly(sessions)
+            daemon.wait_for_stat("curr_connections", lambda count: count < 10)
+            sessions.store({self.large[0]: sessions.values.make(MIB)})
+        self.assert_whole(daemon, sessions)
+
+    def test_slow_readers_of_values_that_change(self):
+        """What they still read is charged, though it is stored no more."""
+        daemon, sessions = self.full_daemon()
+        with self.resident_bounded(daemon, f"{SLOW_READERS} slow readers"), contextlib.ExitStack() as stack:
+            readers = self.connect_many(stack, daemon, SLOW_READERS, receive_buffer_bytes=4096)
+            for number, reader in enumerate(readers):
+                reader.sendall(b"get %b\r\n" % self.large[number % len(self.large)] * 4)
+                reader.setblocking(False)
+            until = time.monotonic() + 3
+            received = 0
+            while time.monotonic() < until:
+                for reader in readers:
+                    with contextlib.suppress(OSError):
+                        received += len(reader.recv(16 * KIB))
+                key = sessions.choice.choice(self.large)
+                if key in sessions.live and sessions.choice.random() < 0.3:
+                    sessions.delete([key])
+                else:
+                    sessions.store({key: sessions.values.make(MIB)})
+            self.tell(f"{received / MIB:.1f} MiB of replies were read")
+        self.assert_whole(daemon, sessions)
+
+    def test_lines_and_small_values_half_sent(self):
+        daemon, sessions = self.full_daemon()
+        halves = (
+            (HALF_LINES, "lines", b"get " + b"k" * 240),
+            (HALF_REQUESTS, "lines of 8 KiB", b"set " + b"k" * 8000),
+            (HALF_REQUESTS, "values of 16 KiB", b"set half:sent 0 0 16384\r\n" + b"v" * 16000),
+        )
+        for count, what, half in halves:
+            with self.resident_bounded(daemon, f"{count} half-sent {what}"), contextlib.ExitStack() as stack:
+                writers = self.connect_many(stack, daemon, count)
+                send_what_fits(writers, half)
+                self.serve_modestly(sessions)
+            daemon.wait_for_stat("curr_connections", lambda count: count < 10)
+        self.assert_whole(daemon, sessions)
+
+    def test_replies_never_read(self):
+        daemon, sessions = self.full_daemon()
+        keys = b" ".join(sessions.some(100))
+        gets = {
+            "1 MiB": b"get large:0 large:1 large:2\r\n" * 20,
+            "small values": b"get %b\r\n" % keys * 100,
+            "misses": b"get m\r\n" * 100_000,
+        }
+        for what, request in gets.items():
+            with self.resident_bounded(daemon, f"{NEVER_READ} never read {what}"), contextlib.ExitStack() as stack:
+                readers = self.connect_many(stack, daemon, NEVER_READ, receive_buffer_bytes=4096)
+                send_what_fits(readers, request)
+                self.serve_modestly(sessions)
+            daemon.wait_for_stat("curr_connections", lambda count: count < 10)
+        self.assert_whole(daemon, sessions)
+
+    def test_many_connections_do_all_of_it_at_once(self):
+        daemon, sessions = self.full_daemon()
+        with self.resident_bounded(daemon, "all of it at once"), contextlib.ExitStack() as stack:
+            send_what_fits(self.connect_many(stack, daemon, 300), b"set half:sent 0 0 %d\r\n" % MIB + b"h" * (MIB // 2))
+            send_what_fits(self.connect_many(stack, daemon, 300), b"set half:sent 0 0 16384\r\n" + b"v" * 16000)
+            readers = self.connect_many(stack, daemon, 100, receive_buffer_bytes=4096)
+            send_what_fits(readers, b"get large:0 large:1 large:2\r\n" * 20)
+            for _ in range(5):
+                self.serve_modestly(sessions)
+        self.assert_whole(daemon, sessions)
+
+
+if __name__ == "__main__":
+    unittest.main()
