@@ -8,6 +8,7 @@ import os
 import random
 import select
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
@@ -203,6 +204,40 @@ class Sessions:
             wrong = [key for key in found if found[key] != self.live[key]]
             if lost or wrong:
                 raise AssertionError(f"{len(lost)} sessions lost, {len(wrong)} with another value: {(lost + wrong)[:3]}")
+
+
+class BusyClient:
+    """Asks one request after the other on its own connection, and notes the slowest."""
+
+    def __init__(self, daemon):
+        self._conversation = daemon.connect()
+        self._end = threading.Event()
+        self._error = None
+        self._thread = threading.Thread(target=self._run)
+        self.n_answered = 0
+        self.slowest_s = 0.0
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception):
+        self._end.set()
+        self._thread.join()
+        self._conversation.close()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self):
+        try:
+            while not self._end.is_set():
+                began = time.monotonic()
+                self._conversation.set("busy", str(self.n_answered), exptime=-1)
+                self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+                self.n_answered += 1
+                self._end.wait(0.001)
+        except (AssertionError, OSError) as error:
+            self._error = error
 
 
 class PressureCase(IntegrationCase):

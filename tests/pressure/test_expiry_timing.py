@@ -1,10 +1,9 @@
 """Expiry by the real clock: within 2 s of its deadline a session is gone from curr_items, though nobody reads it."""
 
-import threading
 import time
 import unittest
 
-from pressure_case import MIB, PATIENCE, PressureCase, key_of, set_request
+from pressure_case import MIB, PATIENCE, BusyClient, PressureCase, key_of, set_request
 
 GONE_WITHIN_S = 2.0
 CROWD = 200_000
@@ -105,40 +104,6 @@ class ExpiryTest(PressureCase):
         pipeline.ask([set_request(key_of(number), b"v" * MIB, deadline) for number in range(20)])
         daemon.wait_for_stat("curr_items", 0, timeout_s=20 * PATIENCE)
         self.assertEqual(daemon.stats()["bytes"], "0")
-
-
-class BusyClient:
-    """Asks one request after the other on its own connection, and notes the slowest."""
-
-    def __init__(self, daemon):
-        self._conversation = daemon.connect()
-        self._end = threading.Event()
-        self._error = None
-        self._thread = threading.Thread(target=self._run)
-        self.n_answered = 0
-        self.slowest_s = 0.0
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception):
-        self._end.set()
-        self._thread.join()
-        self._conversation.close()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self):
-        try:
-            while not self._end.is_set():
-                began = time.monotonic()
-                self._conversation.set("busy", str(self.n_answered), exptime=-1)
-                self.slowest_s = max(self.slowest_s, time.monotonic() - began)
-                self.n_answered += 1
-                self._end.wait(0.001)
-        except (AssertionError, OSError) as error:
-            self._error = error
 
 
 if __name__ == "__main__":
