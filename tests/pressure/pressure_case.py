@@ -23,7 +23,7 @@ REPLY_DEADLINE_S = 60.0 * PATIENCE
 BATCH = 500  # requests on their way at once
 BATCH_BYTES = 4 * MIB
 
-KEY_HEAD = b":1:django.contrib.sessions.cache"  # with 32 letters behind it a key of 64 bytes, as Django's
+DJANGO_KEY = b":1:django.contrib.sessions.cache%032d"  # of 64 bytes
 NO_ROOM = b"SERVER_ERROR out of memory storing object"
 RESIDENT_BEYOND_MEMORY = 24 * MIB
 RESERVE_SHARE = 0.03  # of the data part
@@ -36,7 +36,7 @@ def data_part(memory, max_value=MIB):
 
 
 def key_of(number):
-    return KEY_HEAD + b"%032d" % number
+    return DJANGO_KEY % number
 
 
 def set_request(key, value, exptime=0, verb=b"set"):
@@ -157,9 +157,9 @@ class Sessions:
         """Bytes of all keys and values."""
         return sum(map(len, self.live)) + sum(map(len, self.live.values()))
 
-    def new_key(self):
+    def new_key(self, form=DJANGO_KEY):
         self._keys_made += 1
-        return key_of(self._keys_made)
+        return form % self._keys_made
 
     def some(self, count):
         return self.choice.sample(list(self.live), count)
@@ -182,12 +182,12 @@ class Sessions:
         for key in keys:
             del self.live[key]
 
-    def fill(self, make_value, exptime=0, batch=BATCH):
+    def fill(self, make_value, exptime=0, batch=BATCH, key_form=DJANGO_KEY):
         """Logs new sessions in until the store takes one in ten. Returns bytes of keys and values at the first refusal."""
         first_refusal = None
         while True:
             before = self.refused
-            self.store({self.new_key(): make_value() for _ in range(batch)}, exptime)
+            self.store({self.new_key(key_form): make_value() for _ in range(batch)}, exptime)
             if first_refusal is None and self.refused > before:
                 first_refusal = self.size()
             if self.refused - before > batch * 0.9:

@@ -11,7 +11,7 @@ from sessiond_process import connect_socket
 KEYS = [b"large:%d" % number for number in range(4)]
 READERS = 8
 WRITERS = 2
-SPAN_S = 6 * PATIENCE
+SPAN_S = 4 * PATIENCE
 REPLY_DEADLINE_S = 60 * PATIENCE
 
 

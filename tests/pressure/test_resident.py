@@ -67,6 +67,22 @@ class ResidentTest(PressureCase):
 
     # --- what is stored ------------------------------------------------------------------------
 
+    def test_smallest_sessions(self):
+        """What a session costs beside its bytes is within `memory`, too; so is what is left of the many in the end."""
+        memory = 16 * MIB
+        daemon = self.start_small(memory=memory)
+        sessions = self.sessions_of(daemon)
+        with self.resident_bounded(daemon, "smallest sessions", memory):
+            for _ in range(2):
+                sessions.fill(lambda: b"", key_form=b"%d", exptime=3600)
+                self.tell(f"{len(sessions.live)} sessions of {sessions.size() / len(sessions.live):.1f} bytes")
+                self.assert_whole(daemon, sessions)
+                sessions.delete(sessions.some(len(sessions.live) * 9 // 10))
+            sessions.fill_small()
+        self.tell(f"then others: {sessions.size() / data_part(memory):.3f} of the data part")
+        self.assertGreater(sessions.size(), 0.6 * data_part(memory))
+        self.assert_whole(daemon, sessions)
+
     def test_churn_of_all_sizes_at_the_limit(self):
         """Overwrites and deletes of 10 bytes to 16 KiB leave holes of all sizes."""
         daemon = self.start_small()
