@@ -27,12 +27,12 @@ DJANGO_KEY = b":1:django.contrib.sessions.cache%032d"  # of 64 bytes
 NO_ROOM = b"SERVER_ERROR out of memory storing object"
 RESIDENT_BEYOND_MEMORY = 24 * MIB
 RESERVE_SHARE = 0.03  # of the data part
+CLOCK_GRAIN_S = 0.01  # the daemon counts in whole milliseconds: it may be that much ahead of us
 
 
 def data_part(memory, max_value=MIB):
     """Bytes of `memory` that are for sessions: the rest is for connections and for values on their way."""
-    values = 2 * (max_value + 2)
-    return memory - max(memory // 10, values) - max(memory // 16, values)
+    return memory - max(memory // 10, 3 * max_value) - max(memory // 16, 2 * (max_value + 2))
 
 
 def key_of(number):
