@@ -23,7 +23,8 @@ target_compile_definitions(sessiond_flags INTERFACE
     $<$<BOOL:${SESSIOND_TEST_HOOKS}>:SESSIOND_TEST_HOOKS>)
 # -fPIE rather than CMake's -fPIC for libraries: nothing here is interposed, so calls may be inlined.
 target_compile_options(sessiond_flags INTERFACE -fPIE)
-target_link_options(sessiond_flags INTERFACE -pie)
+# Bound at start: bound late, the dynamic linker leaves vector registers, and so pieces of values, on the stack.
+target_link_options(sessiond_flags INTERFACE -pie -Wl,-z,now)
 
 target_compile_options(sessiond_flags INTERFACE
     -Wall -Wextra -Wpedantic
@@ -64,7 +65,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
         -fno-strict-overflow -fno-delete-null-pointer-checks)
     target_compile_options(sessiond_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
     target_link_options(sessiond_flags INTERFACE
-        -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen -Wl,--as-needed)
+        -Wl,-z,relro -Wl,-z,noexecstack -Wl,-z,nodlopen -Wl,--as-needed)
     check_ipo_supported(RESULT ipo_works OUTPUT ipo_message LANGUAGES C)
     if(ipo_works)
         set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
