@@ -33,7 +33,7 @@ void fixture_prepare(struct store_fixture *fixture)
 {
     *fixture = (struct store_fixture){.now_s = FIXTURE_NOW_S};
     /* The least in which values up to STORE_COPY_MAX stand in their entries. */
-    budget_init(&fixture->data, (size_t)128 << 20);
+    budget_init(&fixture->data, (size_t)1 << 30);
     budget_init(&fixture->in_flight, (size_t)4 << 20);
     fixture->config = (struct store_config){
         .max_value_bytes = 1 << 20,

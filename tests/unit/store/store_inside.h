@@ -13,7 +13,7 @@
 
 static inline struct shard *inside_shard(struct store *store, struct slice key)
 {
-    return &store->shards[hash_bytes(&store->config.hash_key, key) >> 56];
+    return shard_of(store, hash_bytes(&store->config.hash_key, key));
 }
 
 /** The entry of a key, expired or not; or NULL. */

@@ -266,7 +266,7 @@ static enum mutation_answer witness_flush(void *context, const struct mutation *
 
     witness->n_calls++;
     witness->mutation = *mutation;
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < witness->fixture->store->n_shards; i++) {
         if (pthread_mutex_trylock(&shards[i].lock) == 0) {
             (void)pthread_mutex_unlock(&shards[i].lock);
         } else {
@@ -297,12 +297,12 @@ START_TEST(test_hook_is_asked_once)
     ck_assert_int_eq(witness.mutation.deadline_s, FIXTURE_NOW_S + 3);
     ck_assert_int_eq(witness.mutation.now_s, FIXTURE_NOW_S + 5);
     ck_assert(mutation_revokes(&witness.mutation));
-    ck_assert_uint_eq(witness.n_locked, STORE_SHARDS);
+    ck_assert_uint_eq(witness.n_locked, fixture.store->n_shards);
     ck_assert(witness.was_there);
     ck_assert_uint_eq(fixture.outcome.ticket, 77);
     ck_assert_uint_eq(fixture.outcome.revocation_ticket, 77);
     ck_assert_uint_eq(fixture.outcome.cas, 0);
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < fixture.store->n_shards; i++) {
         ck_assert_uint_eq(fixture.store->shards[i].ticket, 77);
         ck_assert_uint_eq(fixture.store->shards[i].revocation_ticket, 77);
         ck_assert_int_eq(pthread_mutex_trylock(&fixture.store->shards[i].lock), 0);
@@ -387,11 +387,11 @@ START_TEST(test_sweep_comes_in_slices)
     ck_assert_uint_eq(fixture_figure(&fixture, "sessions_deleted"), 0);
     inside_assert_bare(&fixture);
     inside_check_pages(fixture.store);
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < fixture.store->n_shards; i++) {
         ck_assert(flush_is_swept(&fixture.store->shards[i]));
     }
     /* It is over: nothing is left to do. */
-    ck_assert(!store_tick(fixture.store, &ticker, fixture.now_s, STORE_SHARDS));
+    ck_assert(!store_tick(fixture.store, &ticker, fixture.now_s, fixture.store->n_shards));
     fixture_close(&fixture);
 }
 END_TEST

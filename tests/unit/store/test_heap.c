@@ -69,16 +69,28 @@ static void check(void)
     ck_assert_uint_eq(budget_used(&budget), heap.n_pages * PAGE);
 }
 
-/* Small stores have small pages, so that many shards hold little that is free. */
+/* Small heaps have small pages, so that little of them is free. */
 START_TEST(test_page_sizes)
 {
     ck_assert_uint_eq(heap_page_size(0), HEAP_PAGE_MIN);
-    ck_assert_uint_eq(heap_page_size((size_t)16 << 20), 8192);
-    ck_assert_uint_eq(heap_page_size(((size_t)32 << 20) - 1), 8192);
-    ck_assert_uint_eq(heap_page_size((size_t)32 << 20), 16384);
-    ck_assert_uint_eq(heap_page_size((size_t)64 << 20), 32768);
-    ck_assert_uint_eq(heap_page_size((size_t)128 << 20), 65536);
+    ck_assert_uint_eq(heap_page_size((size_t)512 << 10), 8192);
+    ck_assert_uint_eq(heap_page_size(((size_t)1 << 20) - 1), 8192);
+    ck_assert_uint_eq(heap_page_size((size_t)1 << 20), 16384);
+    ck_assert_uint_eq(heap_page_size((size_t)2 << 20), 32768);
+    ck_assert_uint_eq(heap_page_size((size_t)4 << 20), 65536);
     ck_assert_uint_eq(heap_page_size((size_t)1 << 40), HEAP_PAGE_MAX);
+}
+END_TEST
+
+/* What a place costs: its rounded size, and half of that once for each page that such places fill. */
+START_TEST(test_cost)
+{
+    ck_assert_uint_eq(heap_cost(0, PAGE), 0);
+    ck_assert_uint_eq(heap_cost(1, PAGE), 8);
+    ck_assert_uint_eq(heap_cost(100, PAGE), 104);
+    ck_assert_uint_eq(heap_cost(128, PAGE), 129);
+    ck_assert_uint_eq(heap_cost(1024, PAGE), 1024 + 64);
+    ck_assert_uint_eq(heap_cost(16384, 65536), 16384 + 2048);
 }
 END_TEST
 
@@ -489,7 +501,7 @@ START_TEST(test_random_against_model)
 }
 END_TEST
 
-SUITE_MAIN("store/heap", test_page_sizes, test_empty, test_page_is_filled,
+SUITE_MAIN("store/heap", test_page_sizes, test_cost, test_empty, test_page_is_filled,
            test_end_of_the_open_page_is_given_back, test_open_page_stays,
            test_empty_page_is_dropped, test_shrink_in_the_middle, test_shrink_at_the_end,
            test_add_page_fails, test_sparsest_and_loosest, test_no_other_page,

@@ -147,7 +147,7 @@ START_TEST(test_workers_share_the_shards)
 
         while (store_tick(fixture.store, &ticker, fixture.now_s, 100)) {
         }
-        for (unsigned shard = 0; shard < STORE_SHARDS; shard++) {
+        for (unsigned shard = 0; shard < fixture.store->n_shards; shard++) {
             ck_assert_int_eq(fixture.store->shards[shard].index.n_entries == 0,
                              shard % N_WORKERS <= i);
             ck_assert_int_eq(fixture.store->shards[shard].now_s == fixture.now_s,
@@ -214,18 +214,20 @@ START_TEST(test_flushed_make_room)
 }
 END_TEST
 
-/* Nothing can be taken back: gathering says so, ends, and leaves everything where it is. */
-START_TEST(test_gather_finds_nothing)
+/* Nothing can be taken back: looking for it says so, ends, and leaves everything where it is. */
+START_TEST(test_nothing_helps)
 {
+    static const enum sess_status statuses[] = {SESS_NO_MEMORY, SESS_LIMIT};
     struct store_fixture fixture;
     uint64_t n;
     size_t used;
 
     (void)fill(&fixture, STORE_NO_DEADLINE);
+    (void)fixture_tick_all(&fixture);
     n = figure(&fixture, "curr_items");
     used = budget_used(&fixture.data);
-    for (unsigned i = 0; i < 2 * STORE_SHARDS; i++) {
-        ck_assert(!store_gather(fixture.store, fixture.now_s));
+    for (unsigned i = 0; i < 2 * fixture.store->n_shards; i++) {
+        ck_assert(!tick_helps(fixture.store, fixture.now_s, statuses[i % 2], 0));
     }
     ck_assert_uint_eq(figure(&fixture, "curr_items"), n);
     ck_assert_uint_eq(budget_used(&fixture.data), used);
@@ -233,8 +235,32 @@ START_TEST(test_gather_finds_nothing)
 }
 END_TEST
 
-/* Gathering goes through all shards in turn, a few at a time and a bounded number of steps. */
-START_TEST(test_gather_takes_turns)
+/* Only want of memory is helped, a few times; no other failure makes anybody look. */
+START_TEST(test_helps_for_memory_alone)
+{
+    struct store_fixture fixture;
+    uint64_t n;
+
+    (void)fill(&fixture, FIXTURE_NOW_S + 10);
+    n = figure(&fixture, "curr_items");
+    fixture.now_s += 10;
+    for (int status = SESS_OK; status < SESS_LIMIT; status++) {
+        ck_assert(status == SESS_NO_MEMORY ||
+                  !tick_helps(fixture.store, fixture.now_s, (enum sess_status)status, 0));
+    }
+    ck_assert(!tick_helps(fixture.store, fixture.now_s, SESS_NO_MEMORY, 100));
+    ck_assert(!tick_helps(fixture.store, fixture.now_s, SESS_LIMIT, 100));
+    ck_assert_uint_eq(figure(&fixture, "curr_items"), n);
+    ck_assert(tick_helps(fixture.store, fixture.now_s, SESS_NO_MEMORY, 0));
+    ck_assert_uint_lt(figure(&fixture, "curr_items"), n);
+    ck_assert_int_eq(tick_status(SESS_LIMIT), SESS_NO_MEMORY);
+    ck_assert_int_eq(tick_status(SESS_BUSY), SESS_BUSY);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* Looking goes through all shards in turn, a few at a time and a bounded number of steps. */
+START_TEST(test_help_takes_turns)
 {
     struct store_fixture fixture;
     uint64_t left;
@@ -246,7 +272,7 @@ START_TEST(test_gather_takes_turns)
     while (left > 0) {
         uint64_t before = left;
 
-        (void)store_gather(fixture.store, fixture.now_s);
+        (void)tick_helps(fixture.store, fixture.now_s, SESS_NO_MEMORY, 0);
         left = figure(&fixture, "curr_items");
         ck_assert_uint_le(before - left, 512);
         ck_assert_uint_lt(++n_calls, 2000);
@@ -274,7 +300,7 @@ START_TEST(test_deleted_give_pages_back)
     (void)fixture_tick_all(&fixture);
     ck_assert_uint_eq(figure(&fixture, "curr_items"), n_left);
     ck_assert_uint_lt(inside_heap_size(fixture.store), used / 4 * 3);
-    for (size_t i = 0; i < STORE_SHARDS; i++) {
+    for (size_t i = 0; i < fixture.store->n_shards; i++) {
         ck_assert(!compact_pays(&fixture.store->shards[i], false));
     }
     inside_check_budget(&fixture);
@@ -285,4 +311,5 @@ END_TEST
 
 SUITE_MAIN("store/tick", test_unfetched, test_last_touch_counts, test_slice_is_bounded_in_bytes,
            test_workers_share_the_shards, test_expired_make_room, test_flushed_make_room,
-           test_gather_finds_nothing, test_gather_takes_turns, test_deleted_give_pages_back)
+           test_nothing_helps, test_helps_for_memory_alone, test_help_takes_turns,
+           test_deleted_give_pages_back)
