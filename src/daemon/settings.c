@@ -11,6 +11,7 @@ enum {
     IN_FLIGHT_VALUES = 2,  /* of the largest: one within the budget, and one that may go over it */
     CONNECTION_VALUES = 3, /* of the largest, at least in the connections' part */
     REPLY_VALUES = 2,      /* of them: room that the seats leave for replies */
+    LINES_ROOM = 64 << 10, /* bytes: and that they leave for lines around those */
     WORKERS_OUTSIDE = 8 << 20,   /* bytes: the workers' part of what the process may take on top */
     MEMORY_PER_WORKER = 8 << 20, /* at least, for `threads = auto` */
 };
@@ -53,7 +54,8 @@ static size_t smaller(size_t a, size_t b)
  * other, and others must still find a seat. */
 static size_t count_seats(const struct settings *settings, size_t connections)
 {
-    size_t room = smaller(connections / 2, connections - REPLY_VALUES * settings->store.max_value);
+    size_t kept = REPLY_VALUES * settings->store.max_value + LINES_ROOM;
+    size_t room = smaller(connections / 2, connections - kept);
 
     return smaller(settings->net.max_connections, room / NET_CONNECTION_COST);
 }

@@ -203,6 +203,7 @@ enum sess_status connection_create(struct loop *loop, const struct accepted *acc
     connection->listener = accepted->listener;
     address_format(&accepted->peer, connection->peer, sizeof connection->peer);
     parser_init(&connection->parser, &loop->limits);
+    trim_note(&loop->trim, 0, NET_CONNECTION_COST);
     atomic_init(&connection->last_command_ms, loop_now(loop).boot_ms);
     conns_join(connection);
     log_write(LOG_LEVEL_DEBUG, "connection from %s", connection->peer);
@@ -233,6 +234,7 @@ void connection_destroy(struct connection *connection)
     buffer_release(&connection->unread);
     outgoing_release(&connection->outgoing, loop->context.shared);
     budget_release(loop->config->connections, connection->charged);
+    trim_note(&loop->trim, NET_CONNECTION_COST + connection->charged, 0);
     (void)close(connection->transport.fd);
     free(connection);
     metric_add(&loop->metrics.curr_connections, -(uint64_t)1);
@@ -252,6 +254,7 @@ bool connection_charge(struct connection *connection)
     if (held < connection->charged) {
         budget_release(budget, connection->charged - held);
     }
+    trim_note(&connection->loop->trim, connection->charged, held);
     connection->charged = held;
     return true;
 }

@@ -10,6 +10,7 @@
 #include "sessiond/net/config.h"
 #include "sessiond/net/metrics.h"
 #include "sessiond/protocol/parser.h"
+#include "trim.h"
 
 #include <pthread.h>
 
@@ -47,6 +48,7 @@ struct loop {
     struct connection_list ready;   /* have a turn next */
     struct connection_list replied; /* have a part of `output`, or are to be closed or paused */
     struct connection_list stalled; /* wait for memory or the journal */
+    struct trim trim;               /* what connections take */
     size_t attached_size;           /* bytes of large values in this turn's replies */
     bool time_is_read;              /* context.now is of this turn */
     bool is_stopping;

@@ -3,15 +3,20 @@
 
 #include <malloc.h>
 
-bool trim_after_burst(struct trim *trim, size_t used_bytes)
+void trim_note(struct trim *trim, size_t before_bytes, size_t now_bytes)
 {
-    if (used_bytes > trim->peak) {
-        trim->peak = used_bytes;
+    trim->used = trim->used - before_bytes + now_bytes;
+    if (trim->used > trim->peak) {
+        trim->peak = trim->used;
     }
-    if (trim->peak - used_bytes < TRIM_FALL) {
+}
+
+bool trim_after_burst(struct trim *trim)
+{
+    if (trim->peak - trim->used < TRIM_FALL) {
         return false;
     }
-    trim->peak = used_bytes;
+    trim->peak = trim->used;
     (void)malloc_trim(0);
     return true;
 }

@@ -71,15 +71,6 @@ static void run_slice(struct worker *worker)
     }
 }
 
-/* Of all workers: connections are spread evenly. */
-static size_t memory_of_connections(struct worker *worker)
-{
-    const struct net_config *config = worker->loop.config;
-    size_t n_connections = config->n_threads * atomic_load(&worker->loop.n_connections);
-
-    return budget_used(config->connections) + n_connections * NET_CONNECTION_COST;
-}
-
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
     struct worker *worker = context;
@@ -87,9 +78,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     run_slice(worker);
-    if (worker->ticker.first == 0) {
-        (void)trim_after_burst(&worker->trim, memory_of_connections(worker));
-    }
+    (void)trim_after_burst(&worker->loop.trim);
 }
 
 static void on_stop_timeout(evutil_socket_t fd, short what, void *context)

@@ -6,7 +6,6 @@
 
 #include "connection.h"
 #include "pace.h"
-#include "trim.h"
 
 #include <event2/event_struct.h>
 #include <pthread.h>
@@ -27,8 +26,7 @@ struct worker {
     struct event stop_event;  /* armed while stopping */
     struct store_ticker ticker;
     struct pace pace;
-    bool is_late;     /* so late with expiry that a slice runs after each pass of the event loop */
-    struct trim trim; /* the first worker's looks after all connections' memory */
+    bool is_late; /* so late with expiry that a slice runs after each pass of the event loop */
 
     /* any thread */
     int wake_fd; /* immutable */
