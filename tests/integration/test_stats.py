@@ -113,7 +113,7 @@ class StatsTest(IntegrationCase):
             self.assertEqual({name: int(sessions[name]) for name in wanted}, wanted)
             self.assertIn(int(sessions["size_largest"]), range(5000, 7000))
             self.assertEqual(sessions["time_to_full"], "never")
-            self.assertLess(int(sessions["memory_used"]), int(sessions["memory_limit"]))
+            self.assertLess(int(sessions["memory_held"]), int(sessions["memory_for_sessions"]))
         daemon.move_clock(301)
         daemon.wait_for_stat("curr_items", 19)
         sessions = daemon.stats("sessions")
@@ -148,7 +148,7 @@ class StatsTest(IntegrationCase):
                 return sessions["time_to_full"] != "never"
 
             self.wait_until(is_foreseen, "a forecast")
-            grown, left = int(sessions["memory_used"]), int(sessions["memory_limit"]) - int(sessions["memory_used"])
+            grown, left = int(sessions["memory_held"]), int(sessions["memory_for_sessions"]) - int(sessions["memory_held"])
             self.assertLess(int(sessions["time_to_full"]), 60 * left / (grown / 2))
 
     def test_shards(self):
