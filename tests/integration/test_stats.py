@@ -148,7 +148,8 @@ class StatsTest(IntegrationCase):
                 return sessions["time_to_full"] != "never"
 
             self.wait_until(is_foreseen, "a forecast")
-            grown, left = int(sessions["memory_held"]), int(sessions["memory_for_sessions"]) - int(sessions["memory_held"])
+            grown = int(sessions["memory_held"])
+            left = int(sessions["memory_for_sessions"]) - grown
             self.assertLess(int(sessions["time_to_full"]), 60 * left / (grown / 2))
 
     def test_shards(self):
