@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 enum {
-    SAMPLE_BUCKETS = 16, /* of a shard, spread over all */
+    SAMPLE_BUCKETS = 8, /* of a shard, spread over all */
     NAME_SIZE = 48,
     SIZES_IN_OCTAVE = 4,
     SMALLEST_OCTAVE = 8, /* as a size class: no entry is much smaller than 64 bytes */
@@ -112,6 +112,15 @@ static void report_sizes(struct store *store, struct report *report)
 
 /* ---- ages and remaining lives ---------------------------------------------------------------- */
 
+/* What a sample of one shard shows. */
+struct sample {
+    uint64_t n_seen; /* entries looked at */
+    uint64_t no_deadline;
+    /* by the youngest age, and the shortest remaining life, that they are within */
+    uint64_t ages[CENSUS_AGES + 1];
+    uint64_t remaining[CENSUS_AGES + 1];
+};
+
 /* Numbers of sessions, estimated. */
 struct lives {
     double age_within[CENSUS_AGES];
@@ -121,63 +130,84 @@ struct lives {
     int64_t now_s;   /* the latest of the shards' times */
 };
 
-static void look_at_entry(const struct shard *shard, const struct entry *entry, struct lives *lives)
+static size_t class_of_age(const struct shard *shard, uint64_t cas)
+{
+    size_t age = 0;
+
+    while (age < CENSUS_AGES && cas < census_first_cas(&shard->census, age)) {
+        age++;
+    }
+    return age;
+}
+
+static size_t class_of_remaining(int64_t remaining_s)
+{
+    size_t age = 0;
+
+    while (age < CENSUS_AGES && remaining_s > census_age_s(age)) {
+        age++;
+    }
+    return age;
+}
+
+static void look_at_entry(const struct shard *shard, const struct entry *entry,
+                          struct sample *sample)
 {
     int64_t deadline_s = entry_deadline(entry);
 
-    lives->n_seen++;
-    if (!shard_is_live(shard, entry)) {
-        return;
-    }
-    lives->no_deadline += deadline_s == STORE_NO_DEADLINE;
-    for (size_t age = 0; age < CENSUS_AGES; age++) {
-        lives->age_within[age] += entry_cas(entry) >= census_first_cas(&shard->census, age);
-        lives->remaining_within[age] += deadline_s - shard->now_s <= census_age_s(age);
+    sample->n_seen++;
+    if (shard_is_live(shard, entry)) {
+        sample->no_deadline += deadline_s == STORE_NO_DEADLINE;
+        sample->ages[class_of_age(shard, entry_cas(entry))]++;
+        sample->remaining[class_of_remaining(deadline_s - shard->now_s)]++;
     }
 }
 
-static void look_at_bucket(struct shard *shard, size_t number, struct lives *lives)
+static void look_at_bucket(struct shard *shard, size_t number, struct sample *sample)
 {
     const struct index_bucket *piece = index_bucket_of(&shard->index, number);
 
     for (; piece != NULL; piece = piece->overflow) {
         for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
             if (piece->slots[i] != 0) {
-                look_at_entry(shard, index_entry(piece->slots[i]), lives);
+                look_at_entry(shard, index_entry(piece->slots[i]), sample);
             }
         }
     }
 }
 
-/* So that at most SAMPLE_BUCKETS are visited, and all of a small shard. */
-static size_t bucket_step(const struct shard *shard)
+/* Each entry of the sample stands for `scale` of the shard. */
+static void add_sample(struct lives *lives, const struct sample *sample, double scale)
 {
-    return (shard->index.n_buckets + SAMPLE_BUCKETS - 1) / SAMPLE_BUCKETS;
+    double age_within = 0;
+    double remaining_within = 0;
+
+    for (size_t age = 0; age < CENSUS_AGES; age++) {
+        age_within += scale * (double)sample->ages[age];
+        remaining_within += scale * (double)sample->remaining[age];
+        lives->age_within[age] += age_within;
+        lives->remaining_within[age] += remaining_within;
+    }
+    lives->no_deadline += scale * (double)sample->no_deadline;
+    lives->n_seen += sample->n_seen;
 }
 
-/* What is in a bucket says the hash, which knows nothing of times: any bucket is a fair sample. */
-static void sample_shard(struct shard *shard, struct lives *total)
+/* What is in a bucket says the hash, which knows nothing of times: any bucket is a fair sample. At most
+ * SAMPLE_BUCKETS are visited, spread over the index, and all of a small shard. */
+static void sample_shard(struct shard *shard, struct lives *lives)
 {
-    struct lives lives = {.n_seen = 0};
-    double scale = 0;
+    struct sample sample = {.n_seen = 0};
+    size_t n_buckets = shard->index.n_buckets;
 
-    (void)pthread_mutex_lock(&shard->lock);
-    for (size_t i = 0; i < shard->index.n_buckets; i += bucket_step(shard)) {
-        look_at_bucket(shard, i, &lives);
+    for (size_t i = 0; i < n_buckets; i += (n_buckets + SAMPLE_BUCKETS - 1) / SAMPLE_BUCKETS) {
+        look_at_bucket(shard, i, &sample);
     }
-    if (lives.n_seen > 0) {
-        scale = (double)shard->index.n_entries / (double)lives.n_seen;
+    if (sample.n_seen > 0) {
+        add_sample(lives, &sample, (double)shard->index.n_entries / (double)sample.n_seen);
     }
-    if (shard->now_s > total->now_s) {
-        total->now_s = shard->now_s;
+    if (shard->now_s > lives->now_s) {
+        lives->now_s = shard->now_s;
     }
-    (void)pthread_mutex_unlock(&shard->lock);
-    for (size_t age = 0; age < CENSUS_AGES; age++) {
-        total->age_within[age] += scale * lives.age_within[age];
-        total->remaining_within[age] += scale * lives.remaining_within[age];
-    }
-    total->no_deadline += scale * lives.no_deadline;
-    total->n_seen += lives.n_seen;
 }
 
 static uint64_t rounded(double number)
@@ -223,7 +253,9 @@ void store_report_sessions(void *store, struct report *report)
 
     report_sizes(self, report);
     for (size_t i = 0; i < self->n_shards; i++) {
+        (void)pthread_mutex_lock(&self->shards[i].lock);
         sample_shard(&self->shards[i], &lives);
+        (void)pthread_mutex_unlock(&self->shards[i].lock);
     }
     report_lives(&lives, report);
     report_forecast(self, lives.now_s, report);

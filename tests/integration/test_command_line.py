@@ -158,23 +158,26 @@ class CommandLineTest(IntegrationCase):
     # --- precedence ----------------------------------------------------------------------------
 
     def test_defaults(self):
-        stats = self.start().stats()
-        self.assertEqual(stats["limit_maxbytes"], str(1 << 30))
+        daemon = self.start()
+        stats = daemon.stats()
+        self.assertEqual(daemon.stats("settings")["maxbytes"], str(1 << 30))
         self.assertEqual(stats["max_connections"], "10000")
 
     def test_file_over_default(self):
         config = self.write_file("sessiond.conf", "listen = 127.0.0.1:0\nthreads = 3\nmemory = 32m\n")
-        stats = self.start("--config", config).stats()
+        daemon = self.start("--config", config)
+        stats = daemon.stats()
         self.assertEqual(stats["threads"], "3")
-        self.assertEqual(stats["limit_maxbytes"], str(32 << 20))
+        self.assertEqual(daemon.stats("settings")["maxbytes"], str(32 << 20))
 
     def test_command_line_over_file(self):
         config = self.write_file("sessiond.conf", "listen = 127.0.0.1:0\nthreads = 3\nmemory = 32m\n")
         for args in (["--config", config, "--threads", "1"], ["--threads", "1", "--config", config]):
             with self.subTest(args):
-                stats = self.start(*args).stats()
+                daemon = self.start(*args)
+                stats = daemon.stats()
                 self.assertEqual(stats["threads"], "1")
-                self.assertEqual(stats["limit_maxbytes"], str(32 << 20))
+                self.assertEqual(daemon.stats("settings")["maxbytes"], str(32 << 20))
 
     def test_file_names_several_listeners(self):
         sock = self.path("data.sock")
@@ -191,9 +194,10 @@ class CommandLineTest(IntegrationCase):
         self.assertFalse(os.path.exists(sock))
 
     def test_equals_form_and_last_one_wins(self):
-        stats = self.start("--threads=1", "--memory=64m", "--memory", "48m").stats()
+        daemon = self.start("--threads=1", "--memory=64m", "--memory", "48m")
+        stats = daemon.stats()
         self.assertEqual(stats["threads"], "1")
-        self.assertEqual(stats["limit_maxbytes"], str(48 << 20))
+        self.assertEqual(daemon.stats("settings")["maxbytes"], str(48 << 20))
 
     def test_no_file_is_read_without_being_named(self):
         self.write_file("sessiond.conf", "threads = nonsense\n")
@@ -205,14 +209,14 @@ class CommandLineTest(IntegrationCase):
     def test_short_options(self):
         daemon = self.start("-l", "127.0.0.1", "-p", "0", "-m", "64", "-c", "100", "-t", "3", "-v", "-F")
         stats = daemon.stats()
-        self.assertEqual(stats["limit_maxbytes"], str(64 << 20))
+        self.assertEqual(daemon.stats("settings")["maxbytes"], str(64 << 20))
         self.assertEqual(stats["max_connections"], "100")
         self.assertEqual(stats["threads"], "3")
 
     def test_short_options_in_one_word(self):
         daemon = self.start("-p0", "-m64", "-t1")
         stats = daemon.stats()
-        self.assertEqual(stats["limit_maxbytes"], str(64 << 20))
+        self.assertEqual(daemon.stats("settings")["maxbytes"], str(64 << 20))
         self.assertEqual(stats["threads"], "1")
         self.assertEqual(daemon.address[0], "127.0.0.1")
 

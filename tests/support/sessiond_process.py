@@ -220,7 +220,7 @@ class Conversation:
             raise ConversationError(f"expected VERSION, got {reply!r}")
 
 
-class _LineCollector(threading.Thread):
+class LineCollector(threading.Thread):
     """Reads a pipe to its end, so the daemon never blocks on it."""
 
     def __init__(self, pipe):
@@ -334,8 +334,8 @@ class _DaemonProcess:
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, **options
         )
-        self.stdout = _LineCollector(self._process.stdout)
-        self.stderr = _LineCollector(self._process.stderr)
+        self.stdout = LineCollector(self._process.stdout)
+        self.stderr = LineCollector(self._process.stderr)
 
     def _raise(self, what):
         raise DaemonError(

@@ -2,7 +2,7 @@
  * the shards are.
  *
  * Sizes are counted as entries come and go. Ages and remaining lives are estimated from a sample of
- * at most about 20,000 entries, taken one shard's lock at a time. Nothing here scans the store.
+ * at most about 10,000 entries, taken one shard's lock at a time. Nothing here scans the store.
  * Threads: any. Decision: docs/decisions/0009-session-figures.md. */
 #ifndef SESSIOND_STORE_FIGURES_H
 #define SESSIOND_STORE_FIGURES_H

@@ -265,7 +265,7 @@ START_TEST(test_estimate)
     }
     ask(store_report_sessions);
     ck_assert_int_gt(atoi(line("estimated_from")), 5000);
-    ck_assert_int_lt(atoi(line("estimated_from")), 21000);
+    ck_assert_int_lt(atoi(line("estimated_from")), 11000);
     expect_about("remaining_le_60", MANY / 3.0);
     expect_about("remaining_le_600", MANY / 1.5);
     expect_about("no_deadline", MANY / 3.0);
