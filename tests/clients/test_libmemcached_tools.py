@@ -126,7 +126,7 @@ class ToolsTest(ToolCase):
         relay = self.relay()
         for _ in range(2):
             self.assertIn("NOT FOUND", self.run_tool("memcexist", "--verbose", self.key, code=1, server=relay))
-            self.assertEqual(relay.take_lines()[0], f"add {self.key} 0 2678400 0")
+            self.assertIn(f"add {self.key} 0 2678400 0", relay.take_lines())
             self.assert_stored(self.key, None)
         self.wire.set(self.key, "1")
         self.run_tool("memcexist", self.key)

@@ -231,6 +231,13 @@ class SiteCases:
         self.sessiond.move_clock(61)
         self.assertEqual(ordinary.get("/whoami/").json, NOT_LOGGED_IN)
 
+    def test_a_session_that_is_to_end_at_once_is_gone(self):
+        for seconds in (-1, -500):
+            browser = self.visitor()
+            session_id = browser.session_id
+            browser.post("/expire-after/", seconds=seconds).json
+            self.assert_dead(session_id)
+
     def test_a_visit_renews_the_session(self):
         browser = self.visitor()
         browser.post("/expire-after/", seconds=3600).json
