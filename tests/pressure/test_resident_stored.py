@@ -70,7 +70,7 @@ class StoredTest(PressureCase):
             nonlocal at_once
             sessions.fill(make_value, batch=batch)
             at_once = at_once or sessions.size() - kept
-            return sessions.size() > 0.85 * alone
+            return sessions.size() > 0.9 * alone
 
         self.wait_until(are_in, "new sessions have most of the memory")
         data = data_part(daemon)
