@@ -30,9 +30,9 @@ RESERVE_SHARE = 0.03  # of the data part
 CLOCK_GRAIN_S = 0.01  # the daemon counts in whole milliseconds: it may be that much ahead of us
 
 
-def data_part(memory, max_value=MIB):
+def data_part(daemon):
     """Bytes of `memory` that are for sessions: the rest is for connections and for values on their way."""
-    return memory - max(memory // 10, 3 * max_value) - max(memory // 16, 2 * (max_value + 2))
+    return int(daemon.stats()["limit_maxbytes"])
 
 
 def key_of(number):

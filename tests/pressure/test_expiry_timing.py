@@ -12,6 +12,13 @@ MIXED = 20_000
 
 
 class ExpiryTest(PressureCase):
+    def slowness(self):
+        """1 on a machine that is free; more when others leave us, and so the daemon, a part of it only."""
+        began_s, began_cpu_s = time.monotonic(), time.process_time()
+        while time.process_time() < began_cpu_s + 0.05:
+            pass
+        return PATIENCE * max(1.0, (time.monotonic() - began_s) / 0.05)
+
     def start_watched(self):
         daemon = self.start("--memory", "256m")
         self.watcher = self.connect(daemon)
@@ -41,6 +48,7 @@ class ExpiryTest(PressureCase):
         daemon, pipeline = self.start_watched()
         pipeline.ask([set_request(b"stays", b"s")])
         deadline = self.log_in(pipeline, count)
+        reclaimed = int(daemon.stats()["reclaimed"])
         with BusyClient(daemon) as busy:
             n_items = count + 1
             while n_items > 1:
@@ -54,13 +62,13 @@ class ExpiryTest(PressureCase):
             f"was answered {busy.n_answered} times, in {busy.slowest_s * 1000:.1f} ms at the slowest"
         )
         stats = daemon.stats()
-        self.assertEqual(int(stats["reclaimed"]), count)
+        self.assertEqual(int(stats["reclaimed"]) - reclaimed, count)
         self.assertEqual(stats["get_expired"], "0")
         self.assertEqual(pipeline.get([b"stays"]), {b"stays": b"s"})
         return asked - deadline
 
     def test_a_crowd_of_one_deadline(self):
-        self.assertLess(self.expire_crowd(CROWD), GONE_WITHIN_S * PATIENCE)
+        self.assertLess(self.expire_crowd(CROWD), GONE_WITHIN_S * self.slowness())
 
     def test_a_larger_crowd_goes_in_slices(self):
         self.expire_crowd(LARGER_CROWD)
@@ -93,7 +101,8 @@ class ExpiryTest(PressureCase):
             overdue = sorted(deadlines.values())[MIXED - n_items :]
             if overdue and overdue[0] <= asked:
                 latest = max(latest, asked - overdue[0])
-                self.assertLess(asked - overdue[0], GONE_WITHIN_S * PATIENCE, "a session is still counted")
+                if latest >= GONE_WITHIN_S:
+                    self.assertLess(latest, GONE_WITHIN_S * self.slowness(), "a session is still counted")
             time.sleep(0.02)
         self.tell(f"{MIXED} sessions of moved deadlines: the last one of a second was gone within {latest:.2f} s")
         self.assertEqual(int(daemon.stats()["reclaimed"]), MIXED)
