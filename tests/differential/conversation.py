@@ -72,7 +72,7 @@ class Batch:
 class Conversation:
     name: str  # how to get it again
     acts: tuple  # of tuples of Batch
-    scene: str = "plain"  # what happens between the acts: see pair.SCENES
+    scene: str = "plain"  # what happens between the acts: see pair.WAIT_S
 
     def requests(self):
         return [request for act in self.acts for batch in act for request in batch.requests]

@@ -12,7 +12,6 @@ import typing
 
 from conversation import Date
 from grammar import (
-    BYTES_ABSURD,
     KEY_MAX,
     LINE_MAX,
     SWALLOW_MAX,
@@ -27,6 +26,7 @@ from grammar import (
 )
 
 INT32_MAX = (1 << 31) - 1
+MEMCACHED_LINE_MAX = 2048  # a line that is longer, and has no end yet, closes the connection; replies are dropped
 ERRORS_MAX = 8  # in a row, then sessiond closes
 
 ANY = rb"(?s:.*)"
@@ -60,7 +60,8 @@ class Situation:
 
     request: object
     reading: object
-    framing: str = "whole"  # of the data block: see pair.block_framing
+    framing: str = "whole"  # of the data block: see grammar.take_block
+    block: bytes = b""  # what is taken for the data block
     is_first: bool = False  # no valid request came before it on its connection
     errors: int = 0  # in a row before it
     position: int = 0  # in its batch
@@ -172,9 +173,14 @@ def ends_in_http(s):
     return s.reading.command is None and s.reading.words and s.reading.words[-1].startswith(b"HTTP/")
 
 
+def closes_both(s):
+    """Both servers close the connection, and say nothing."""
+    return s.reading.command == b"quit" or ends_in_http(s)
+
+
 def looks_like_command(word):
-    """memcached goes by the first letter, up to a NUL, and says ERROR before it looks for HTTP."""
-    return word[:1] in (b"g", b"s", b"a", b"c", b"i", b"d", b"t") or b"\0" in word or len(word) < 2
+    """memcached goes by the first letter, up to a NUL, and says ERROR before it looks for HTTP; or knows the word."""
+    return word in MEMCACHED_WORDS or word[:1] in (b"g", b"s", b"a", b"c", b"i", b"d", b"t") or b"\0" in word or len(word) < 2
 
 
 def exptime_word(reading):
@@ -184,8 +190,9 @@ def exptime_word(reading):
 def takes_surplus_word(s):
     """A last word in the place of noreply that is not noreply."""
     reading = s.reading
-    count = {b"touch": 4, b"incr": 4, b"decr": 4, b"verbosity": 3}.get(reading.command)
-    return len(reading.words) == count and reading.words[-1] != b"noreply" and reading.faults == {"surplus"}
+    count = {b"touch": 4, b"incr": 4, b"decr": 4, b"verbosity": 3, b"flush_all": 3}.get(reading.command)
+    faults = reading.faults - {"exptime"} if reading.command == b"flush_all" else reading.faults
+    return len(reading.words) == count and reading.words[-1] != b"noreply" and faults == {"surplus"}
 
 
 def storage_error(s):
@@ -212,6 +219,19 @@ def is_date_beyond_32_bits(s):
 def left_by_date(s):
     exptime = s.reading.numbers["e"]
     return tuple(END if expires_at_once(date) else VALUE for date in (date_in_memcached(exptime), exptime))
+
+
+def flushes(delay):
+    """When a flush takes place."""
+    return "now" if delay == 0 or expires_at_once(delay) else "later"
+
+
+def flushes_in_memcached(delay):
+    """The same there; in the second of a flush that is one second ahead, what is stored later is flushed, too."""
+    kept = delay if isinstance(delay, Date) else date_in_memcached(delay)
+    if kept == 1:
+        return "now, and for a while"
+    return "never" if kept != 0 and flushes(kept) == "now" and not isinstance(kept, Date) and kept > 0 else flushes(kept)
 
 
 def joins_to_item_only(s):
@@ -317,6 +337,11 @@ RULES = (
         sessiond=(TOO_LARGE,), then=Then.LAST, closes=True,
     ),
     Rule(
+        "faulty line, and a block above 8 times the limit", "A write that fails: the refused block",
+        lambda s: s.reading.stores and s.reading.is_framed and s.reading.faults and s.reading.size > SWALLOW_MAX,
+        sessiond=(BAD_FORMAT,), then=Then.LAST, closes=True, spoils_batch=True,
+    ),
+    Rule(
         "block above 8 times the limit", "A write that fails: the refused block",
         lambda s: s.reading.stores and not s.reading.faults and s.reading.size > SWALLOW_MAX,
         memcached=unless_silent(TOO_LARGE), sessiond=(TOO_LARGE,), then=Then.LAST, closes=True,
@@ -328,8 +353,13 @@ RULES = (
     ),
     Rule(
         "faulty line, and its block not ended", "A write that fails: the refused block",
-        lambda s: s.framing in ("bad", "short") and s.reading.is_framed and s.reading.faults,
+        lambda s: s.framing in ("bad", "short") and s.reading.faults,
         sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, closes=True,
+    ),
+    Rule(
+        "faulty line, and a request in what was to be its block", "A write that fails: the refused block",
+        lambda s: s.framing == "swallowed" and s.reading.faults,
+        sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, closes=None,
     ),
     Rule(
         "block not ended", "The end of a request: data block longer than announced, or not ended by CR LF",
@@ -354,6 +384,12 @@ RULES = (
         memcached=lambda s: (*storage_error(s), ERROR), sessiond=unless_silent(BAD_FORMAT),
     ),
     Rule(
+        "storage line: refused, and its block is a line too long",
+        "The end of a request: key, flags or exptime wrong on a storage line",
+        lambda s: is_refused_but_framed(s) and len(s.request.block.split(b"\n")[0]) > MEMCACHED_LINE_MAX,
+        sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, spoils_batch=True,
+    ),
+    Rule(
         "storage line: refused, and its block runs",
         "The end of a request: key, flags or exptime wrong on a storage line",
         is_refused_but_framed,
@@ -372,13 +408,19 @@ RULES = (
     Rule(
         "control byte in a key", "Keys and lines: control bytes, TAB, DEL, NUL, CR in a key",
         lambda s: has_control_byte(s) and not s.reading.stores and not has_long_key(s),
-        memcached=unless_silent(ANY), sessiond=unless_silent(BAD_FORMAT), then=Then.RESYNC,
+        memcached=unless_silent(ANY), sessiond=unless_silent(rb"CLIENT_ERROR .*\r\n"), then=Then.RESYNC,
     ),
     Rule(
         "an exptime that only strtol reads", "not there yet: -0, a + sign, a TAB behind the digits",
         lambda s: s.reading.faults == {"exptime"} and s.reading.command in (b"touch", b"gat", b"gats")
         and lenient_signed(exptime_word(s.reading)) is not None,
         memcached=unless_silent(ANY), sessiond=unless_silent(BAD_EXPTIME), then=Then.RESYNC,
+    ),
+    Rule(
+        "a flush time that only strtol reads", "not there yet: -0, a + sign, a TAB behind the digits",
+        lambda s: s.reading.faults == {"exptime"} and s.reading.command == b"flush_all"
+        and lenient_signed(s.reading.words[1]) is not None,
+        memcached=unless_silent(OK), sessiond=unless_silent(BAD_EXPTIME), then=Then.LAST,
     ),
     Rule(
         "a delta that only strtoull reads", "not there yet: a sign, a TAB behind the digits",
@@ -410,9 +452,26 @@ STATE_RULES = (
         memcached=unless_silent(STORED), sessiond=unless_silent(NOT_STORED), then=Then.RESYNC,
     ),
     Rule(
+        "a flush to come undoes a flush", "not there yet: memcached shows again what was flushed and not yet looked at",
+        lambda s: s.reading.command == b"flush_all" and s.code == "OK" and s.model.was_flushed
+        and flushes(s.reading.numbers.get("t", 0)) == "later",
+        memcached=unless_silent(OK), sessiond=unless_silent(OK), then=Then.RESYNC,
+    ),
+    Rule(
+        "a flush at another time", "not there yet: memcached is a second early, cuts to 32 bits, and ignores old dates",
+        lambda s: s.reading.command == b"flush_all" and s.code == "OK"
+        and flushes(s.reading.numbers.get("t", 0)) != flushes_in_memcached(s.reading.numbers.get("t", 0)),
+        memcached=unless_silent(OK), sessiond=unless_silent(OK), then=Then.LAST,
+    ),
+    Rule(
         "dates beyond 32 bits", "Time: dates after 2038, after 2106, up to 64 bits",
         is_date_beyond_32_bits,
         memcached=unless_silent(ANY), sessiond=unless_silent(ANY), then=Then.RESYNC, left=left_by_date,
+    ),
+    Rule(
+        "blanks counted", "not there yet: memcached reads on behind a value of blanks, into what lies there",
+        lambda s: s.reading.command in (b"incr", b"decr") and not s.reading.faults and s.item and s.item.value.isspace(),
+        memcached=unless_silent(rb"[0-9]+\r\n|" + NON_NUMERIC), sessiond=unless_silent(NON_NUMERIC), then=Then.RESYNC,
     ),
     Rule(
         "odd numbers counted", "not there yet: what strtoull takes for a number",

@@ -3,19 +3,23 @@
 import random
 
 from conversation import Batch, CasId, Conversation, Date, Request
-from grammar import COMMANDS, LINE_MAX, MONTH_S, SWALLOW_MAX, VALUE_MAX
+from grammar import COMMANDS, LINE_MAX, SWALLOW_MAX, VALUE_MAX
 
 # How often each command is drawn. The word of a row may be any; b"" stands for an unknown one.
 WEIGHTS = {
-    b"get": 9, b"gets": 12, b"gat": 5, b"gats": 5, b"set": 14, b"add": 6, b"replace": 6, b"append": 5, b"prepend": 5,
+    b"get": 9, b"gets": 12, b"gat": 5, b"gats": 5, b"set": 14, b"add": 6, b"replace": 6, b"append": 6, b"prepend": 6,
     b"cas": 11, b"incr": 6, b"decr": 6, b"touch": 6, b"delete": 5, b"verbosity": 1, b"version": 1, b"stats": 1,
-    b"quit": 1, b"flush_all": 1, b"": 2,
+    b"quit": 1, b"flush_all": 1.5, b"": 2,
 }  # fmt: skip
 ENDS_BATCH = (b"incr", b"decr")  # what they leave may differ: see differences.py
 
 UNKNOWN_WORDS = (
     b"bogus", b"GET", b"Set", b"getx", b"ge", b"g", b"sett", b"get\r", b"get\tkey", b"ver\0sion", b"helo", b"STAT",
     b"END", b"bget", b"mn", b"slabs", b"lru_crawler", b"shutdown", b"\x80\x01", b"\x16\x03\x01", b"*1", b"PING",
+)  # fmt: skip
+FOREIGN_LINES = (
+    b"\x80\x0a\0\0", b"\x80", b"\x16\x03\x01\x02\0", b"\x16", b"Host: localhost", b"*1", b"EHLO localhost",
+    b"GET / HTTP/1.1", b"GET /x HTTP/1.0", b"SSH-2.0-OpenSSH_9.2p1", b"",
 )  # fmt: skip
 STATS_WORDS = (b"settings", b"nothing-like-it")
 ODD_KEYS = (
@@ -76,6 +80,10 @@ class Generator:
             return self._two_acts("flush")
         if draw < 0.12:
             return self._storm()
+        if draw < 0.20:
+            return self._refusal()
+        if draw < 0.21:
+            return Conversation(self._name, ((Batch(1, (Request(tuple(self._random.choice(FOREIGN_LINES).split(b" "))),)),),))
         return self._plain()
 
     # -- kinds of conversations --
@@ -83,7 +91,7 @@ class Generator:
     def _plain(self):
         rng = self._random
         self._keys = self._draw_keys()
-        self._oddity = rng.choice((0.0, 0.05, 0.1, 0.3))
+        self._oddity = rng.choice((0.0, 0.1, 0.2, 0.4))
         self._is_large = rng.random() < 0.15
         length = rng.randint(2, 22)
         requests = [self.request() for _ in range(length)]
@@ -98,6 +106,30 @@ class Generator:
         requests = [Request((b"version",))]
         for _ in range(rng.randint(6, 18)):
             requests.append(self._bad_line() if rng.random() < 0.9 else self._good(rng.choice((b"get", b"version"))))
+        return Conversation(self._name, (tuple(self._batches(requests)),))
+
+    def _refusal(self):
+        """A storage line that fails, upon each state of its key."""
+        rng = self._random
+        self._keys = self._draw_keys()
+        key = self._keys[0]
+        before = rng.choice((
+            [], [Request((b"set", key, b"0", b"0", b"3"), b"old")], [Request((b"set", key, b"0", b"-1", b"3"), b"old")],
+        ))  # fmt: skip
+        word = rng.choice([word for word, family in COMMANDS.items() if "b" in family])
+        size = rng.choice((3, 3, 3, VALUE_MAX + 1000, SWALLOW_MAX + 1))
+        request = self._good(word, key)
+        words = [*request.words[:4], b"%d" % size, *([b"0"] if word == b"cas" else ())]
+        request = request.replaced(words=tuple(words), block=b"n" * size)
+        draw = rng.random()
+        if draw < 0.3:
+            request = request.replaced(block_end=rng.choice((b"\n", b"\r\r", b"x\r\n")))
+        elif draw < 0.6 and size == 3:
+            place = rng.choice((2, 3, 4, 4, 4))
+            request = request.replaced(words=(*words[:place], b"x", *words[place + 1 :]))
+        if rng.random() < 0.4:
+            request = request.replaced(words=(*request.words, b"noreply"))
+        requests = [Request((b"version",)), *before, request, self._good(b"gets", key)]
         return Conversation(self._name, (tuple(self._batches(requests)),))
 
     def _bad_line(self):
@@ -193,7 +225,7 @@ class Generator:
         block = self._value() if "b" in family else None
         said = [word]
         for letter in family:
-            said += self._argument(letter, word, block, key)
+            said += self._argument(letter, said, block, key)
         line = {}
         if rng.random() < 0.04:
             line["line_end"] = b"\n"
@@ -203,7 +235,7 @@ class Generator:
             line["behind"] = b" "
         return Request(tuple(said), block, **line)
 
-    def _argument(self, letter, word, block, key):
+    def _argument(self, letter, said, block, key):
         rng = self._random
         if letter == "k":
             return [key or rng.choice(self._keys)]
@@ -216,37 +248,37 @@ class Generator:
         if letter == "b":
             return [b"%d" % len(block)]
         if letter == "c":
-            return [self._cas_id()]
+            return [self._cas_id(said[1])]
         if letter == "d":
             return [rng.choice(DELTAS)]
         if letter == "n":
-            return [b"noreply"] if rng.random() < 0.12 else []
+            return [b"noreply"] if rng.random() < 0.15 else []
         if letter == "0":
             return [b"0"] if rng.random() < 0.1 else []
         if letter == "t":
-            return [] if rng.random() < 0.5 else [rng.choice((b"0", b"0", b"-1", b"1000000", b"-5"))]
+            return [] if rng.random() < 0.5 else [rng.choice((b"0", b"0", b"-1", b"1000000", b"1000000", Date(-5), Date(99_999), b"2592001"))]
         if letter == "v":
             return [rng.choice((b"0", b"1"))]
         if letter == "w":
             return [rng.choice(STATS_WORDS)] if rng.random() < 0.8 else []
-        return [b"x"] if word == b"version" and rng.random() < 0.2 else []
+        return [b"x"] if said == [b"version"] and rng.random() < 0.2 else []
 
     def _exptime(self):
         rng = self._random
         draw = rng.random()
-        if draw < 0.08:
+        if draw < 0.12:
             return rng.choice(PAST_EXPTIMES)
         return rng.choice(EXPTIMES) if draw < 0.98 or not self._oddity else rng.choice(ODD_EXPTIMES)
 
-    def _cas_id(self):
+    def _cas_id(self, key):
+        """Of the same key: sessiond's ids are unique for a key, so one of another key may be right by chance."""
         rng = self._random
-        key = rng.choice(self._keys)
         draw = rng.random()
         if draw < 0.6:
             return CasId(key)
         if draw < 0.85:
             return CasId(key, rng.choice((0, 0, 1, -2)))
-        return rng.choice((b"0", b"1", b"00", b"12345678901234567890", b"18446744073709551615"))
+        return rng.choice((b"0", b"00", b"12345678901234567890", b"18446744073709551615"))
 
     def _value(self):
         rng = self._random
@@ -265,7 +297,7 @@ class Generator:
     def _odd(self, request):
         rng = self._random
         if request.block is not None and len(request.block) > 1000:  # memcached may run it as a command line
-            return self._odd_block(request)
+            return self._odd_block(request) if rng.random() < 0.6 else self._odd_head(request)
         kinds = [self._odd_word, self._odd_word, self._drop_word, self._add_word, self._noreply_early, self._odd_blanks,
                  self._upper_case]
         if request.block is not None:
@@ -287,6 +319,13 @@ class Generator:
             words[place] = rng.choice((b"NOREPLY", b"noreply1", b"norepl", b"0"))
         else:
             words[place] = rng.choice(ODD_NUMBERS)
+        return request.replaced(words=tuple(words))
+
+    def _odd_head(self, request):
+        """The key, the flags or the exptime are odd: where the request ends is certain."""
+        words = list(request.words)
+        place = self._random.randint(1, 3)
+        words[place] = self._random.choice(ODD_KEYS[:4] if place == 1 else (b"abc", b"-1x", b"1" * 30))
         return request.replaced(words=tuple(words))
 
     def _drop_word(self, request):

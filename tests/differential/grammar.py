@@ -17,7 +17,6 @@ VALUE_MAX = 24_000  # --max-value of the runs
 ITEM_MAX = 24 * 1024  # memcached's -I of the runs; it counts more than the value
 ITEM_OVERHEAD = 48 + 8 + 1 + 2  # header, CAS, NUL behind the key, line end
 SWALLOW_MAX = 8 * VALUE_MAX  # a refused block that is read and dropped
-BYTES_ABSURD = 1 << 31
 MONTH_S = 60 * 60 * 24 * 30  # a larger exptime is a date
 
 # k key, K keys, f flags, e exptime, b bytes, c CAS id, d delta, 0 an optional literal 0, t an optional delay,
@@ -238,3 +237,22 @@ def is_over(reading):
 def fits_item(key, flags, size):
     """memcached has room for a value of that size."""
     return ITEM_OVERHEAD + len(key) + (4 if flags else 0) + size <= ITEM_MAX
+
+
+def take_block(request, reading, behind):
+    """The data block as the line's byte count cuts it out of what follows, and how it ends there:
+
+    whole      as it was meant
+    swallowed  by chance there is a line end; the request holds more or less than it was meant to
+    bad        there is none
+    short      nothing comes any more
+    """
+    if not reading.stores or not reading.is_framed or reading.size is None or request.block is None:
+        return b"", "whole"
+    size = reading.size
+    if size == len(request.block) and request.block_end == b"\r\n":
+        return request.block, "whole"
+    follows = request.block + request.block_end + behind
+    end = follows[size : size + 2]
+    framing = "short" if len(end) < 2 else "swallowed" if end == b"\r\n" else "bad"
+    return follows[:size], framing

@@ -80,7 +80,8 @@ def _simpler_request(request):
             if plain and (not isinstance(word, bytes) or len(plain) < len(word) or len(word) == 1 and plain < word):
                 yield request.replaced(words=(*request.words[:place], plain, *request.words[place + 1 :]))
     if request.block:
-        for block in (b"", b"1", request.block[: len(request.block) // 2], request.block[1:]):
+        half = len(request.block) // 2
+        for block in (b"", b"1", request.block[:half], request.block[half:], request.block[1:]):
             # The announced length goes with it.
             shift = len(request.block) - len(block)
             words = tuple(

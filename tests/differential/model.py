@@ -25,6 +25,7 @@ class Model:
     def __init__(self):
         self.items = {}  # key -> Item
         self.versions = {}  # key -> versions in the order in which their ids were shown
+        self.was_flushed = False
         self._last_version = 0
 
     def item(self, key):
@@ -42,6 +43,7 @@ class Model:
 
     def flush(self):
         self.items.clear()
+        self.was_flushed = True
 
     def pass_time(self):
         """The time between two acts."""
@@ -66,8 +68,9 @@ class Model:
         except IndexError:
             return False
 
-    def outcome(self, reading, request):
+    def outcome(self, situation):
         """The reply that a request without faults has coming, as a code."""
+        reading = situation.reading
         command, key = reading.command, reading.key
         item = self.item(key)
         if reading.stores and is_over(reading):
@@ -77,9 +80,9 @@ class Model:
         if command == b"add":
             return "NOT_STORED" if item else "STORED"
         if command == b"cas":
-            return ("STORED" if self.names_current(key, request.words[5]) else "EXISTS") if item else "NOT_FOUND"
+            return ("STORED" if self.names_current(key, situation.request.words[5]) else "EXISTS") if item else "NOT_FOUND"
         if command in (b"append", b"prepend"):
-            fits = item and fits_item(key, item.flags, len(item.value) + len(request.block))
+            fits = item and fits_item(key, item.flags, len(item.value) + len(situation.block))
             return "STORED" if fits else "NOT_STORED"
         if command == b"replace":
             return "STORED" if item else "NOT_STORED"
@@ -98,11 +101,12 @@ class Model:
             return None
         return (number + delta) & MAX_U64 if reading.command == b"incr" else max(0, number - delta)
 
-    def apply(self, reading, request, code):
-        """Take over what a request did; code is that of its reply, or of its outcome if it was silent."""
+    def apply(self, situation):
+        """Take over what a request did; its code is that of its reply, or of its outcome if it was silent."""
+        reading, code = situation.reading, situation.code
         command, key = reading.command, reading.key
         if code == "STORED":
-            self._store(reading, request)
+            self._store(reading, situation.block)
         elif code == "NUMBER" and command in (b"incr", b"decr"):
             item = self._known(key)
             item.value = b"%d" % (self.counted(reading) or 0)
@@ -132,9 +136,8 @@ class Model:
         self._last_version += 1
         return self._last_version
 
-    def _store(self, reading, request):
+    def _store(self, reading, value):
         command, key = reading.command, reading.key
-        value = request.block
         if command in (b"append", b"prepend"):
             old = self._known(key)
             old.value = old.value + value if command == b"append" else value + old.value

@@ -45,7 +45,7 @@ class ReplyReader:
     """Bytes in, replies out."""
 
     def __init__(self, ids):
-        self._ids = ids
+        self.ids = ids
         self._received = bytearray()
 
     def feed(self, data):
@@ -84,5 +84,5 @@ class ReplyReader:
 
     def _value_text(self, words, rest):
         if len(words) == 5:
-            words = [*words[:4], self._ids.rename(words[1], words[4])]
+            words = [*words[:4], self.ids.rename(words[1], words[4])]
         return b" ".join(words) + b"\r" + rest

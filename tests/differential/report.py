@@ -5,13 +5,13 @@ import time
 import grammar
 import minimiser
 import seq_text
+from pair import WAIT_S
 from replies import Ids
 from seq_text import Answer
 from wire import SENTINEL
 
 QUIET_S = 0.15  # nothing more comes
-HURRY_S = 0.5  # instead of the usual patience, while a conversation is made smaller
-WAIT_S = {"wait": 2.1, "flush": 3.1}
+HURRY_S = 1.0  # instead of the usual patience, while a conversation is made smaller
 
 
 def _differs(pair, conversation):
@@ -52,6 +52,8 @@ def _said(server, conversation):
     ids = Ids()
     acts = []
     for number, act in enumerate(conversation.acts):
+        if number and conversation.scene == "flush":
+            server.ask(b"flush_all 2\r\n", 1)
         if number:
             time.sleep(WAIT_S[conversation.scene])
         wires, answers = {}, []
@@ -59,17 +61,18 @@ def _said(server, conversation):
             wire = wires.get(batch.channel) or wires.setdefault(batch.channel, server.connect(ids))
             shown = {key: len(found) for key, found in ids.shown.items()}
             wire.send(b"".join(request.render(ids.shown) for request in batch.requests))
-            answers.append(Answer(wire.all_within(QUIET_S), wire.ended, shown))
+            answers.append(Answer(wire.said_within(QUIET_S), wire.has_ended, shown))
         for wire in wires.values():
             wire.close()
         acts.append(answers)
     return acts
 
 
-def describe(pair, outcome, command):
+def describe(pair, outcome):
     """Text of many lines."""
     conversation, difference, is_repeatable = smallest(pair, outcome)
-    lines = [f"{outcome.conversation.name}: {difference}", f"again: {command}"]
+    seed, _, index = outcome.conversation.name.partition(":")
+    lines = [f"{difference}", f"again: tests/differential/run --seed {seed} --only {index}"]
     if not is_repeatable:
         lines.append("it did not differ a second time; the whole conversation:")
     blocks = []

@@ -1,4 +1,4 @@
-"""The two servers of a comparison, and connections to them. Every wait has a deadline."""
+"""The servers of a comparison, and connections to them. Every wait has a deadline."""
 
 import contextlib
 import socket
@@ -7,35 +7,37 @@ import time
 from replies import Ids, ReplyReader
 from sessiond_process import connect_socket
 
-REPLY_DEADLINE_S = 5.0
-SENTINEL = b"version\r\n"  # is the connection open still?
+REPLY_DEADLINE_S = 10.0
+SENTINEL = b"version\r\n"  # asks whether a connection is still open
 
 
 class Wire:
-    """One connection. What it reads is replies; ids are those of the conversation on this server."""
+    """One connection. What it reads is replies; ids are those that this server shows in the conversation."""
 
-    def __init__(self, address, ids, deadline_s=REPLY_DEADLINE_S):
+    def __init__(self, address, ids, deadline_s):
         self._socket = connect_socket(address, timeout_s=deadline_s)
         self._reader = ReplyReader(ids)
         self._deadline_s = deadline_s
-        self.ended = False  # the peer has closed
+        self.has_ended = False  # the peer has closed
 
     def close(self):
         self._socket.close()
 
-    def send(self, data):
-        with contextlib.suppress(ConnectionError):  # that it is closed shows in what is read
-            self._socket.sendall(data)
+    def read_with(self, ids):
+        """From here on another conversation's replies are read."""
+        self._reader.ids = ids
 
-    def send_last(self, data):
-        """No more will be said."""
-        self.send(data)
+    def send(self, data, is_last=False):
+        """Sends; after the last data the sending side is closed. That the peer has closed shows in what is read."""
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_WR)
+            self._socket.settimeout(self._deadline_s)
+            self._socket.sendall(data)
+            if is_last:
+                self._socket.shutdown(socket.SHUT_WR)
 
     def _receive(self, deadline):
         remaining = deadline - time.monotonic()
-        if self.ended or remaining <= 0:
+        if self.has_ended or remaining <= 0:
             return False
         self._socket.settimeout(remaining)
         try:
@@ -45,7 +47,7 @@ class Wire:
         except ConnectionError:
             data = b""
         self._reader.feed(data)
-        self.ended = not data
+        self.has_ended = not data
         return bool(data)
 
     def replies(self, count):
@@ -60,40 +62,37 @@ class Wire:
                 break
         return found
 
-    def all_within(self, quiet_s):
-        """What is said until nothing more comes, as bytes."""
+    def replies_to_end(self):
+        """All that is still said, and the bytes behind it that are no whole reply."""
+        deadline = time.monotonic() + self._deadline_s
+        while self._receive(deadline):
+            pass
+        return list(iter(self._reader.next, None)), self._reader.left()
+
+    def said_within(self, quiet_s):
+        """What is said until nothing more comes for so long, as bytes."""
         while self._receive(time.monotonic() + quiet_s):
             pass
         return b"".join(reply.text for reply in iter(self._reader.next, None)) + self._reader.left()
 
-    def replies_to_end(self):
-        """All that is still said, and what is no whole reply."""
-        deadline = time.monotonic() + self._deadline_s
-        while self._receive(deadline):
-            pass
-        found = []
-        while (reply := self._reader.next()) is not None:
-            found.append(reply)
-        return found, self._reader.left()
-
 
 class Server:
-    """A running server: how to reach it, and the connection beside the conversations."""
+    """A running server: how to reach it, and a connection beside the conversations."""
 
     def __init__(self, name, address, deadline_s=REPLY_DEADLINE_S):
         self.name = name
-        self._address = address
         self.deadline_s = deadline_s
+        self._address = address
         self._control = None
 
     def connect(self, ids):
         return Wire(self._address, ids, self.deadline_s)
 
     def ask(self, requests, count, ids=None):
-        """Replies on the connection beside the conversations."""
-        if self._control is None or self._control.ended:
-            self._control = self.connect(None)
-        self._control._reader._ids = ids or Ids()
+        """`count` replies, on the connection beside the conversations."""
+        if self._control is None:
+            self._control = Wire(self._address, None, REPLY_DEADLINE_S)
+        self._control.read_with(ids or Ids())
         self._control.send(requests)
         found = self._control.replies(count)
         if len(found) != count:
