@@ -3,6 +3,8 @@
  * Threads: any; a flush holds all shards' locks for the moment of its record, the sweep one at a time. */
 #include "flush.h"
 
+#include "sessiond/store/store.h"
+
 static void lock_all(struct store *store)
 {
     for (size_t i = 0; i < store->n_shards; i++) {
@@ -15,13 +17,6 @@ static void unlock_all(struct store *store)
     for (size_t i = 0; i < store->n_shards; i++) {
         (void)pthread_mutex_unlock(&store->shards[i].lock);
     }
-}
-
-void flush_raise(struct shard *shard)
-{
-    shard->flushed_below = shard->next_cas;
-    shard->flush_at_s = STORE_NO_DEADLINE;
-    shard->sweep_bucket = 0;
 }
 
 enum sess_status store_flush(struct store *store, int64_t at_s, int64_t now_s,
@@ -40,7 +35,7 @@ enum sess_status store_flush(struct store *store, int64_t at_s, int64_t now_s,
         shard_note_receipt(shard, &receipt);
         shard->flush_at_s = at_s;
         if (at_s <= now_s) {
-            flush_raise(shard);
+            shard_raise_barrier(shard);
         }
     }
     shard_outcome(&store->shards[0], outcome);

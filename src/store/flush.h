@@ -4,12 +4,7 @@
 #ifndef SESSIOND_SRC_STORE_FLUSH_H
 #define SESSIOND_SRC_STORE_FLUSH_H
 
-#include "sessiond/store/store.h"
-
 #include "shard.h"
-
-/** Let nobody see what is there now. */
-void flush_raise(struct shard *shard);
 
 /** Whether flushed entries may still take space. */
 static inline bool flush_is_swept(const struct shard *shard)

@@ -66,6 +66,12 @@ struct place {
     uint64_t hash;
 };
 
+/** Make an empty shard of a store whose other fields are set. returns OK | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status shard_init(struct shard *shard, struct store *store);
+
+/** Let nobody see what is there now: the barrier of a flush. */
+void shard_raise_barrier(struct shard *shard);
+
 /** Hash a key and lock its shard; `now_s` becomes the later of itself and the shard's. */
 struct place shard_lock(struct store *store, struct slice key, int64_t *now_s);
 

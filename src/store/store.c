@@ -3,7 +3,6 @@
  * Threads: any. Memory: the struct with its shards (about 4 MiB), and the arena for all else. */
 #include "sessiond/store/store.h"
 
-#include "flush.h"
 #include "shard.h"
 
 #include <stdlib.h>
@@ -22,23 +21,6 @@ static const struct metric_row metric_rows[] = {STORE_METRICS(METRIC_ROW)};
 _Static_assert(sizeof metric_rows / sizeof metric_rows[0] <= METRIC_ROWS_MAX, "totals have room");
 const struct metric_table store_metric_table = {
     .rows = metric_rows, .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
-
-static enum sess_status shard_init(struct shard *shard, struct store *store)
-{
-    if (pthread_mutex_init(&shard->lock, NULL) != 0) {
-        return SESS_NO_MEMORY;
-    }
-    shard->next_cas = store->config.first_cas;
-    shard->flushed_below = store->config.first_cas;
-    shard->flush_at_s = STORE_NO_DEADLINE;
-    shard->sweep_bucket = SIZE_MAX;
-    shard->now_s = store->config.now_s;
-    wheel_init(&shard->wheel, store->config.now_s);
-    census_init(&shard->census, store->config.now_s, store->config.first_cas);
-    heap_init(&shard->heap, store->arena, store->config.data, store->page_size);
-    return index_init(&shard->index, &store->config.hash_key, store->arena, store->config.data,
-                      &store->held);
-}
 
 static size_t larger(size_t a, size_t b)
 {
@@ -153,96 +135,6 @@ void store_on_mutation(struct store *store, mutation_fn hook, void *context)
 {
     store->hook = hook;
     store->hook_context = context;
-}
-
-void shard_set_time(struct shard *shard, int64_t *now_s)
-{
-    if (*now_s > shard->now_s) {
-        shard->now_s = *now_s;
-        census_time(&shard->census, *now_s, shard->next_cas);
-        if (shard->now_s >= shard->flush_at_s) {
-            flush_raise(shard);
-        }
-    }
-    *now_s = shard->now_s;
-}
-
-struct place shard_lock(struct store *store, struct slice key, int64_t *now_s)
-{
-    uint64_t hash = hash_bytes(&store->config.hash_key, key);
-    struct shard *shard = shard_of(store, hash);
-
-    (void)pthread_mutex_lock(&shard->lock);
-    shard_set_time(shard, now_s);
-    return (struct place){.shard = shard, .hash = hash};
-}
-
-enum sess_status shard_ask(const struct store *store, const struct mutation *mutation,
-                           struct mutation_receipt *receipt)
-{
-    if (store->hook == NULL) {
-        return SESS_OK;
-    }
-    switch (store->hook(store->hook_context, mutation, receipt)) {
-    case MUTATION_BUSY:
-        return SESS_BUSY;
-    case MUTATION_REFUSED:
-        return SESS_REFUSED;
-    default:
-        return SESS_OK;
-    }
-}
-
-void shard_note_receipt(struct shard *shard, const struct mutation_receipt *receipt)
-{
-    if (receipt->ticket > 0) {
-        shard->ticket = receipt->ticket;
-        if (receipt->is_revocation) {
-            shard->revocation_ticket = receipt->ticket;
-        }
-    }
-}
-
-enum sess_status shard_announce(struct store *store, struct shard *shard,
-                                const struct mutation *mutation)
-{
-    struct mutation_receipt receipt = {.ticket = 0};
-    enum sess_status status = shard_ask(store, mutation, &receipt);
-
-    if (status == SESS_OK) {
-        shard_note_receipt(shard, &receipt);
-    }
-    return status;
-}
-
-void shard_outcome(const struct shard *shard, struct store_outcome *outcome)
-{
-    *outcome = (struct store_outcome){.ticket = shard->ticket,
-                                      .revocation_ticket = shard->revocation_ticket};
-}
-
-void shard_take_out(const struct store *store, struct place place, uint64_t *slot)
-{
-    struct shard *shard = place.shard;
-    struct entry *entry = index_entry(*slot);
-
-    wheel_disarm(&shard->wheel, &entry->timer);
-    index_remove(&shard->index, place.hash, slot);
-    census_remove(&shard->census, shard_entry_cost(store, entry));
-    metric_add(&shard->metrics.bytes, -(uint64_t)shard_entry_cost(store, entry));
-    metric_add(&shard->metrics.curr_items, -(uint64_t)1);
-}
-
-struct value_block *shard_free(struct store *store, struct shard *shard, struct entry *entry)
-{
-    struct value_block *block = entry_block(entry);
-
-    budget_release(&store->held, shard_entry_cost(store, entry));
-    if (block != NULL) {
-        budget_release(store->config.data, block_cost(store->arena, block->allocated));
-    }
-    heap_free(&shard->heap, entry, entry_size(entry));
-    return block;
 }
 
 void store_sum(void *store, uint64_t *totals)
