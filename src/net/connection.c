@@ -4,7 +4,6 @@
  * the connections' budget. */
 #include "connection.h"
 
-#include "conns.h"
 #include "sessiond/base/log.h"
 
 #include <event2/event.h>
@@ -189,6 +188,33 @@ void connection_show_waiting(struct connection *connection)
     connection_show(connection, state);
 }
 
+/* `stats conns` of other threads walk the list. */
+static void join(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    (void)pthread_mutex_lock(&loop->connections_lock);
+    connection->next = loop->connections;
+    if (connection->next != NULL) {
+        connection->next->previous = connection;
+    }
+    loop->connections = connection;
+    (void)pthread_mutex_unlock(&loop->connections_lock);
+}
+
+static void leave(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    (void)pthread_mutex_lock(&loop->connections_lock);
+    if (connection->next != NULL) {
+        connection->next->previous = connection->previous;
+    }
+    *(connection->previous == NULL ? &loop->connections : &connection->previous->next) =
+        connection->next;
+    (void)pthread_mutex_unlock(&loop->connections_lock);
+}
+
 enum sess_status connection_create(struct loop *loop, const struct accepted *accepted)
 {
     struct connection *connection = calloc(1, sizeof *connection);
@@ -205,7 +231,7 @@ enum sess_status connection_create(struct loop *loop, const struct accepted *acc
     parser_init(&connection->parser, &loop->limits);
     trim_note(&loop->trim, 0, NET_CONNECTION_COST);
     atomic_init(&connection->last_command_ms, loop_now(loop).boot_ms);
-    conns_join(connection);
+    join(connection);
     log_write(LOG_LEVEL_DEBUG, "connection from %s", connection->peer);
     metric_add(&loop->metrics.curr_connections, 1);
     metric_add(&loop->metrics.connection_structures, 1);
@@ -230,7 +256,7 @@ void connection_destroy(struct connection *connection)
     (void)event_del(&connection->timer);
     unlink_from_list(connection);
     command_upload_abort(&connection->upload);
-    conns_leave(connection);
+    leave(connection);
     buffer_release(&connection->unread);
     outgoing_release(&connection->outgoing, loop->context.shared);
     budget_release(loop->config->connections, connection->charged);

@@ -1,4 +1,4 @@
-/* The lists, and rows about connections that belong to other threads: what is read of them is immutable
+/* Rows about connections that belong to other threads: what is read of them is immutable
  * or atomic, and their list is held still by its lock for as long as it takes to write CONNS_SIZE_MAX
  * bytes. Memory: the report's. */
 #include "conns.h"
@@ -6,32 +6,6 @@
 #include "connection.h"
 
 #include <stdio.h>
-
-void conns_join(struct connection *connection)
-{
-    struct loop *loop = connection->loop;
-
-    (void)pthread_mutex_lock(&loop->connections_lock);
-    connection->next = loop->connections;
-    if (connection->next != NULL) {
-        connection->next->previous = connection;
-    }
-    loop->connections = connection;
-    (void)pthread_mutex_unlock(&loop->connections_lock);
-}
-
-void conns_leave(struct connection *connection)
-{
-    struct loop *loop = connection->loop;
-
-    (void)pthread_mutex_lock(&loop->connections_lock);
-    if (connection->next != NULL) {
-        connection->next->previous = connection->previous;
-    }
-    *(connection->previous == NULL ? &loop->connections : &connection->previous->next) =
-        connection->next;
-    (void)pthread_mutex_unlock(&loop->connections_lock);
-}
 
 static const char *const state_names[] = {
 #define STATE_NAME(id, name) [STATE_##id] = name,

@@ -1,4 +1,4 @@
-/* The list of a worker's connections, and what others see of them: `stats conns`.
+/* What others see of the connections of all workers: `stats conns`.
  *
  * Private to net. Source of the form: memcached 1.6, `stats conns`. */
 #ifndef SESSIOND_SRC_NET_CONNS_H
@@ -6,12 +6,6 @@
 
 #include "loop.h"
 #include "sessiond/net/address.h"
-
-struct connection;
-
-/** Put a new connection on its loop's list; take one off. Threads: the owner. */
-void conns_join(struct connection *connection);
-void conns_leave(struct connection *connection);
 
 enum { CONNS_SIZE_MAX = 81920 }; /* bytes of a report behind which connections are only counted */
 
