@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 static const char *const state_names[] = {
-#define STATE_NAME(id, name) [STATE_##id] = name,
+#define STATE_NAME(id, name) [STATE_##id] = (name),
     CONNECTION_STATES(STATE_NAME)
 #undef STATE_NAME
 };

@@ -12,8 +12,8 @@ static const struct {
     int64_t age_s;
     int64_t step_s;
 } ages[CENSUS_AGES] = {
-    {60, 8},        {600, 75},          {3600, 450},          {6 * 3600, 2700},
-    {86400, 10800}, {7 * 86400, 75600}, {30 * 86400, 324000},
+    {60, 8},        {600, 75},       {3600, 450},       {21600, 2700},
+    {86400, 10800}, {604800, 75600}, {2592000, 324000},
 };
 
 void census_init(struct census *census, int64_t now_s, uint64_t next_cas)

@@ -344,7 +344,7 @@ static void interrupt(void *context)
         ck_assert_int_eq(store_delete(fixture.store, write.key, fixture.now_s, &outcome), SESS_OK);
         write.mode = STORE_ADD;
         write.value = slice_of(old_bytes, 100);
-        /* FALLTHROUGH */
+        __attribute__((fallthrough));
     case OVERWRITE:
         ck_assert_int_eq(store_write(fixture.store, &write, fixture.now_s, &outcome), SESS_OK);
         break;
