@@ -89,7 +89,9 @@ START_TEST(test_empty)
     CHECK_LINE("remaining_le_2592000", "0");
     CHECK_LINE("no_deadline", "0");
     CHECK_LINE("age_le_60", "0");
-    ck_assert_uint_eq((size_t)atoi(line("memory_for_growth")), fixture.store->held.limit);
+    ck_assert_uint_eq((size_t)atol(line("memory_for_growth")), fixture.store->held.limit);
+    ck_assert_uint_eq((size_t)atol(line("memory_for_sessions")), fixture.store->new_key_limit);
+    ck_assert_uint_eq((size_t)atol(line("memory_resident")), budget_used(&fixture.data));
     CHECK_LINE("time_to_full", "never");
     ask(store_report_shards);
     CHECK_LINE("shards", "256");
@@ -164,7 +166,7 @@ START_TEST(test_session_sizes)
     write_sized("a", 10, STORE_NO_DEADLINE);
     write_sized("b", 10, STORE_NO_DEADLINE);
     write_sized("c", 900, STORE_NO_DEADLINE);
-    write_sized("d", 13000, STORE_NO_DEADLINE);
+    write_sized("d", 14000, STORE_NO_DEADLINE);
     ask(store_report_sessions);
     CHECK_LINE("size_le_128", "2");
     CHECK_LINE("size_le_512", "2");
