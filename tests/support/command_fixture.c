@@ -15,7 +15,9 @@ static void set_time(struct command_fixture *fixture)
 void command_fixture_open(struct command_fixture *fixture)
 {
     *fixture = (struct command_fixture){.out = {.size = 0}};
-    fixture_open(&fixture->store);
+    fixture_prepare(&fixture->store);
+    budget_init(&fixture->store.data, (size_t)8 << 20); /* soon full, where a test wants that */
+    fixture_start(&fixture->store);
     fixture->shared = (struct command_shared){.store = fixture->store.store,
                                               .registry = &fixture->registry,
                                               .flush_log = &fixture->flush_log,
