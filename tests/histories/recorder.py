@@ -158,7 +158,9 @@ class Requests:
         exptime = -1 if dies else LONG_LIFE_S
         if kind in WRITES:
             return self._write(key, fields, exptime, self._new_value(client, KEY_KINDS[name].lengths))
-        keys = [key, self._key(name)] if kind in READS and self.one_in(ONE_IN_TWO_KEYS) else [key]
+        keys = [key]
+        if kind in READS and self.one_in(ONE_IN_TWO_KEYS):
+            keys = list(dict.fromkeys((key, self._key(name))))  # one key twice would be two operations
         words = {
             "gat": lambda: (exptime, *keys),
             "gats": lambda: (exptime, *keys),
@@ -166,7 +168,7 @@ class Requests:
             "incr": lambda: (key, fields.setdefault("value", self._random.randint(1, 9))),
         }.get(kind, lambda: keys)()
         line = " ".join(map(str, (kind, *words))) + "\r\n"
-        return Request(line.encode(), [(key, fields) for key in dict.fromkeys(keys)])
+        return Request(line.encode(), [(key, fields) for key in keys])
 
     def _choose(self, weights):
         return self._random.choices(list(weights), weights.values())[0]

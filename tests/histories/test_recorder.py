@@ -85,6 +85,16 @@ class RequestTest(unittest.TestCase):
         self.assertGreater(len(written), 500)
         self.assertEqual(len(set(written)), len(written))
 
+    def test_each_key_that_is_asked_for_is_an_operation(self):
+        requests = recorder.Requests(seed=2)
+        asked = [request for _ in range(3000) for request in requests.burst(1)]
+        reads = [request for request in asked if request.asked[0][1]["kind"] in recorder.READS]
+        for request in reads:
+            named = [word for word in request.data.decode().split() if ":" in word]
+            self.assertEqual([key for key, _ in request.asked], named)
+            self.assertEqual(len(set(named)), len(named), named)
+        self.assertGreater(sum(len(request.asked) == 2 for request in reads), 100)
+
     def test_the_same_seed_asks_the_same(self):
         first, second = (recorder.Requests(seed=4) for _ in range(2))
         self.assertEqual(first.burst(1), second.burst(1))
