@@ -1,8 +1,7 @@
 /* Unit tests of looks at one key: what they show, and how long it holds. */
 #include "sessiond/store/store.h"
 
-#include "store_fixture.h"
-#include "store_inside.h"
+#include "key_state.h"
 #include "suite_main.h"
 
 enum { LARGE = STORE_COPY_MAX + 1 };
@@ -185,5 +184,187 @@ START_TEST(test_large_value_is_whole)
 }
 END_TEST
 
+static enum sess_status begin_touch(struct store_fixture *fixture, int64_t deadline_s,
+                                    struct store_reading *reading)
+{
+    enum sess_status status = store_read_touch_begin(
+        fixture->store, SLICE_LITERAL("key"), store_expiry_at(deadline_s), fixture->now_s, reading);
+
+    fixture->outcome = reading->outcome;
+    return status;
+}
+
+/* Nobody holds the shard's lock. */
+static void assert_free(struct store_fixture *fixture)
+{
+    pthread_mutex_t *lock = &inside_shard(fixture->store, SLICE_LITERAL("key"))->lock;
+
+    ck_assert_int_eq(pthread_mutex_trylock(lock), 0);
+    ck_assert_int_eq(pthread_mutex_unlock(lock), 0);
+}
+
+/* A value of `size` is looked at and touched: it is the same, and its deadline is the new one. */
+static void try_read_touch(size_t size)
+{
+    static const int64_t spans[] = {100, 5, 5, 1000};
+    struct store_fixture fixture;
+    size_t n_calls = 1;
+    int64_t old_s = FIXTURE_NOW_S + 10;
+    uint64_t cas;
+
+    fixture_open(&fixture);
+    write_bytes(&fixture, 't', size);
+    cas = fixture.outcome.cas;
+    for (size_t i = 0; i < 4; i++) {
+        struct store_reading reading;
+        int64_t deadline_s = FIXTURE_NOW_S + spans[i];
+
+        ck_assert_int_eq(begin_touch(&fixture, deadline_s, &reading), SESS_OK);
+        n_calls += deadline_s != old_s;
+        ck_assert_uint_eq(fixture.recorder.n_calls, n_calls);
+        ck_assert_uint_eq(reading.outcome.ticket, n_calls);
+        ck_assert(fixture.recorder.last.mutation.is_touch);
+        ck_assert_int_eq(fixture.recorder.last.mutation.deadline_s, deadline_s);
+        ck_assert(all_are(reading.value, 't', size));
+        ck_assert_uint_eq(reading.cas, cas);
+        store_read_end(&reading);
+        assert_free(&fixture);
+        ck_assert_int_eq(entry_deadline(inside_entry(fixture.store, SLICE_LITERAL("key"))),
+                         deadline_s);
+        ck_assert(entry_is_fetched(inside_entry(fixture.store, SLICE_LITERAL("key"))));
+        old_s = deadline_s;
+    }
+    fixture_close(&fixture);
+}
+
+START_TEST(test_read_touch)
+{
+    try_read_touch(0);
+    try_read_touch(10);
+    try_read_touch(STORE_COPY_MAX);
+    try_read_touch(LARGE);
+}
+END_TEST
+
+/* A deadline that has passed deletes; the last value is still to be read, and then not a byte of it is
+ * left. */
+static void try_read_delete(size_t size)
+{
+    static const int64_t deadlines[] = {FIXTURE_NOW_S, FIXTURE_NOW_S - 1, 0, -1};
+    struct store_fixture fixture;
+
+    fixture_open(&fixture);
+    for (size_t i = 0; i < 4; i++) {
+        struct store_reading reading;
+        char name[24];
+
+        /* Another one in the page, so that it stays. */
+        inside_neighbour(fixture.store, SLICE_LITERAL("key"), name, sizeof name);
+        ck_assert_int_eq(fixture_write(&fixture, STORE_SET, name, "n", STORE_NO_DEADLINE), SESS_OK);
+        write_bytes(&fixture, 'd', size);
+        ck_assert_int_eq(begin_touch(&fixture, deadlines[i], &reading), SESS_OK);
+        ck_assert_int_eq(fixture.recorder.last.mutation.kind, MUTATION_DELETE);
+        ck_assert_uint_eq(reading.outcome.ticket, fixture.recorder.ticket);
+        ck_assert_uint_eq(reading.outcome.revocation_ticket, fixture.recorder.ticket);
+        ck_assert(all_are(reading.value, 'd', size));
+        ck_assert_uint_eq(fixture_figure(&fixture, "sessions_deleted"), i + 1);
+        store_read_end(&reading);
+        assert_free(&fixture);
+        ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
+        ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"), i + 1);
+        ck_assert_uint_eq(inside_block_size(fixture.store), 0);
+        inside_check_budget(&fixture);
+        inside_check_pages(fixture.store);
+    }
+    fixture_close(&fixture);
+}
+
+START_TEST(test_read_touch_into_the_past)
+{
+    try_read_delete(0);
+    try_read_delete(10);
+    try_read_delete(STORE_COPY_MAX);
+    try_read_delete(LARGE);
+}
+END_TEST
+
+/* The session is gone for others as soon as the look begins: a large one, which locks nobody out. */
+START_TEST(test_read_touch_deletes_at_once)
+{
+    struct store_fixture fixture;
+    struct store_reading reading;
+
+    fixture_open(&fixture);
+    write_bytes(&fixture, 'd', LARGE);
+    ck_assert_int_eq(begin_touch(&fixture, 0, &reading), SESS_OK);
+    ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
+    write_bytes(&fixture, 'e', LARGE);
+    ck_assert(all_are(reading.value, 'd', LARGE));
+    store_read_end(&reading);
+    ck_assert_uint_eq(fixture_look(&fixture, "key").size, LARGE);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* The journal says no to the touch, or to the deletion: nothing is shown, and nothing changes. */
+START_TEST(test_read_touch_can_fail)
+{
+    static const struct {
+        enum mutation_answer answer;
+        enum sess_status status;
+    } rows[] = {{MUTATION_BUSY, SESS_BUSY}, {MUTATION_REFUSED, SESS_REFUSED}};
+    struct store_fixture fixture;
+    struct store_reading reading;
+
+    fixture_open(&fixture);
+    write_bytes(&fixture, 'f', 10);
+    for (size_t i = 0; i < 2; i++) {
+        struct key_state state = key_state_of(&fixture, "key");
+        struct key_state after;
+
+        fixture.recorder.answer = rows[i].answer;
+        ck_assert_int_eq(begin_touch(&fixture, FIXTURE_NOW_S + 99, &reading), rows[i].status);
+        assert_free(&fixture);
+        ck_assert_int_eq(begin_touch(&fixture, 0, &reading), rows[i].status);
+        assert_free(&fixture);
+        ck_assert_uint_eq(reading.outcome.ticket, 1);
+        after = key_state_of(&fixture, "key");
+        assert_same_state(&after, &state);
+        /* To leave it as it is asks nobody. */
+        ck_assert_int_eq(begin_touch(&fixture, FIXTURE_NOW_S + 10, &reading), SESS_OK);
+        store_read_end(&reading);
+    }
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* Absent, expired and flushed: not found, whatever the deadline, and counted as what it was. */
+START_TEST(test_read_touch_of_none)
+{
+    struct store_fixture fixture;
+    struct store_reading reading;
+
+    fixture_open(&fixture);
+    ck_assert_int_eq(begin_touch(&fixture, FIXTURE_NOW_S + 99, &reading), SESS_NOT_FOUND);
+    ck_assert_uint_eq(fixture_figure(&fixture, "get_expired"), 0);
+    write_bytes(&fixture, 'g', 10);
+    ck_assert_int_eq(fixture_flush(&fixture, 0), SESS_OK);
+    ck_assert_int_eq(begin_touch(&fixture, FIXTURE_NOW_S + 99, &reading), SESS_NOT_FOUND);
+    ck_assert_int_eq(begin_touch(&fixture, 0, &reading), SESS_NOT_FOUND);
+    ck_assert_uint_eq(fixture_figure(&fixture, "get_flushed"), 2);
+    write_bytes(&fixture, 'g', 10);
+    fixture.now_s += 10;
+    ck_assert_int_eq(begin_touch(&fixture, FIXTURE_NOW_S + 99, &reading), SESS_NOT_FOUND);
+    ck_assert_uint_eq(reading.outcome.ticket, 3);
+    ck_assert_uint_eq(fixture_figure(&fixture, "get_expired"), 1);
+    ck_assert_uint_eq(fixture_figure(&fixture, "get_flushed"), 2);
+    ck_assert_uint_eq(fixture.recorder.n_calls, 3);
+    assert_free(&fixture);
+    fixture_close(&fixture);
+}
+END_TEST
+
 SUITE_MAIN("store/reading", test_not_found, test_fields, test_lock_is_held_for_small_values_only,
-           test_large_value_outlives_its_entry, test_large_value_is_whole)
+           test_large_value_outlives_its_entry, test_large_value_is_whole, test_read_touch,
+           test_read_touch_into_the_past, test_read_touch_deletes_at_once, test_read_touch_can_fail,
+           test_read_touch_of_none)
