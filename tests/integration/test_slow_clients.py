@@ -195,8 +195,9 @@ class SlowClientsTest(IntegrationCase):
         self.assertEqual(int(stats["bytes"]), used)
 
     def test_values_of_clients_that_left_make_room(self):
-        """B31: more half-sent values than fit into the memory for values on their way."""
-        daemon = self.start("--threads", "1", "--memory", "64m")
+        """B31: more half-sent values than fit into the memory for values on their way; what they hold back
+        besides fits into connection-memory, else who asks next would be closed."""
+        daemon = self.start("--threads", "1", "--memory", "128m", "--connection-memory", "24m")
         for leave in ("close", "reset", "shutdown_write"):
             with self.subTest(leave):
                 gone = [self.connect(daemon) for _ in range(60)]

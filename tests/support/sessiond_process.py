@@ -392,7 +392,7 @@ class _DaemonProcess:
             self._raise("ended by itself")
         self._process.send_signal(self.stop_signal)
         if self.wait(timeout_s) != self.stop_returncode:
-            self._raise(f"{self.stop_signal.name} did not end in {self.stop_returncode}")
+            self._raise(f"{self.stop_signal.name} did not end in exit {self.stop_returncode}")
         self._judge_stderr()
         return self.stderr_text()
 
