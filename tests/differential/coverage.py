@@ -89,7 +89,7 @@ def cells_of(situation, said, closes):
     if reading.stores or not reading.faults:  # else the keys are not looked at
         conditions |= {model.state(key) for key in reading.keys if is_key(key)}
     conditions |= {"stale CAS"} if outcome == "EXISTS" else set()
-    conditions |= {"too large"} if _is_too_large(reading, model) else set()
+    conditions |= {"too large"} if _is_too_large(reading, model) and situation.framing != "bad" else set()
     conditions |= {"noreply"} if is_silent(reading) else set()
     conditions |= {"pipelined"} if situation.batch_size > 1 else set()
     word = reading.command.decode() if reading.command else "(unknown)"

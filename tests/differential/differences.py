@@ -26,7 +26,7 @@ from grammar import (
 )
 
 INT32_MAX = (1 << 31) - 1
-MEMCACHED_LINE_MAX = 2048  # a line that is longer, and has no end yet, closes the connection; replies are dropped
+MEMCACHED_LINE_MAX = 2048  # of a line that has no end yet
 ERRORS_MAX = 8  # in a row, then sessiond closes
 
 ANY = rb"(?s:.*)"
@@ -62,6 +62,7 @@ class Situation:
     reading: object
     framing: str = "whole"  # of the data block: see grammar.take_block
     block: bytes = b""  # what is taken for the data block
+    version: int | None = None  # that the CAS id named when it was sent
     is_first: bool = False  # no valid request came before it on its connection
     errors: int = 0  # in a row before it
     position: int = 0  # in its batch
@@ -134,6 +135,11 @@ def runs_as_one_error(request):
         and block.split(b" ")[0] not in MEMCACHED_WORDS
         and b"HTTP/" not in block
     )
+
+
+def has_long_line(block):
+    """memcached, taking it for a command line, closes the connection and drops what it has not sent yet."""
+    return len(block.split(b"\n")[0]) > MEMCACHED_LINE_MAX
 
 
 def date_in_memcached(exptime):
@@ -352,14 +358,14 @@ RULES = (
         sessiond=unless_silent(TOO_LARGE), then=Then.LAST, closes=True,
     ),
     Rule(
+        "faulty line, and its block is a line too long, not ended", "A write that fails: the refused block",
+        lambda s: s.framing in ("bad", "short") and s.reading.faults and has_long_line(s.request.block),
+        sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, closes=True, spoils_batch=True,
+    ),
+    Rule(
         "faulty line, and its block not ended", "A write that fails: the refused block",
         lambda s: s.framing in ("bad", "short") and s.reading.faults,
         sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, closes=True,
-    ),
-    Rule(
-        "faulty line, and a request in what was to be its block", "A write that fails: the refused block",
-        lambda s: s.framing == "swallowed" and s.reading.faults,
-        sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, closes=None,
     ),
     Rule(
         "block not ended", "The end of a request: data block longer than announced, or not ended by CR LF",
@@ -386,7 +392,7 @@ RULES = (
     Rule(
         "storage line: refused, and its block is a line too long",
         "The end of a request: key, flags or exptime wrong on a storage line",
-        lambda s: is_refused_but_framed(s) and len(s.request.block.split(b"\n")[0]) > MEMCACHED_LINE_MAX,
+        lambda s: is_refused_but_framed(s) and has_long_line(s.request.block),
         sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, spoils_batch=True,
     ),
     Rule(
@@ -404,6 +410,12 @@ RULES = (
         "a long key culls the replies before it", "not there yet: memcached drops replies of the same batch",
         lambda s: s.reading.reads and has_long_key(s) and s.position > 0,
         sessiond=(BAD_FORMAT,), then=Then.LAST, spoils_batch=True,
+    ),
+    Rule(
+        "gat of a key before a bad one", "not there yet: memcached has touched it when it finds the bad one",
+        lambda s: s.reading.command in (b"gat", b"gats") and s.reading.faults == {"key"} and len(s.reading.keys[0]) <= KEY_MAX
+        and has_long_key(s),
+        memcached=(BAD_FORMAT,), sessiond=(BAD_FORMAT,), then=Then.RESYNC,
     ),
     Rule(
         "control byte in a key", "Keys and lines: control bytes, TAB, DEL, NUL, CR in a key",

@@ -8,8 +8,8 @@ from grammar import COMMANDS, LINE_MAX, SWALLOW_MAX, VALUE_MAX
 # How often each command is drawn. The word of a row may be any; b"" stands for an unknown one.
 WEIGHTS = {
     b"get": 9, b"gets": 12, b"gat": 5, b"gats": 5, b"set": 14, b"add": 6, b"replace": 6, b"append": 6, b"prepend": 6,
-    b"cas": 11, b"incr": 6, b"decr": 6, b"touch": 6, b"delete": 5, b"verbosity": 1, b"version": 1, b"stats": 1,
-    b"quit": 1, b"flush_all": 1.5, b"": 2,
+    b"cas": 11, b"incr": 6, b"decr": 6, b"touch": 6, b"delete": 5, b"verbosity": 2, b"version": 1, b"stats": 1,
+    b"quit": 1, b"flush_all": 3, b"": 2,
 }  # fmt: skip
 ENDS_BATCH = (b"incr", b"decr")  # what they leave may differ: see differences.py
 
@@ -34,8 +34,8 @@ ODD_NUMBERS = (
 EXPTIMES = (b"0", b"0", b"0", b"0", b"1000", b"2592000", b"100000", Date(100), Date(100_000), b"2147483646")
 PAST_EXPTIMES = (b"-1", b"-100", b"2592001", b"2678400", Date(-5), Date(-100_000))
 ODD_EXPTIMES = (
-    b"2147483648", b"4294967295", b"4294967296", b"9223372036854775807", b"-9223372036854775808", b"-2147483648",
-    b"-2147483649", b"00", b"-0", b"0001000",
+    b"2147483648", b"4026531839", b"4026531840", b"4294967295", b"4294967296", b"9223372036854775807",
+    b"-9223372036854775808", b"-2147483648", b"-2147483649", b"00", b"0001000",
 )  # fmt: skip
 FLAGS = (b"0", b"0", b"0", b"1", b"5", b"65535", b"65536", b"2147483648", b"4294967295", b"007")
 DELTAS = (b"0", b"1", b"1", b"2", b"5", b"10", b"100", b"9999999999", b"18446744073709551615", b"0009")
@@ -122,10 +122,10 @@ class Generator:
         words = [*request.words[:4], b"%d" % size, *([b"0"] if word == b"cas" else ())]
         request = request.replaced(words=tuple(words), block=b"n" * size)
         draw = rng.random()
-        if draw < 0.3:
+        if draw < 0.35:
             request = request.replaced(block_end=rng.choice((b"\n", b"\r\r", b"x\r\n")))
-        elif draw < 0.6 and size == 3:
-            place = rng.choice((2, 3, 4, 4, 4))
+        if 0.3 < draw < 0.6:
+            place = rng.choice((2, 3, 4, 4, 4) if size == 3 else (2, 3))
             request = request.replaced(words=(*words[:place], b"x", *words[place + 1 :]))
         if rng.random() < 0.4:
             request = request.replaced(words=(*request.words, b"noreply"))

@@ -17,6 +17,7 @@ VALUE_MAX = 24_000  # --max-value of the runs
 ITEM_MAX = 24 * 1024  # memcached's -I of the runs; it counts more than the value
 ITEM_OVERHEAD = 48 + 8 + 1 + 2  # header, CAS, NUL behind the key, line end
 SWALLOW_MAX = 8 * VALUE_MAX  # a refused block that is read and dropped
+UNSIGNED_PAST = range((1 << 32) - (1 << 28), 1 << 32)  # negative exptimes that have lost their sign
 MONTH_S = 60 * 60 * 24 * 30  # a larger exptime is a date
 
 # k key, K keys, f flags, e exptime, b bytes, c CAS id, d delta, 0 an optional literal 0, t an optional delay,
@@ -224,10 +225,10 @@ def is_silent(reading):
 
 
 def expires_at_once(exptime):
-    """Negative, or a date of the past."""
+    """Negative, with or without its sign, or a date of the past."""
     if isinstance(exptime, Date):
         return exptime.offset_s <= 0
-    return exptime is not None and (exptime < 0 or MONTH_S < exptime < 1_700_000_000)
+    return exptime is not None and (exptime < 0 or MONTH_S < exptime < 1_700_000_000 or exptime in UNSIGNED_PAST)
 
 
 def is_over(reading):

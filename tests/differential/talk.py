@@ -171,9 +171,17 @@ class Talk:
             behind = b"".join(later.render() for later in batch.requests[position + 1 :]) + SENTINEL
             block, framing = grammar.take_block(request, reading, behind)
             situation = Situation(
-                request, reading, framing, block, not channel.served, channel.errors, position, len(batch.requests),
-                self._model,
-            )  # fmt: skip
+                request=request,
+                reading=reading,
+                framing=framing,
+                block=block,
+                version=self._model.version_of(request.words[5]) if len(request.words) > 5 else None,
+                is_first=not channel.served,
+                errors=channel.errors,
+                position=position,
+                batch_size=len(batch.requests),
+                model=self._model,
+            )
             rule = differences.find(RULES, situation)
             plan.append(_Planned(situation, rule if self._pair.with_rules else None, self._counts(situation, rule)))
             channel.took(reading)
