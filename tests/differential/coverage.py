@@ -31,6 +31,7 @@ REPLIES = {  # reply -> the commands that give it
     "ERROR": f"{READS} {COUNTS} touch delete flush_all verbosity stats (unknown)",
     "CLIENT_ERROR bad command line format": f"{READS} {STORES} {COUNTS} touch delete flush_all verbosity",
     "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]": "delete",
+    "CLIENT_ERROR usage: stats detail on|off|dump": "stats",
     "CLIENT_ERROR invalid exptime argument": "gat gats touch flush_all",
     "CLIENT_ERROR invalid numeric delta argument": COUNTS,
     "CLIENT_ERROR cannot increment or decrement non-numeric value": COUNTS,

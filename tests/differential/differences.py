@@ -25,6 +25,7 @@ from grammar import (
     read,
 )
 
+MAX_U64 = (1 << 64) - 1
 INT32_MAX = (1 << 31) - 1
 MEMCACHED_LINE_MAX = 2048  # of a line that has no end yet
 ERRORS_MAX = 8  # in a row, then sessiond closes
@@ -197,7 +198,7 @@ def takes_surplus_word(s):
     """A last word in the place of noreply that is not noreply."""
     reading = s.reading
     count = {b"touch": 4, b"incr": 4, b"decr": 4, b"verbosity": 3, b"flush_all": 3}.get(reading.command)
-    faults = reading.faults - {"exptime"} if reading.command == b"flush_all" else reading.faults
+    faults = reading.faults - {"exptime", "level"} if reading.command in (b"flush_all", b"verbosity") else reading.faults
     return len(reading.words) == count and reading.words[-1] != b"noreply" and faults == {"surplus"}
 
 
@@ -321,6 +322,16 @@ RULES = (
         "memcached's own commands", "Decided: lru_crawler, watch, slabs; meta commands not yet",
         lambda s: s.reading.command is None and s.reading.words and s.reading.words[0] in MEMCACHED_WORDS,
         memcached=(ANY,), sessiond=(ERROR,),
+    ),
+    Rule(
+        "stats of our own", "Not visible: stats has our own lines beside memcached's",
+        lambda s: s.reading.command == b"stats" and s.reading.words[1:2] in ((b"sessions",), (b"shards",)),
+        memcached=(ERROR,), sessiond=(END,),
+    ),
+    Rule(
+        "stats cachedump", "Decided: stats cachedump answers END",
+        lambda s: s.reading.command == b"stats" and s.reading.words[1:2] == (b"cachedump",),
+        memcached=(ANY,), sessiond=(END,),
     ),
     Rule(
         "storage line: a word missing", "The end of a request: a word too few",
@@ -481,6 +492,13 @@ STATE_RULES = (
         memcached=unless_silent(ANY), sessiond=unless_silent(ANY), then=Then.RESYNC, left=left_by_date,
     ),
     Rule(
+        "numbers from 2^63 on", "not there yet: memcached looks for a minus sign behind them, in what lies there",
+        lambda s: s.reading.command in (b"incr", b"decr") and not s.reading.faults and s.item
+        and re.fullmatch(rb"[0-9]{1,20}", s.item.value) and 1 << 63 <= int(s.item.value) <= MAX_U64,
+        memcached=unless_silent(NUMBER + rb"|" + NON_NUMERIC),
+        sessiond=lambda s: () if is_silent(s.reading) else (rb"%d\r\n" % s.model.counted(s.reading),), then=Then.RESYNC,
+    ),
+    Rule(
         "blanks counted", "not there yet: memcached reads on behind a value of blanks, into what lies there",
         lambda s: s.reading.command in (b"incr", b"decr") and not s.reading.faults and s.item and s.item.value.isspace(),
         memcached=unless_silent(rb"[0-9]+\r\n|" + NON_NUMERIC), sessiond=unless_silent(NON_NUMERIC), then=Then.RESYNC,
@@ -504,12 +522,14 @@ def counters_left_out(requests):
 
     sessiond keeps nothing of a value that has expired when it comes, and does not count it as an item; memcached makes
     a new item of a number that it cannot change in its place, which depends on who looks at it meanwhile; it looks
-    keys up until it finds a bad one.
+    keys up until it finds a bad one, and counts every flush_all.
     """
     left_out = set()
     for reading in map(read, requests):
         if reading.command in (b"incr", b"decr") or reading.stores and expires_at_once(reading.numbers.get("e")):
             left_out.add("total_items")
+        if reading.command == b"flush_all" and reading.faults:
+            left_out.add("cmd_flush")
         if reading.reads and reading.faults:
             left_out |= {"cmd_get", "get_hits", "get_misses", "cmd_touch", "touch_hits", "touch_misses"}
     return left_out

@@ -20,13 +20,13 @@ SWALLOW_MAX = 8 * VALUE_MAX  # a refused block that is read and dropped
 UNSIGNED_PAST = range((1 << 32) - (1 << 28), 1 << 32)  # negative exptimes that have lost their sign
 MONTH_S = 60 * 60 * 24 * 30  # a larger exptime is a date
 
-# k key, K keys, f flags, e exptime, b bytes, c CAS id, d delta, 0 an optional literal 0, t an optional delay,
+# k key, K keys, Z keys or none, f flags, e exptime, b bytes, c CAS id, d delta, 0 an optional literal 0, t an optional delay,
 # v a level of 64 bits, n an optional noreply, w an optional word, ~ whatever comes
 COMMANDS = {
     b"get": "K",
     b"gets": "K",
-    b"gat": "eK",
-    b"gats": "eK",
+    b"gat": "eZ",
+    b"gats": "eZ",
     b"set": "kfebn",
     b"add": "kfebn",
     b"replace": "kfebn",
@@ -43,8 +43,8 @@ COMMANDS = {
     b"stats": "w~",
     b"quit": "~",
 }
-OPTIONAL = "0tnw~"
-FAULT_NAMES = {"k": "key", "K": "key", "f": "flags", "e": "exptime", "b": "bytes", "c": "cas id", "d": "delta",
+OPTIONAL = "Z0tnw~"
+FAULT_NAMES = {"k": "key", "K": "key", "Z": "key", "f": "flags", "e": "exptime", "b": "bytes", "c": "cas id", "d": "delta",
                "t": "exptime", "v": "level"}
 BAD_IN_KEY = re.compile(rb"[\x00-\x20\x7f]")
 DIGITS = re.compile(rb"0*[0-9]{1,40}")
@@ -107,7 +107,7 @@ class Reading:
 
     @property
     def reads(self):
-        return "K" in self.family
+        return self.family.endswith(("K", "Z"))
 
     @property
     def is_framed(self):
@@ -132,14 +132,14 @@ class _Reader:
 
     def run(self):
         for letter in self.family:
-            if letter in OPTIONAL:
-                self._optional(letter)
-            elif not self.rest:
-                self.faults.add("missing")
-            elif letter == "K":
+            if letter in "KZ" and self.rest:
                 for word in self.rest:
                     self._key(word)
                 self.rest = []
+            elif letter in OPTIONAL:
+                self._optional(letter)
+            elif not self.rest:
+                self.faults.add("missing")
             else:
                 self._required(letter, self.rest.pop(0))
         if self.rest:

@@ -168,8 +168,7 @@ class Talk:
         plan = []
         for position, request in enumerate(batch.requests):
             reading = grammar.read(request)
-            behind = b"".join(later.render() for later in batch.requests[position + 1 :]) + SENTINEL
-            block, framing = grammar.take_block(request, reading, behind)
+            block, framing = grammar.take_block(request, reading, SENTINEL)  # what does not end well ends the batch
             situation = Situation(
                 request=request,
                 reading=reading,
