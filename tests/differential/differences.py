@@ -202,6 +202,16 @@ def takes_surplus_word(s):
     return len(reading.words) == count and reading.words[-1] != b"noreply" and faults == {"surplus"}
 
 
+def has_words_too_many_and_noreply(s):
+    reading = s.reading
+    return (
+        "n" in reading.family
+        and not reading.stores
+        and len(reading.words) > len(reading.family) + 1
+        and reading.words[-1] == b"noreply"
+    )
+
+
 def storage_error(s):
     """memcached's word to a storage line that it refuses; it runs the data block then."""
     if is_silent(s.reading):
@@ -294,12 +304,12 @@ RULES = (
         sessiond=(rb"(CLIENT_)?ERROR.*\r\n",), then=Then.LAST, closes=True,
     ),
     Rule(
-        "HTTP drops the replies before it", "not there yet: memcached drops replies of the same batch",
+        "HTTP drops the replies before it", "Replies that memcached loses: HTTP behind other requests",
         lambda s: ends_in_http(s) and s.position > 0 and not looks_like_command(s.reading.words[0]),
         then=Then.LAST, closes=True, spoils_batch=True,
     ),
     Rule(
-        "HTTP behind a word like a command", "Other protocols: memcached looks at other words first",
+        "HTTP behind a word like a command", "Other protocols: a line that ends in HTTP/... and begins like a command",
         lambda s: ends_in_http(s) and looks_like_command(s.reading.words[0]),
         memcached=(ANY,), then=Then.LAST, closes=True,
     ),
@@ -319,7 +329,7 @@ RULES = (
         sessiond=(ERROR,), then=Then.LAST, closes=None,
     ),
     Rule(
-        "memcached's own commands", "Decided: lru_crawler, watch, slabs; meta commands not yet",
+        "memcached's own commands", "stats: lru_crawler, watch, slabs; meta commands are not there yet",
         lambda s: s.reading.command is None and s.reading.words and s.reading.words[0] in MEMCACHED_WORDS,
         memcached=(ANY,), sessiond=(ERROR,),
     ),
@@ -329,7 +339,7 @@ RULES = (
         memcached=(ERROR,), sessiond=(END,),
     ),
     Rule(
-        "stats cachedump", "Decided: stats cachedump answers END",
+        "stats cachedump", "stats: cachedump",
         lambda s: s.reading.command == b"stats" and s.reading.words[1:2] == (b"cachedump",),
         memcached=(ANY,), sessiond=(END,),
     ),
@@ -418,12 +428,12 @@ RULES = (
         memcached=unless_silent(ANY), sessiond=unless_silent(TOO_LARGE), then=Then.RESYNC,
     ),
     Rule(
-        "a long key culls the replies before it", "not there yet: memcached drops replies of the same batch",
+        "a long key drops the replies before it", "Replies that memcached loses: a key over 250 bytes",
         lambda s: s.reading.reads and has_long_key(s) and s.position > 0,
         sessiond=(BAD_FORMAT,), then=Then.LAST, spoils_batch=True,
     ),
     Rule(
-        "gat of a key before a bad one", "not there yet: memcached has touched it when it finds the bad one",
+        "gat of a key before a bad one", "Keys and lines: gat of several keys, one of them over 250 bytes",
         lambda s: s.reading.command in (b"gat", b"gats") and s.reading.faults == {"key"} and len(s.reading.keys[0]) <= KEY_MAX
         and has_long_key(s),
         memcached=(BAD_FORMAT,), sessiond=(BAD_FORMAT,), then=Then.RESYNC,
@@ -434,29 +444,34 @@ RULES = (
         memcached=unless_silent(ANY), sessiond=unless_silent(rb"CLIENT_ERROR .*\r\n"), then=Then.RESYNC,
     ),
     Rule(
-        "an exptime that only strtol reads", "not there yet: -0, a + sign, a TAB behind the digits",
+        "an exptime that only strtol reads", "Numbers: +5 or -0 as exptime",
         lambda s: s.reading.faults == {"exptime"} and s.reading.command in (b"touch", b"gat", b"gats")
         and lenient_signed(exptime_word(s.reading)) is not None,
         memcached=unless_silent(ANY), sessiond=unless_silent(BAD_EXPTIME), then=Then.RESYNC,
     ),
     Rule(
-        "a flush time that only strtol reads", "not there yet: -0, a + sign, a TAB behind the digits",
+        "a flush time that only strtol reads", "Numbers: +5 or -0 as time",
         lambda s: s.reading.faults == {"exptime"} and s.reading.command == b"flush_all"
         and lenient_signed(s.reading.words[1]) is not None,
         memcached=unless_silent(OK), sessiond=unless_silent(BAD_EXPTIME), then=Then.LAST,
     ),
     Rule(
-        "a delta that only strtoull reads", "not there yet: a sign, a TAB behind the digits",
+        "a delta that only strtoull reads", "Numbers: +5 or -0 as delta",
         lambda s: s.reading.faults == {"delta"} and lenient_unsigned(s.reading.words[2]) is not None,
         memcached=unless_silent(ANY), sessiond=unless_silent(BAD_DELTA), then=Then.RESYNC,
     ),
     Rule(
-        "a level that only strtoul reads", "not there yet: a sign, a TAB behind the digits",
+        "a level that only strtoul reads", "Numbers: +5 or -0 as level",
         lambda s: s.reading.faults == {"level"} and lenient_unsigned(s.reading.words[1]) is not None,
         memcached=unless_silent(OK), sessiond=unless_silent(BAD_FORMAT),
     ),
     Rule(
-        "a last word that is not noreply", "Keys and lines: a last word of touch that is not noreply",
+        "words too many, and noreply behind them", "Keys and lines: two words too many, the last of them noreply",
+        has_words_too_many_and_noreply,
+        memcached=(ERROR,),
+    ),
+    Rule(
+        "a last word that is not noreply", "Keys and lines: a last word that is not noreply",
         takes_surplus_word,
         memcached=(ANY,), sessiond=(BAD_FORMAT,), then=Then.RESYNC,
     ),
@@ -475,13 +490,13 @@ STATE_RULES = (
         memcached=unless_silent(STORED), sessiond=unless_silent(NOT_STORED), then=Then.RESYNC,
     ),
     Rule(
-        "a flush to come undoes a flush", "not there yet: memcached shows again what was flushed and not yet looked at",
+        "a flush to come undoes a flush", "Flushes: a flush to come, behind a flush",
         lambda s: s.reading.command == b"flush_all" and s.code == "OK" and s.model.was_flushed
         and flushes(s.reading.numbers.get("t", 0)) == "later",
         memcached=unless_silent(OK), sessiond=unless_silent(OK), then=Then.RESYNC,
     ),
     Rule(
-        "a flush at another time", "not there yet: memcached is a second early, cuts to 32 bits, and ignores old dates",
+        "a flush at another time", "Flushes: after N seconds, at a date that has passed; Time: cut to 32 bits",
         lambda s: s.reading.command == b"flush_all" and s.code == "OK"
         and flushes(s.reading.numbers.get("t", 0)) != flushes_in_memcached(s.reading.numbers.get("t", 0)),
         memcached=unless_silent(OK), sessiond=unless_silent(OK), then=Then.LAST,
@@ -492,24 +507,24 @@ STATE_RULES = (
         memcached=unless_silent(ANY), sessiond=unless_silent(ANY), then=Then.RESYNC, left=left_by_date,
     ),
     Rule(
-        "numbers from 2^63 on", "not there yet: memcached looks for a minus sign behind them, in what lies there",
+        "numbers from 2^63 on", "Numbers: memcached reads on behind the value, and looks for a minus sign",
         lambda s: s.reading.command in (b"incr", b"decr") and not s.reading.faults and s.item
         and re.fullmatch(rb"[0-9]{1,20}", s.item.value) and 1 << 63 <= int(s.item.value) <= MAX_U64,
         memcached=unless_silent(NUMBER + rb"|" + NON_NUMERIC),
         sessiond=lambda s: () if is_silent(s.reading) else (rb"%d\r\n" % s.model.counted(s.reading),), then=Then.RESYNC,
     ),
     Rule(
-        "blanks counted", "not there yet: memcached reads on behind a value of blanks, into what lies there",
+        "blanks counted", "Numbers: memcached reads on behind the value",
         lambda s: s.reading.command in (b"incr", b"decr") and not s.reading.faults and s.item and s.item.value.isspace(),
         memcached=unless_silent(rb"[0-9]+\r\n|" + NON_NUMERIC), sessiond=unless_silent(NON_NUMERIC), then=Then.RESYNC,
     ),
     Rule(
-        "odd numbers counted", "not there yet: what strtoull takes for a number",
+        "odd numbers counted", "Numbers: a value with a sign, a blank in front, or words behind its digits",
         counts_odd_number,
         memcached=unless_silent(NUMBER), sessiond=unless_silent(NON_NUMERIC), then=Then.RESYNC,
     ),
     Rule(
-        "a shorter number is padded", "Decided: decr may store exact digits where memcached pads with blanks",
+        "a shorter number is padded", "Numbers: decr that needs fewer digits",
         shortens_a_number,
         memcached=unless_silent(NUMBER), sessiond=unless_silent(NUMBER), then=Then.RESYNC,
         left=(rb"VALUE \S+ \d+ \d+\r\n\d+ *\r\nEND\r\n", rb"VALUE \S+ \d+ \d+\r\n\d+\r\nEND\r\n"),

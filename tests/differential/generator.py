@@ -82,9 +82,9 @@ class Generator:
             return self._two_acts("flush")
         if draw < 0.12:
             return self._storm()
-        if draw < 0.24:
+        if draw < 0.27:
             return self._refusal()
-        if draw < 0.25:
+        if draw < 0.28:
             return Conversation(self._name, ((Batch(1, (Request(tuple(self._random.choice(FOREIGN_LINES).split(b" "))),)),),))
         return self._plain()
 
@@ -119,11 +119,11 @@ class Generator:
             [], [Request((b"set", key, b"0", b"0", b"3"), b"old")], [Request((b"set", key, b"0", b"-1", b"3"), b"old")],
         ))  # fmt: skip
         word = rng.choice([word for word, family in COMMANDS.items() if "b" in family])
-        size = rng.choice((3, 3, 3, VALUE_MAX + 1000, SWALLOW_MAX + 1))
+        size = rng.choice((3, 3, VALUE_MAX + 1000, SWALLOW_MAX + 1))
         request = self._good(word, key)
         words = [*request.words[:4], b"%d" % size, *([b"0"] if word == b"cas" else ())]
         request = request.replaced(words=tuple(words), block=b"n" * size)
-        draw = rng.random()
+        draw = rng.random() * (1 if size == 3 else 2)
         if draw < 0.35:
             request = request.replaced(block_end=rng.choice((b"\n", b"\r\r", b"x\r\n")))
         if 0.3 < draw < 0.6:

@@ -84,6 +84,8 @@ class _Channel:
     is_over: bool = False
 
     def took(self, reading):
+        if reading.stores and not reading.faults and grammar.is_over(reading):
+            return  # neither an error nor served
         if differences.is_fault(reading):
             self.errors += 1
         else:
