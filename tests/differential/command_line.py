@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 MEMCACHED_OPTIONS = ("-m", "1024", "-I", str(ITEM_MAX), "-o", "slab_chunk_max=8192", "-t", "2")
 SESSIOND_OPTIONS = ("--max-value", str(VALUE_MAX), "--flush-all", "allow")
 WHOLE_FROM = 4000  # conversations from which on every rule and every cell must have been met
-SCENES = ("plain", "wait", "flush")
 
 
 @dataclasses.dataclass
@@ -60,21 +59,30 @@ def parse_arguments(arguments):
 def run_part(options, indices):
     """Runs conversations of these numbers against a pair of servers of their own."""
     result = Result()
-    scenes = collections.defaultdict(list)
-    for index in indices:
-        conversation = Generator(options.seed, index).conversation()
-        scenes[conversation.scene].append(conversation)
+    waiting = collections.defaultdict(list)  # scene -> conversations
     if options.twins:
         other = MemcachedProcess(MEMCACHED_OPTIONS)
     else:
         other = SessiondProcess(SESSIOND_OPTIONS, binary=options.sessiond)
     with MemcachedProcess(MEMCACHED_OPTIONS) as memcached, other:
         pair = Pair(Server("memcached", memcached.address), Server("sessiond", other.address), not options.twins)
-        for scene in SCENES:
-            for outcome in pair.run(scenes[scene], scene):
+        for outcome in pair.run(_plain(options, indices, waiting)):
+            _take(options, result, pair, outcome)
+        for scene, conversations in waiting.items():
+            for outcome in pair.run(conversations, scene):
                 _take(options, result, pair, outcome)
         pair.close()
     return result
+
+
+def _plain(options, indices, waiting):
+    """The conversations that need no company; the others are put aside."""
+    for index in indices:
+        conversation = Generator(options.seed, index).conversation()
+        if conversation.scene == "plain":
+            yield conversation
+        else:
+            waiting[conversation.scene].append(conversation)
 
 
 def _take(options, result, pair, outcome):

@@ -31,6 +31,7 @@ REPLIES = {  # reply -> the commands that give it
     "ERROR": f"{READS} {COUNTS} touch delete flush_all verbosity stats (unknown)",
     "CLIENT_ERROR bad command line format": f"{READS} {STORES} {COUNTS} touch delete flush_all verbosity",
     "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]": "delete",
+    "CLIENT_ERROR usage: stats detail on|off|dump": "stats",
     "CLIENT_ERROR invalid exptime argument": "gat gats touch flush_all",
     "CLIENT_ERROR invalid numeric delta argument": COUNTS,
     "CLIENT_ERROR cannot increment or decrement non-numeric value": COUNTS,
@@ -89,7 +90,7 @@ def cells_of(situation, said, closes):
     if reading.stores or not reading.faults:  # else the keys are not looked at
         conditions |= {model.state(key) for key in reading.keys if is_key(key)}
     conditions |= {"stale CAS"} if outcome == "EXISTS" else set()
-    conditions |= {"too large"} if _is_too_large(reading, model) else set()
+    conditions |= {"too large"} if _is_too_large(reading, model) and situation.framing != "bad" else set()
     conditions |= {"noreply"} if is_silent(reading) else set()
     conditions |= {"pipelined"} if situation.batch_size > 1 else set()
     word = reading.command.decode() if reading.command else "(unknown)"

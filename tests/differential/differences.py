@@ -25,8 +25,9 @@ from grammar import (
     read,
 )
 
+MAX_U64 = (1 << 64) - 1
 INT32_MAX = (1 << 31) - 1
-MEMCACHED_LINE_MAX = 2048  # a line that is longer, and has no end yet, closes the connection; replies are dropped
+MEMCACHED_LINE_MAX = 2048  # of a line that has no end yet
 ERRORS_MAX = 8  # in a row, then sessiond closes
 
 ANY = rb"(?s:.*)"
@@ -62,6 +63,7 @@ class Situation:
     reading: object
     framing: str = "whole"  # of the data block: see grammar.take_block
     block: bytes = b""  # what is taken for the data block
+    version: int | None = None  # that the CAS id named when it was sent
     is_first: bool = False  # no valid request came before it on its connection
     errors: int = 0  # in a row before it
     position: int = 0  # in its batch
@@ -136,6 +138,11 @@ def runs_as_one_error(request):
     )
 
 
+def has_long_line(block):
+    """memcached, taking it for a command line, closes the connection and drops what it has not sent yet."""
+    return len(block.split(b"\n")[0]) > MEMCACHED_LINE_MAX
+
+
 def date_in_memcached(exptime):
     """A number of 64 bits as memcached keeps it, in 32."""
     return (exptime + (1 << 31)) % (1 << 32) - (1 << 31)
@@ -191,8 +198,18 @@ def takes_surplus_word(s):
     """A last word in the place of noreply that is not noreply."""
     reading = s.reading
     count = {b"touch": 4, b"incr": 4, b"decr": 4, b"verbosity": 3, b"flush_all": 3}.get(reading.command)
-    faults = reading.faults - {"exptime"} if reading.command == b"flush_all" else reading.faults
+    faults = reading.faults - {"exptime", "level"} if reading.command in (b"flush_all", b"verbosity") else reading.faults
     return len(reading.words) == count and reading.words[-1] != b"noreply" and faults == {"surplus"}
+
+
+def has_words_too_many_and_noreply(s):
+    reading = s.reading
+    return (
+        "n" in reading.family
+        and not reading.stores
+        and len(reading.words) > len(reading.family) + 1
+        and reading.words[-1] == b"noreply"
+    )
 
 
 def storage_error(s):
@@ -287,12 +304,12 @@ RULES = (
         sessiond=(rb"(CLIENT_)?ERROR.*\r\n",), then=Then.LAST, closes=True,
     ),
     Rule(
-        "HTTP drops the replies before it", "not there yet: memcached drops replies of the same batch",
+        "HTTP drops the replies before it", "Replies that memcached loses: HTTP behind other requests",
         lambda s: ends_in_http(s) and s.position > 0 and not looks_like_command(s.reading.words[0]),
         then=Then.LAST, closes=True, spoils_batch=True,
     ),
     Rule(
-        "HTTP behind a word like a command", "Other protocols: memcached looks at other words first",
+        "HTTP behind a word like a command", "Other protocols: a line that ends in HTTP/... and begins like a command",
         lambda s: ends_in_http(s) and looks_like_command(s.reading.words[0]),
         memcached=(ANY,), then=Then.LAST, closes=True,
     ),
@@ -312,9 +329,19 @@ RULES = (
         sessiond=(ERROR,), then=Then.LAST, closes=None,
     ),
     Rule(
-        "memcached's own commands", "Decided: lru_crawler, watch, slabs; meta commands not yet",
+        "memcached's own commands", "stats: lru_crawler, watch, slabs; meta commands are not there yet",
         lambda s: s.reading.command is None and s.reading.words and s.reading.words[0] in MEMCACHED_WORDS,
         memcached=(ANY,), sessiond=(ERROR,),
+    ),
+    Rule(
+        "stats of our own", "Not visible: stats has our own lines beside memcached's",
+        lambda s: s.reading.command == b"stats" and s.reading.words[1:2] in ((b"sessions",), (b"shards",)),
+        memcached=(ERROR,), sessiond=(END,),
+    ),
+    Rule(
+        "stats cachedump", "stats: cachedump",
+        lambda s: s.reading.command == b"stats" and s.reading.words[1:2] == (b"cachedump",),
+        memcached=(ANY,), sessiond=(END,),
     ),
     Rule(
         "storage line: a word missing", "The end of a request: a word too few",
@@ -352,14 +379,14 @@ RULES = (
         sessiond=unless_silent(TOO_LARGE), then=Then.LAST, closes=True,
     ),
     Rule(
+        "faulty line, and its block is a line too long, not ended", "A write that fails: the refused block",
+        lambda s: s.framing in ("bad", "short") and s.reading.faults and has_long_line(s.request.block),
+        sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, closes=True, spoils_batch=True,
+    ),
+    Rule(
         "faulty line, and its block not ended", "A write that fails: the refused block",
         lambda s: s.framing in ("bad", "short") and s.reading.faults,
         sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, closes=True,
-    ),
-    Rule(
-        "faulty line, and a request in what was to be its block", "A write that fails: the refused block",
-        lambda s: s.framing == "swallowed" and s.reading.faults,
-        sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, closes=None,
     ),
     Rule(
         "block not ended", "The end of a request: data block longer than announced, or not ended by CR LF",
@@ -386,7 +413,7 @@ RULES = (
     Rule(
         "storage line: refused, and its block is a line too long",
         "The end of a request: key, flags or exptime wrong on a storage line",
-        lambda s: is_refused_but_framed(s) and len(s.request.block.split(b"\n")[0]) > MEMCACHED_LINE_MAX,
+        lambda s: is_refused_but_framed(s) and has_long_line(s.request.block),
         sessiond=unless_silent(BAD_FORMAT), then=Then.LAST, spoils_batch=True,
     ),
     Rule(
@@ -401,9 +428,15 @@ RULES = (
         memcached=unless_silent(ANY), sessiond=unless_silent(TOO_LARGE), then=Then.RESYNC,
     ),
     Rule(
-        "a long key culls the replies before it", "not there yet: memcached drops replies of the same batch",
+        "a long key drops the replies before it", "Replies that memcached loses: a key over 250 bytes",
         lambda s: s.reading.reads and has_long_key(s) and s.position > 0,
         sessiond=(BAD_FORMAT,), then=Then.LAST, spoils_batch=True,
+    ),
+    Rule(
+        "gat of a key before a bad one", "Keys and lines: gat of several keys, one of them over 250 bytes",
+        lambda s: s.reading.command in (b"gat", b"gats") and s.reading.faults == {"key"} and len(s.reading.keys[0]) <= KEY_MAX
+        and has_long_key(s),
+        memcached=(BAD_FORMAT,), sessiond=(BAD_FORMAT,), then=Then.RESYNC,
     ),
     Rule(
         "control byte in a key", "Keys and lines: control bytes, TAB, DEL, NUL, CR in a key",
@@ -411,29 +444,34 @@ RULES = (
         memcached=unless_silent(ANY), sessiond=unless_silent(rb"CLIENT_ERROR .*\r\n"), then=Then.RESYNC,
     ),
     Rule(
-        "an exptime that only strtol reads", "not there yet: -0, a + sign, a TAB behind the digits",
+        "an exptime that only strtol reads", "Numbers: +5 or -0 as exptime",
         lambda s: s.reading.faults == {"exptime"} and s.reading.command in (b"touch", b"gat", b"gats")
         and lenient_signed(exptime_word(s.reading)) is not None,
         memcached=unless_silent(ANY), sessiond=unless_silent(BAD_EXPTIME), then=Then.RESYNC,
     ),
     Rule(
-        "a flush time that only strtol reads", "not there yet: -0, a + sign, a TAB behind the digits",
+        "a flush time that only strtol reads", "Numbers: +5 or -0 as time",
         lambda s: s.reading.faults == {"exptime"} and s.reading.command == b"flush_all"
         and lenient_signed(s.reading.words[1]) is not None,
         memcached=unless_silent(OK), sessiond=unless_silent(BAD_EXPTIME), then=Then.LAST,
     ),
     Rule(
-        "a delta that only strtoull reads", "not there yet: a sign, a TAB behind the digits",
+        "a delta that only strtoull reads", "Numbers: +5 or -0 as delta",
         lambda s: s.reading.faults == {"delta"} and lenient_unsigned(s.reading.words[2]) is not None,
         memcached=unless_silent(ANY), sessiond=unless_silent(BAD_DELTA), then=Then.RESYNC,
     ),
     Rule(
-        "a level that only strtoul reads", "not there yet: a sign, a TAB behind the digits",
+        "a level that only strtoul reads", "Numbers: +5 or -0 as level",
         lambda s: s.reading.faults == {"level"} and lenient_unsigned(s.reading.words[1]) is not None,
         memcached=unless_silent(OK), sessiond=unless_silent(BAD_FORMAT),
     ),
     Rule(
-        "a last word that is not noreply", "Keys and lines: a last word of touch that is not noreply",
+        "words too many, and noreply behind them", "Keys and lines: two words too many, the last of them noreply",
+        has_words_too_many_and_noreply,
+        memcached=(ERROR,),
+    ),
+    Rule(
+        "a last word that is not noreply", "Keys and lines: a last word that is not noreply",
         takes_surplus_word,
         memcached=(ANY,), sessiond=(BAD_FORMAT,), then=Then.RESYNC,
     ),
@@ -452,13 +490,13 @@ STATE_RULES = (
         memcached=unless_silent(STORED), sessiond=unless_silent(NOT_STORED), then=Then.RESYNC,
     ),
     Rule(
-        "a flush to come undoes a flush", "not there yet: memcached shows again what was flushed and not yet looked at",
+        "a flush to come undoes a flush", "Flushes: a flush to come, behind a flush",
         lambda s: s.reading.command == b"flush_all" and s.code == "OK" and s.model.was_flushed
         and flushes(s.reading.numbers.get("t", 0)) == "later",
         memcached=unless_silent(OK), sessiond=unless_silent(OK), then=Then.RESYNC,
     ),
     Rule(
-        "a flush at another time", "not there yet: memcached is a second early, cuts to 32 bits, and ignores old dates",
+        "a flush at another time", "Flushes: after N seconds, at a date that has passed; Time: cut to 32 bits",
         lambda s: s.reading.command == b"flush_all" and s.code == "OK"
         and flushes(s.reading.numbers.get("t", 0)) != flushes_in_memcached(s.reading.numbers.get("t", 0)),
         memcached=unless_silent(OK), sessiond=unless_silent(OK), then=Then.LAST,
@@ -469,17 +507,24 @@ STATE_RULES = (
         memcached=unless_silent(ANY), sessiond=unless_silent(ANY), then=Then.RESYNC, left=left_by_date,
     ),
     Rule(
-        "blanks counted", "not there yet: memcached reads on behind a value of blanks, into what lies there",
+        "numbers from 2^63 on", "Numbers: memcached reads on behind the value, and looks for a minus sign",
+        lambda s: s.reading.command in (b"incr", b"decr") and not s.reading.faults and s.item
+        and re.fullmatch(rb"[0-9]{1,20}", s.item.value) and 1 << 63 <= int(s.item.value) <= MAX_U64,
+        memcached=unless_silent(NUMBER + rb"|" + NON_NUMERIC),
+        sessiond=lambda s: () if is_silent(s.reading) else (rb"%d\r\n" % s.model.counted(s.reading),), then=Then.RESYNC,
+    ),
+    Rule(
+        "blanks counted", "Numbers: memcached reads on behind the value",
         lambda s: s.reading.command in (b"incr", b"decr") and not s.reading.faults and s.item and s.item.value.isspace(),
         memcached=unless_silent(rb"[0-9]+\r\n|" + NON_NUMERIC), sessiond=unless_silent(NON_NUMERIC), then=Then.RESYNC,
     ),
     Rule(
-        "odd numbers counted", "not there yet: what strtoull takes for a number",
+        "odd numbers counted", "Numbers: a value with a sign, a blank in front, or words behind its digits",
         counts_odd_number,
         memcached=unless_silent(NUMBER), sessiond=unless_silent(NON_NUMERIC), then=Then.RESYNC,
     ),
     Rule(
-        "a shorter number is padded", "Decided: decr may store exact digits where memcached pads with blanks",
+        "a shorter number is padded", "Numbers: decr that needs fewer digits",
         shortens_a_number,
         memcached=unless_silent(NUMBER), sessiond=unless_silent(NUMBER), then=Then.RESYNC,
         left=(rb"VALUE \S+ \d+ \d+\r\n\d+ *\r\nEND\r\n", rb"VALUE \S+ \d+ \d+\r\n\d+\r\nEND\r\n"),
@@ -492,12 +537,14 @@ def counters_left_out(requests):
 
     sessiond keeps nothing of a value that has expired when it comes, and does not count it as an item; memcached makes
     a new item of a number that it cannot change in its place, which depends on who looks at it meanwhile; it looks
-    keys up until it finds a bad one.
+    keys up until it finds a bad one, and counts every flush_all.
     """
     left_out = set()
     for reading in map(read, requests):
         if reading.command in (b"incr", b"decr") or reading.stores and expires_at_once(reading.numbers.get("e")):
             left_out.add("total_items")
+        if reading.command == b"flush_all" and reading.faults:
+            left_out.add("cmd_flush")
         if reading.reads and reading.faults:
             left_out |= {"cmd_get", "get_hits", "get_misses", "cmd_touch", "touch_hits", "touch_misses"}
     return left_out

@@ -8,8 +8,8 @@ from grammar import COMMANDS, LINE_MAX, SWALLOW_MAX, VALUE_MAX
 # How often each command is drawn. The word of a row may be any; b"" stands for an unknown one.
 WEIGHTS = {
     b"get": 9, b"gets": 12, b"gat": 5, b"gats": 5, b"set": 14, b"add": 6, b"replace": 6, b"append": 6, b"prepend": 6,
-    b"cas": 11, b"incr": 6, b"decr": 6, b"touch": 6, b"delete": 5, b"verbosity": 1, b"version": 1, b"stats": 1,
-    b"quit": 1, b"flush_all": 1.5, b"": 2,
+    b"cas": 11, b"incr": 6, b"decr": 6, b"touch": 6, b"delete": 5, b"verbosity": 2, b"version": 1, b"stats": 1.5,
+    b"quit": 1, b"flush_all": 3, b"": 2,
 }  # fmt: skip
 ENDS_BATCH = (b"incr", b"decr")  # what they leave may differ: see differences.py
 
@@ -21,7 +21,9 @@ FOREIGN_LINES = (
     b"\x80\x0a\0\0", b"\x80", b"\x16\x03\x01\x02\0", b"\x16", b"Host: localhost", b"*1", b"EHLO localhost",
     b"GET / HTTP/1.1", b"GET /x HTTP/1.0", b"SSH-2.0-OpenSSH_9.2p1", b"",
 )  # fmt: skip
-STATS_WORDS = (b"settings", b"nothing-like-it")
+STATS_WORDS = (
+    b"settings", b"items", b"slabs", b"sizes", b"conns", b"reset", b"detail", b"cachedump", b"sessions", b"shards", b"other",
+)  # fmt: skip
 ODD_KEYS = (
     b"k" * 251, b"k" * 300, b"bad\x01key", b"\x7f", b"tab\tkey", b"cr\rkey", b"end\r", b"nul\0key", b"\x1f", b"\x0b",
 )  # fmt: skip
@@ -34,8 +36,8 @@ ODD_NUMBERS = (
 EXPTIMES = (b"0", b"0", b"0", b"0", b"1000", b"2592000", b"100000", Date(100), Date(100_000), b"2147483646")
 PAST_EXPTIMES = (b"-1", b"-100", b"2592001", b"2678400", Date(-5), Date(-100_000))
 ODD_EXPTIMES = (
-    b"2147483648", b"4294967295", b"4294967296", b"9223372036854775807", b"-9223372036854775808", b"-2147483648",
-    b"-2147483649", b"00", b"-0", b"0001000",
+    b"2147483648", b"4026531839", b"4026531840", b"4294967295", b"4294967296", b"9223372036854775807",
+    b"-9223372036854775808", b"-2147483648", b"-2147483649", b"00", b"0001000",
 )  # fmt: skip
 FLAGS = (b"0", b"0", b"0", b"1", b"5", b"65535", b"65536", b"2147483648", b"4294967295", b"007")
 DELTAS = (b"0", b"1", b"1", b"2", b"5", b"10", b"100", b"9999999999", b"18446744073709551615", b"0009")
@@ -80,9 +82,9 @@ class Generator:
             return self._two_acts("flush")
         if draw < 0.12:
             return self._storm()
-        if draw < 0.20:
+        if draw < 0.27:
             return self._refusal()
-        if draw < 0.21:
+        if draw < 0.28:
             return Conversation(self._name, ((Batch(1, (Request(tuple(self._random.choice(FOREIGN_LINES).split(b" "))),)),),))
         return self._plain()
 
@@ -93,7 +95,7 @@ class Generator:
         self._keys = self._draw_keys()
         self._oddity = rng.choice((0.0, 0.1, 0.2, 0.4))
         self._is_large = rng.random() < 0.15
-        length = rng.randint(2, 22)
+        length = rng.randint(4, 28)
         requests = [self.request() for _ in range(length)]
         if rng.random() < 0.85:
             requests.insert(0, Request((b"version",)))
@@ -117,17 +119,17 @@ class Generator:
             [], [Request((b"set", key, b"0", b"0", b"3"), b"old")], [Request((b"set", key, b"0", b"-1", b"3"), b"old")],
         ))  # fmt: skip
         word = rng.choice([word for word, family in COMMANDS.items() if "b" in family])
-        size = rng.choice((3, 3, 3, VALUE_MAX + 1000, SWALLOW_MAX + 1))
+        size = rng.choice((3, 3, VALUE_MAX + 1000, SWALLOW_MAX + 1))
         request = self._good(word, key)
         words = [*request.words[:4], b"%d" % size, *([b"0"] if word == b"cas" else ())]
         request = request.replaced(words=tuple(words), block=b"n" * size)
-        draw = rng.random()
-        if draw < 0.3:
+        draw = rng.random() * (1 if size == 3 else 2)
+        if draw < 0.35:
             request = request.replaced(block_end=rng.choice((b"\n", b"\r\r", b"x\r\n")))
-        elif draw < 0.6 and size == 3:
-            place = rng.choice((2, 3, 4, 4, 4))
+        if 0.3 < draw < 0.6:
+            place = rng.choice((2, 3, 4, 4, 4) if size == 3 else (2, 3))
             request = request.replaced(words=(*words[:place], b"x", *words[place + 1 :]))
-        if rng.random() < 0.4:
+        if rng.random() < 0.5:
             request = request.replaced(words=(*request.words, b"noreply"))
         requests = [Request((b"version",)), *before, request, self._good(b"gets", key)]
         return Conversation(self._name, (tuple(self._batches(requests)),))
@@ -138,8 +140,9 @@ class Generator:
         key = rng.choice(self._keys)
         return rng.choice((
             Request((b"bogus",)), Request((b"get",)), Request((b"touch", key, b"x")), Request((b"incr", key, b"x")),
-            Request((b"delete", key, b"7")), Request((b"touch",)), Request((b"gat", b"x", key)), Request((b"decr", key)),
-            Request((b"flush_all", b"x")) if b"flush_all" in self._weights else Request((b"",)),
+            Request((b"delete", key, b"7")), Request((b"touch",)), Request((b"gat", b"x", key)), Request((b"gat",)),
+            Request((b"decr", key)), Request((b"verbosity",)),
+            Request((b"flush_all", b"x")), Request((b"flush_all", b"1", b"2", b"3")), Request((b"gats",)), Request((b"",)),
         ))  # fmt: skip
 
     def _two_acts(self, scene):
@@ -215,7 +218,7 @@ class Generator:
 
     def _unknown(self):
         rng = self._random
-        arguments = rng.choice(((), (b"a",), (b"a", b"0"), (b"/", b"HTTP/1.1") if rng.random() < 0.1 else (b"x",)))
+        arguments = rng.choice(((), (b"a",), (b"a", b"0"), (b"/", b"HTTP/1.1") if rng.random() < 0.3 else (b"x",)))
         return Request((rng.choice(UNKNOWN_WORDS), *arguments))
 
     def _good(self, word, key=None):
@@ -239,7 +242,7 @@ class Generator:
         rng = self._random
         if letter == "k":
             return [key or rng.choice(self._keys)]
-        if letter == "K":
+        if letter in "KZ":
             return [rng.choice(self._keys) for _ in range(rng.choice((1, 1, 1, 2, 3, 30)))]
         if letter == "f":
             return [rng.choice(FLAGS)]
@@ -256,9 +259,9 @@ class Generator:
         if letter == "0":
             return [b"0"] if rng.random() < 0.1 else []
         if letter == "t":
-            return [] if rng.random() < 0.5 else [rng.choice((b"0", b"0", b"-1", b"1000000", b"1000000", Date(-5), Date(99_999), b"2592001"))]
+            return [] if rng.random() < 0.5 else [rng.choice((b"0", b"0", b"-1", b"1000000", b"1000000", Date(-5), Date(99_999), b"2592001", b"+5"))]
         if letter == "v":
-            return [rng.choice((b"0", b"1"))]
+            return [rng.choice((b"0", b"1", b"0", b"+1"))]
         if letter == "w":
             return [rng.choice(STATS_WORDS)] if rng.random() < 0.8 else []
         return [b"x"] if said == [b"version"] and rng.random() < 0.2 else []
@@ -284,7 +287,7 @@ class Generator:
         rng = self._random
         draw = rng.random()
         if self._is_large and draw < 0.4:
-            size = rng.choice(LARGE_SIZES + HALF_SIZES * 2)
+            size = rng.choice(LARGE_SIZES + HALF_SIZES * 3)
             return rng.choice((b"v", b"7")) * size
         if draw < 0.5:
             return rng.choice(NUMBERS)
@@ -313,7 +316,7 @@ class Generator:
         place = rng.randrange(1, len(words))
         family = COMMANDS[words[0]]
         letter = family[min(place - 1, len(family) - 1)]
-        if letter in "kK" and rng.random() < 0.9:
+        if letter in "kKZ" and rng.random() < 0.9:
             words[place] = rng.choice(ODD_KEYS)
         elif letter == "n":
             words[place] = rng.choice((b"NOREPLY", b"noreply1", b"norepl", b"0"))

@@ -17,15 +17,16 @@ VALUE_MAX = 24_000  # --max-value of the runs
 ITEM_MAX = 24 * 1024  # memcached's -I of the runs; it counts more than the value
 ITEM_OVERHEAD = 48 + 8 + 1 + 2  # header, CAS, NUL behind the key, line end
 SWALLOW_MAX = 8 * VALUE_MAX  # a refused block that is read and dropped
+UNSIGNED_PAST = range((1 << 32) - (1 << 28), 1 << 32)  # negative exptimes that have lost their sign
 MONTH_S = 60 * 60 * 24 * 30  # a larger exptime is a date
 
-# k key, K keys, f flags, e exptime, b bytes, c CAS id, d delta, 0 an optional literal 0, t an optional delay,
+# k key, K keys, Z keys or none, f flags, e exptime, b bytes, c CAS id, d delta, 0 an optional literal 0, t an optional delay,
 # v a level of 64 bits, n an optional noreply, w an optional word, ~ whatever comes
 COMMANDS = {
     b"get": "K",
     b"gets": "K",
-    b"gat": "eK",
-    b"gats": "eK",
+    b"gat": "eZ",
+    b"gats": "eZ",
     b"set": "kfebn",
     b"add": "kfebn",
     b"replace": "kfebn",
@@ -42,8 +43,8 @@ COMMANDS = {
     b"stats": "w~",
     b"quit": "~",
 }
-OPTIONAL = "0tnw~"
-FAULT_NAMES = {"k": "key", "K": "key", "f": "flags", "e": "exptime", "b": "bytes", "c": "cas id", "d": "delta",
+OPTIONAL = "Z0tnw~"
+FAULT_NAMES = {"k": "key", "K": "key", "Z": "key", "f": "flags", "e": "exptime", "b": "bytes", "c": "cas id", "d": "delta",
                "t": "exptime", "v": "level"}
 BAD_IN_KEY = re.compile(rb"[\x00-\x20\x7f]")
 DIGITS = re.compile(rb"0*[0-9]{1,40}")
@@ -106,7 +107,7 @@ class Reading:
 
     @property
     def reads(self):
-        return "K" in self.family
+        return self.family.endswith(("K", "Z"))
 
     @property
     def is_framed(self):
@@ -131,14 +132,14 @@ class _Reader:
 
     def run(self):
         for letter in self.family:
-            if letter in OPTIONAL:
-                self._optional(letter)
-            elif not self.rest:
-                self.faults.add("missing")
-            elif letter == "K":
+            if letter in "KZ" and self.rest:
                 for word in self.rest:
                     self._key(word)
                 self.rest = []
+            elif letter in OPTIONAL:
+                self._optional(letter)
+            elif not self.rest:
+                self.faults.add("missing")
             else:
                 self._required(letter, self.rest.pop(0))
         if self.rest:
@@ -224,10 +225,10 @@ def is_silent(reading):
 
 
 def expires_at_once(exptime):
-    """Negative, or a date of the past."""
+    """Negative, with or without its sign, or a date of the past."""
     if isinstance(exptime, Date):
         return exptime.offset_s <= 0
-    return exptime is not None and (exptime < 0 or MONTH_S < exptime < 1_700_000_000)
+    return exptime is not None and (exptime < 0 or MONTH_S < exptime < 1_700_000_000 or exptime in UNSIGNED_PAST)
 
 
 def is_over(reading):

@@ -57,16 +57,13 @@ class Model:
         if item and item.version not in shown:
             shown.append(item.version)
 
-    def names_current(self, key, cas):
-        """Whether a CAS id in a request is that of the present value."""
-        item = self.item(key)
-        if not isinstance(cas, CasId) or item is None:
-            return False
-        shown = self.versions.get(cas.key, [])
+    def version_of(self, cas):
+        """The version that a CAS id in a request names, as far as ids have been shown by now; or None."""
+        shown = self.versions.get(cas.key, []) if isinstance(cas, CasId) else []
         try:
-            return cas.key == key and shown[cas.nth] == item.version
+            return shown[cas.nth] if shown else None
         except IndexError:
-            return False
+            return None
 
     def outcome(self, situation):
         """The reply that a request without faults has coming, as a code."""
@@ -80,7 +77,7 @@ class Model:
         if command == b"add":
             return "NOT_STORED" if item else "STORED"
         if command == b"cas":
-            return ("STORED" if self.names_current(key, situation.request.words[5]) else "EXISTS") if item else "NOT_FOUND"
+            return ("STORED" if situation.version == item.version else "EXISTS") if item else "NOT_FOUND"
         if command in (b"append", b"prepend"):
             fits = item and fits_item(key, item.flags, len(item.value) + len(situation.block))
             return "STORED" if fits else "NOT_STORED"

@@ -84,6 +84,8 @@ class _Channel:
     is_over: bool = False
 
     def took(self, reading):
+        if reading.stores and not reading.faults and grammar.is_over(reading):
+            return  # neither an error nor served
         if differences.is_fault(reading):
             self.errors += 1
         else:
@@ -168,12 +170,19 @@ class Talk:
         plan = []
         for position, request in enumerate(batch.requests):
             reading = grammar.read(request)
-            behind = b"".join(later.render() for later in batch.requests[position + 1 :]) + SENTINEL
-            block, framing = grammar.take_block(request, reading, behind)
+            block, framing = grammar.take_block(request, reading, SENTINEL)  # what does not end well ends the batch
             situation = Situation(
-                request, reading, framing, block, not channel.served, channel.errors, position, len(batch.requests),
-                self._model,
-            )  # fmt: skip
+                request=request,
+                reading=reading,
+                framing=framing,
+                block=block,
+                version=self._model.version_of(request.words[5]) if len(request.words) > 5 else None,
+                is_first=not channel.served,
+                errors=channel.errors,
+                position=position,
+                batch_size=len(batch.requests),
+                model=self._model,
+            )
             rule = differences.find(RULES, situation)
             plan.append(_Planned(situation, rule if self._pair.with_rules else None, self._counts(situation, rule)))
             channel.took(reading)
