@@ -33,6 +33,7 @@ LARGE_BYTES = 100 * 1024
 NUMBER_SPACE = 1_000_000  # between two numbers that are stored; no counter goes up by so much
 ONE_IN_CUT = 400  # bursts are one request or half of one, and the connection is closed
 ONE_IN_TWO_KEYS = 8  # reads ask for two keys
+ONE_IN_FLUSH = 500  # bursts end with a flush_all, where that is allowed
 
 
 class KeyKind(typing.NamedTuple):
@@ -97,7 +98,7 @@ def recognise(data, flags):
 
 
 class Request(typing.NamedTuple):
-    """What is sent, and for which keys: [(key, fields of the Operation that are known)]."""
+    """What is sent, and what it asks of which keys: [(key, fields of the Operation that are known)]."""
 
     data: bytes
     asked: list
@@ -109,11 +110,10 @@ class Request(typing.NamedTuple):
         end = received.find(b"\r\n")
         if end < 0:
             return None
-        key, fields = self.asked[0]
         told = {"result": received[:end].decode("latin-1")}
-        if fields["kind"] == "incr" and told["result"].isdigit():
+        if told["result"].isdigit():
             told = {"result": "NUMBER", "found": int(told["result"])}
-        return end + 2, [(key, fields | told)]
+        return end + 2, [(key, fields | told) for key, fields in self.asked]
 
     def _parse_values(self, received):
         found, at = {}, 0
@@ -133,11 +133,16 @@ class Request(typing.NamedTuple):
         return None
 
 
+def every_key():
+    return [f"{name}:{number}" for name, kind in KEY_KINDS.items() for number in range(kind.keys)]
+
+
 class Requests:
     """Chooses requests and writes them. Knows the CAS id that its process was told last of each key."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, may_flush):
         self._random = random.Random(seed)
+        self._may_flush = may_flush
         self._serial = 0
         self.known_ids = {}
 
@@ -145,7 +150,10 @@ class Requests:
         return self._random.randrange(number) == 0
 
     def burst(self, client):
-        return [self.request(client) for _ in range(self._random.randint(1, BURST_MAX))]
+        requests = [self.request(client) for _ in range(self._random.randint(1, BURST_MAX))]
+        if self._may_flush and self.one_in(ONE_IN_FLUSH):
+            requests.append(Request(b"flush_all\r\n", [(key, {"kind": "flush_all"}) for key in every_key()]))
+        return requests
 
     def request(self, client):
         name = self._choose({name: kind.share for name, kind in KEY_KINDS.items()})
@@ -253,17 +261,17 @@ class Connection:
 class Recorder:
     """The connections and the loop of one process."""
 
-    def __init__(self, address, number, n_operations):
+    def __init__(self, address, number, n_requests, may_flush):
         self._address = address
-        self._left = n_operations
-        self._requests = Requests(seed=number)
+        self._left = n_requests
+        self._requests = Requests(number, may_flush)
         self._clients = itertools.count(number, PROCESSES)
         self._poll = select.epoll()
         self._connections = {}  # by file number
         self._history = collections.defaultdict(list)
 
     def run(self):
-        """The history of that many operations, or a few more."""
+        """The history of that many requests, or a few more."""
         for _ in range(CONNECTIONS):
             self._send(self._connect())
         while any(connection.requests for connection in self._connections.values()):
@@ -304,7 +312,7 @@ class Recorder:
         if self._left <= 0:
             return
         burst = self._requests.burst(connection.client)
-        self._left -= sum(len(request.asked) for request in burst)
+        self._left -= len(burst)
         connection.send(burst, b"".join(request.data for request in burst))
         if connection.unsent:
             self._await(connection)
@@ -323,12 +331,13 @@ class Recorder:
         return self._connect()
 
 
-def _record_alone(address, number, n_operations):
-    return Recorder(address, number, n_operations).run()
+def _record_alone(*arguments):
+    return Recorder(*arguments).run()
 
 
-def record(address, n_operations):
-    """The history of that many operations, or a few more, on the daemon at that address."""
+def record(address, n_requests, may_flush):
+    """The history of that many requests, or a few more, to the daemon at that address."""
     with concurrent.futures.ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
-        parts = [pool.submit(_record_alone, address, number, n_operations // PROCESSES) for number in range(PROCESSES)]
+        parts = [pool.submit(_record_alone, address, number, n_requests // PROCESSES, may_flush)
+                 for number in range(PROCESSES)]
         return merge([part.result(RECORDING_S) for part in parts])

@@ -133,6 +133,11 @@ BAD = {
         2 25-40  gat -> VALUE a
         3 50-60  get -> VALUE a
     """,
+    "a flushed key comes back": """
+        1  0-10  set a -> STORED
+        2 20-30  flush_all -> OK
+        3 40-50  get -> VALUE a
+    """,
     "key forgotten": """
         1  0-10  set a -> STORED
         2 20-30  get -> END
@@ -248,6 +253,13 @@ GOOD = {
         1 40-50  add b exptime -1 -> STORED
         1 60-70  get -> END
         1 80-90  incr 5 -> NOT_FOUND
+    """,
+    "a flush takes what was stored before it, or while it was under way": """
+        1  0-10  set a -> STORED
+        2  5-50  flush_all -> OK
+        1 20-30  gets -> END
+        1 40-45  add b -> STORED
+        3 60-70  get -> VALUE b
     """,
     "a text is no number": """
         1  0-10  set a -> STORED
@@ -412,6 +424,10 @@ class Server:
             return "NOT_FOUND"
         self._store(self.value + operation.value)
         return "NUMBER" if self.value == operation.found else None
+
+    def _flush_all(self, _operation, _there):
+        self.value = None
+        return "OK"
 
     def _delete(self, _operation, there):
         self.value = None

@@ -39,7 +39,7 @@ class ValueTest(unittest.TestCase):
 
 class ReplyTest(unittest.TestCase):
     def test_a_value_is_told_whole_or_not_yet(self):
-        request = self.read("gets", "a")
+        request = self.ask("gets", "a")
         reply = self.value_lines("a", SMALL, 77) + b"END\r\n"
         for end in range(len(reply)):
             self.assertIsNone(request.parse(bytearray(reply[:end])), end)
@@ -48,7 +48,7 @@ class ReplyTest(unittest.TestCase):
 
     def test_each_key_is_told(self):
         reply = self.value_lines("b", NUMBER) + b"END\r\n"
-        length, told = self.read("get", "a", "b").parse(bytearray(reply))
+        length, told = self.ask("get", "a", "b").parse(bytearray(reply))
         self.assertEqual(length, len(reply))
         self.assertEqual([(key, fields["result"]) for key, fields in told], [("a", "END"), ("b", "VALUE")])
         self.assertEqual(told[1][1]["found"], NUMBER)
@@ -57,17 +57,21 @@ class ReplyTest(unittest.TestCase):
         for reply in (b"STORED\r\n", self.value_lines("other", SMALL) + b"END\r\n",
                       b"VALUE a 0 3\r\nabcd\r\nEND\r\n", b"VALUE a 0 5\r\nabc\r\nEND\r\n", b"\r\n"):
             with self.assertRaises(RecordingError, msg=reply):
-                self.read("get", "a").parse(bytearray(reply))
+                self.ask("get", "a").parse(bytearray(reply))
 
     def test_lines(self):
         for kind, reply, told in (("incr", b"12\r\n", {"result": "NUMBER", "found": 12}),
                                   ("incr", b"NOT_FOUND\r\n", {"result": "NOT_FOUND"}),
                                   ("cas", b"EXISTS\r\n", {"result": "EXISTS"})):
-            request = Request(b"", [("a", {"kind": kind})])
+            request = self.ask(kind, "a")
             self.assertIsNone(request.parse(bytearray(reply[:-1])))
             self.assertEqual(request.parse(bytearray(reply)), (len(reply), [("a", {"kind": kind} | told)]))
 
-    def read(self, kind, *keys):
+    def test_a_flush_is_told_for_every_key(self):
+        told = [(key, {"kind": "flush_all", "result": "OK"}) for key in recorder.every_key()]
+        self.assertEqual(self.ask("flush_all", *recorder.every_key()).parse(bytearray(b"OK\r\n")), (4, told))
+
+    def ask(self, kind, *keys):
         return Request(b"", [(key, {"kind": kind}) for key in keys])
 
     def value_lines(self, key, value, cas_id=None):
@@ -78,7 +82,7 @@ class ReplyTest(unittest.TestCase):
 
 class RequestTest(unittest.TestCase):
     def test_written_values_are_unique(self):
-        requests = recorder.Requests(seed=1)
+        requests = recorder.Requests(1, may_flush=False)
         requests.known_ids = dict.fromkeys((f"{name}:{n}" for name in recorder.KEY_KINDS for n in range(20)), 5)
         written = [fields["value"] for _ in range(3000) for key, fields in requests.request(9).asked
                    if fields["kind"] in recorder.WRITES]
@@ -86,7 +90,7 @@ class RequestTest(unittest.TestCase):
         self.assertEqual(len(set(written)), len(written))
 
     def test_each_key_that_is_asked_for_is_an_operation(self):
-        requests = recorder.Requests(seed=2)
+        requests = recorder.Requests(2, may_flush=False)
         asked = [request for _ in range(3000) for request in requests.burst(1)]
         reads = [request for request in asked if request.asked[0][1]["kind"] in recorder.READS]
         for request in reads:
@@ -96,7 +100,7 @@ class RequestTest(unittest.TestCase):
         self.assertGreater(sum(len(request.asked) == 2 for request in reads), 100)
 
     def test_the_same_seed_asks_the_same(self):
-        first, second = (recorder.Requests(seed=4) for _ in range(2))
+        first, second = (recorder.Requests(4, may_flush=True) for _ in range(2))
         self.assertEqual(first.burst(1), second.burst(1))
 
 
