@@ -55,9 +55,10 @@ class StopTest(IntegrationCase):
         for conversation in conversations:
             conversation.expect_open()
         daemon.signal(signal.SIGSTOP)
-        n_requests = 10_000
+        request = b"get " + b"n" * 250 + b"\r\n"
+        n_requests = 600  # 150 KB, and soon answered by a slow build as well
         for conversation in conversations:
-            conversation.send("get none\r\n" * n_requests)
+            conversation.send(request * n_requests)
         self.stop_by(daemon, signal.SIGTERM)
         daemon.signal(signal.SIGCONT)
         for conversation in conversations:
