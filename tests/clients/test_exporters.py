@@ -108,7 +108,8 @@ class CollectdTest(MonitorsCase):
         self.assertEqual(self.values("memcached_ops-incr_misses")["value"], [1, 1])
         self.assertEqual(self.values("memcached_connections-current")["value"], [1, 1])
         self.assertGreater(self.values("memcached_octets")["rx"][0], 6000)
-        self.assertGreater(self.values("ps_cputime")["user"][0], 0)
+        # A daemon that has done so little may have used no tick of the clock.
+        self.assertEqual(set(self.values("ps_cputime")), {"user", "syst"})
         memory = self.values("df-cache")
         self.assertGreater(memory["used"][0], 30 * 200)
         self.assertLess(memory["used"][0] + memory["free"][0], 64 << 20)
