@@ -161,7 +161,7 @@ class LiarTest(WithMemcached):
             (version, request("touch a 0 x")),
             (version, *[request("bogus")] * 8),
             (request("bogus"),),
-            (SET_A, request("set a 0 4294967295 1", b"x")),
+            (SET_A, request("set a 0 4026531839 1", b"x")),
             (SET_A, request("set a 0 0 25000", b"x" * 25000)),
             (SET_A, request("set a 0 0 2", b"10"), request("decr a 1")),
             (SET_A, Request((b"set", b"a\x01", b"0", b"0", b"1"), b"x")),
