@@ -5,18 +5,25 @@
 #include "change.h"
 
 #include "compact.h"
+#include "flush.h"
 
 #include <string.h>
 
+void change_find(struct change *change, struct slice key)
+{
+    change->slot = index_find(&change->place.shard->index, change->place.hash, key);
+    change->present = change->slot == NULL ? NULL : index_entry(*change->slot);
+}
+
 void change_begin(struct change *change, struct store *store, struct slice key, int64_t now_s)
 {
-    *change = (struct change){.store = store, .now_s = now_s};
-    change->place = shard_lock(store, key, &change->now_s);
-    change->slot = index_find(&change->place.shard->index, change->place.hash, key);
-    if (change->slot != NULL) {
-        change->present = index_entry(*change->slot);
-        change->is_live = shard_is_live(change->place.shard, change->present);
-    }
+    *change = (struct change){.store = store, .now_s = now_s, .place = shard_place(store, key)};
+    change->flushed = flush_lock(store, change->place.shard, &change->now_s);
+    change_find(change, key);
+    change->is_live =
+        change->present != NULL && shard_is_live(change->place.shard, change->present);
+    /* What is kept back is for keys that are there. */
+    change->held_limit = change->is_live ? SIZE_MAX : store->new_key_limit;
 }
 
 void change_end(struct change *change, uint64_t cas, struct store_outcome *outcome)
@@ -51,6 +58,14 @@ enum sess_status change_check(const struct change *change, const struct store_wr
     }
 }
 
+static enum sess_status ask(struct change *change, const struct mutation *mutation)
+{
+    if (change->is_recorded || change->flushed != SESS_OK) {
+        return change->flushed;
+    }
+    return shard_announce(change->store, change->place.shard, mutation);
+}
+
 static int64_t live_deadline(const struct change *change)
 {
     return change->is_live ? entry_deadline(change->present) : 0;
@@ -65,8 +80,7 @@ enum sess_status change_remove(struct change *change, struct slice key)
         .old_deadline_s = live_deadline(change),
         .now_s = change->now_s,
     };
-    enum sess_status status =
-        change->is_live ? shard_announce(change->store, shard, &mutation) : SESS_OK;
+    enum sess_status status = change->is_live ? ask(change, &mutation) : SESS_OK;
 
     if (status == SESS_OK) {
         metric_add(&shard->metrics.sessions_deleted, change->is_live);
@@ -92,7 +106,7 @@ static enum sess_status announce(struct change *change, const struct entry_field
         .is_touch = is_touch,
     };
 
-    return shard_announce(change->store, change->place.shard, &mutation);
+    return ask(change, &mutation);
 }
 
 static size_t cost_of_block(const struct value_block *block)
@@ -121,14 +135,12 @@ static size_t growth(size_t before, size_t after)
     return after > before ? after - before : 0;
 }
 
-/* Only growth is charged: a change that does not grow always fits. What is kept back is for keys that
- * are there. */
+/* Only growth is charged: a change that does not grow always fits. */
 static enum sess_status charge(const struct change *change, struct cost before, struct cost after)
 {
     struct store *store = change->store;
-    size_t limit = change->is_live ? SIZE_MAX : store->new_key_limit;
 
-    if (!budget_charge_within(&store->held, growth(before.held, after.held), limit)) {
+    if (!budget_charge_within(&store->held, growth(before.held, after.held), change->held_limit)) {
         return SESS_NO_MEMORY;
     }
     if (!budget_charge(store->config.data, growth(before.block, after.block))) {
@@ -143,13 +155,6 @@ static void uncharge(const struct change *change, struct cost more, struct cost 
 {
     budget_release(&change->store->held, growth(less.held, more.held));
     budget_release(change->store->config.data, growth(less.block, more.block));
-}
-
-static void arm(struct shard *shard, struct entry *entry, int64_t deadline_s)
-{
-    if (deadline_s != STORE_NO_DEADLINE) {
-        wheel_arm_by(&shard->wheel, &entry->timer, deadline_s);
-    }
 }
 
 static enum sess_status put_in_place(struct change *change, const struct entry_fields *fields)
@@ -167,7 +172,7 @@ static enum sess_status put_in_place(struct change *change, const struct entry_f
     entry_remake(entry, fields);
     memset((uint8_t *)entry + after, 0, heap_round(after) - after);
     heap_shrink(&shard->heap, entry, before, after);
-    arm(shard, entry, fields->deadline_s);
+    shard_arm(shard, entry, fields->deadline_s);
     return SESS_OK;
 }
 
@@ -189,8 +194,7 @@ static enum sess_status find_place(struct change *change, const struct entry_fie
 {
     struct shard *shard = change->place.shard;
 
-    if (change->present == NULL &&
-        index_reserve(&shard->index, change->store->new_key_limit) != SESS_OK) {
+    if (change->present == NULL && index_reserve(&shard->index, change->held_limit) != SESS_OK) {
         return SESS_LIMIT;
     }
     *place = compact_place(change->store, shard, entry_size_for(fields));
@@ -198,8 +202,7 @@ static enum sess_status find_place(struct change *change, const struct entry_fie
         return SESS_LIMIT;
     }
     if (change->present != NULL) {
-        change->slot = index_find(&shard->index, change->place.hash, fields->key);
-        change->present = index_entry(*change->slot);
+        change_find(change, fields->key);
     }
     return SESS_OK;
 }
@@ -225,7 +228,7 @@ static enum sess_status put_anew(struct change *change, const struct entry_field
         index_insert(&shard->index, change->place.hash, entry);
         metric_add(&shard->metrics.curr_items, 1);
     }
-    arm(shard, entry, fields->deadline_s);
+    shard_arm(shard, entry, fields->deadline_s);
     return SESS_OK;
 }
 
@@ -244,30 +247,22 @@ static void drop_dead(struct change *change)
     change->slot = NULL;
 }
 
-static void count_put(struct change *change, struct cost before, struct cost after)
+static void count_size(struct shard *shard, struct cost before, struct cost after)
 {
-    struct shard *shard = change->place.shard;
-    struct store_metrics *metrics = &shard->metrics;
-
     if (before.held > 0) {
         census_remove(&shard->census, before.held);
     }
     census_add(&shard->census, after.held);
-    metric_add(&metrics->bytes, after.held - before.held);
-    metric_add(&metrics->total_items, 1);
-    metric_add(change->is_live ? &metrics->sessions_renewed : &metrics->sessions_created, 1);
+    metric_add(&shard->metrics.bytes, after.held - before.held);
 }
 
-enum sess_status change_put(struct change *change, struct entry_fields *fields, uint64_t *cas)
+enum sess_status change_put_as_is(struct change *change, const struct entry_fields *fields)
 {
     struct cost before;
     struct cost after = {.block = cost_of_block(fields->block)};
-    bool fits;
+    bool fits = fits_in_place(change, fields);
     enum sess_status status;
 
-    /* Before its size is asked for: a large id needs a field of its own. */
-    fields->cas = change->place.shard->next_cas;
-    fits = fits_in_place(change, fields);
     if (change->present != NULL && !change->is_live && !fits) {
         drop_dead(change);
     }
@@ -286,9 +281,24 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
         value_block_acquire(fields->block);
     }
     uncharge(change, before, after);
-    count_put(change, before, after);
-    *cas = change->place.shard->next_cas++;
+    count_size(change->place.shard, before, after);
     return SESS_OK;
+}
+
+enum sess_status change_put(struct change *change, struct entry_fields *fields, uint64_t *cas)
+{
+    struct shard *shard = change->place.shard;
+    struct store_metrics *metrics = &shard->metrics;
+    enum sess_status status;
+
+    fields->cas = shard->next_cas;
+    status = change_put_as_is(change, fields);
+    if (status == SESS_OK) {
+        *cas = shard->next_cas++;
+        metric_add(&metrics->total_items, 1);
+        metric_add(change->is_live ? &metrics->sessions_renewed : &metrics->sessions_created, 1);
+    }
+    return status;
 }
 
 static enum sess_status touch_live(struct change *change, int64_t deadline_s)
@@ -314,7 +324,7 @@ static enum sess_status touch_live(struct change *change, int64_t deadline_s)
         return status;
     }
     entry_set_deadline(entry, deadline_s);
-    arm(shard, entry, deadline_s);
+    shard_arm(shard, entry, deadline_s);
     metric_add(&shard->metrics.sessions_renewed, deadline_s > old_s);
     return SESS_OK;
 }

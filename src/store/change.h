@@ -1,8 +1,8 @@
 /* The steps that all changes of one key share, in their one order: lock, find, conditions, memory in
  * hand, ask the journal, and then only what cannot fail.
  *
- * Private to the store: write.c, join.c, count.c, touch.c are made of them. Threads: any; between
- * change_begin and change_end the shard's lock is held. */
+ * Private to the store: write.c, join.c, count.c, reading.c are made of them, and of some apply.c. Threads:
+ * any; between change_begin and change_end the shard's lock is held. */
 #ifndef SESSIOND_SRC_STORE_CHANGE_H
 #define SESSIOND_SRC_STORE_CHANGE_H
 
@@ -20,10 +20,17 @@ struct change {
     struct entry *gone;             /* NULL, or what was taken out: freed when the change ends */
     struct value_block *gone_block; /* NULL, or what is released behind the lock */
     bool is_live;                   /* present, and there for anyone to see */
+    bool is_recorded;               /* by the journal already: nobody is asked */
+    size_t held_limit;              /* bytes up to which it may use `held` */
+    enum sess_status flushed; /* but for OK: the answer to any change, since a flush that is due is
+                                       to come first */
 };
 
 /** Lock the key's shard and find it. */
 void change_begin(struct change *change, struct store *store, struct slice key, int64_t now_s);
+
+/** Find the key in its shard, change->place. */
+void change_find(struct change *change, struct slice key);
 
 /** Unlock; the outcome is what the shard says now, and `cas`. */
 void change_end(struct change *change, uint64_t cas, struct store_outcome *outcome);
@@ -39,6 +46,10 @@ SESS_MUST_CHECK enum sess_status change_check(const struct change *change,
  *  returns  OK | NO_MEMORY | BUSY | REFUSED; on failure nothing has changed */
 SESS_MUST_CHECK enum sess_status change_put(struct change *change, struct entry_fields *fields,
                                             uint64_t *cas);
+
+/** The same with fields->cas as it is, and not counted as a value that a client stored. */
+SESS_MUST_CHECK enum sess_status change_put_as_is(struct change *change,
+                                                  const struct entry_fields *fields);
 
 /** Take out what is there. That something expired goes is no change, and nobody is asked.
  *  returns  OK | BUSY | REFUSED */

@@ -19,28 +19,94 @@ static void unlock_all(struct store *store)
     }
 }
 
-enum sess_status store_flush(struct store *store, int64_t at_s, int64_t now_s,
-                             struct store_outcome *outcome)
+/* With all locks held: the latest time that anybody knows of. */
+static int64_t latest(const struct store *store, int64_t now_s)
+{
+    for (size_t i = 0; i < store->n_shards; i++) {
+        if (store->shards[i].now_s > now_s) {
+            now_s = store->shards[i].now_s;
+        }
+    }
+    return now_s;
+}
+
+/* With all locks held, at their latest time: one record, and on the hook's word a flush that is in effect,
+ * or is to come. Either takes the place of the one that was to come. */
+static enum sess_status settle(struct store *store, int64_t at_s, int64_t now_s)
 {
     struct mutation mutation = {.kind = MUTATION_FLUSH, .deadline_s = at_s, .now_s = now_s};
     struct mutation_receipt receipt = {.ticket = 0};
-    enum sess_status status;
+    enum sess_status status = shard_ask(store, &mutation, &receipt);
 
-    lock_all(store);
-    status = shard_ask(store, &mutation, &receipt);
-    for (size_t i = 0; i < store->n_shards && status == SESS_OK; i++) {
+    if (status != SESS_OK) {
+        return status;
+    }
+    store->flush_at_s = at_s <= now_s ? STORE_NO_DEADLINE : at_s;
+    for (size_t i = 0; i < store->n_shards; i++) {
         struct shard *shard = &store->shards[i];
 
         shard_set_time(shard, &now_s);
         shard_note_receipt(shard, &receipt);
-        shard->flush_at_s = at_s;
         if (at_s <= now_s) {
             shard_raise_barrier(shard);
         }
     }
+    return SESS_OK;
+}
+
+enum sess_status store_flush(struct store *store, int64_t at_s, int64_t now_s,
+                             struct store_outcome *outcome)
+{
+    enum sess_status status = SESS_OK;
+
+    lock_all(store);
+    now_s = latest(store, now_s);
+    /* One that is due is not forgotten for one that is to come. */
+    if (flush_is_due(store, now_s) && at_s > now_s) {
+        status = settle(store, store->flush_at_s, now_s);
+    }
+    if (status == SESS_OK) {
+        status = settle(store, at_s, now_s);
+    }
     shard_outcome(&store->shards[0], outcome);
     unlock_all(store);
     return status;
+}
+
+enum sess_status flush_take_effect(struct store *store, int64_t now_s)
+{
+    enum sess_status status = SESS_OK;
+
+    lock_all(store);
+    now_s = latest(store, now_s);
+    if (flush_is_due(store, now_s)) {
+        status = settle(store, store->flush_at_s, now_s);
+    }
+    unlock_all(store);
+    return status;
+}
+
+static void lock_one(struct shard *shard, int64_t *now_s)
+{
+    (void)pthread_mutex_lock(&shard->lock);
+    shard_set_time(shard, now_s);
+}
+
+/* The first shard whose time reaches the flush's decides for all: no shard whose time has reached it
+ * answers before the flush is in effect everywhere. A shard that is behind sees it early by its own time,
+ * but at the one moment at which all do. */
+enum sess_status flush_lock(struct store *store, struct shard *shard, int64_t *now_s)
+{
+    enum sess_status status = SESS_OK;
+
+    lock_one(shard, now_s);
+    while (status == SESS_OK && flush_is_due(store, *now_s)) {
+        (void)pthread_mutex_unlock(&shard->lock);
+        status = flush_take_effect(store, *now_s);
+        lock_one(shard, now_s);
+    }
+    /* Somebody else may have been luckier meanwhile. */
+    return flush_is_due(store, *now_s) ? status : SESS_OK;
 }
 
 /* The flushed entry in a bucket that is found first, or NULL. */
@@ -76,6 +142,5 @@ struct entry *flush_sweep(const struct store *store, struct shard *shard)
                    (struct place){.shard = shard,
                                   .hash = hash_bytes(&store->config.hash_key, entry_key(entry))},
                    slot);
-    metric_add(&shard->metrics.sessions_flushed, 1);
     return entry;
 }

@@ -1,5 +1,5 @@
 /* One shard: its making, its time, its tickets, and what leaves it. Changes are change.c. Threads: under
- * the shard's lock, but for shard_init and shard_lock. Memory: none of its own. */
+ * the shard's lock, but for shard_init and shard_place. Memory: none of its own. */
 #include "shard.h"
 
 enum sess_status shard_init(struct shard *shard, struct store *store)
@@ -9,7 +9,6 @@ enum sess_status shard_init(struct shard *shard, struct store *store)
     }
     shard->next_cas = store->config.first_cas;
     shard->flushed_below = store->config.first_cas;
-    shard->flush_at_s = STORE_NO_DEADLINE;
     shard->sweep_bucket = SIZE_MAX;
     shard->now_s = store->config.now_s;
     wheel_init(&shard->wheel, store->config.now_s);
@@ -22,7 +21,6 @@ enum sess_status shard_init(struct shard *shard, struct store *store)
 void shard_raise_barrier(struct shard *shard)
 {
     shard->flushed_below = shard->next_cas;
-    shard->flush_at_s = STORE_NO_DEADLINE;
     shard->sweep_bucket = 0;
 }
 
@@ -31,21 +29,15 @@ void shard_set_time(struct shard *shard, int64_t *now_s)
     if (*now_s > shard->now_s) {
         shard->now_s = *now_s;
         census_time(&shard->census, *now_s, shard->next_cas);
-        if (shard->now_s >= shard->flush_at_s) {
-            shard_raise_barrier(shard);
-        }
     }
     *now_s = shard->now_s;
 }
 
-struct place shard_lock(struct store *store, struct slice key, int64_t *now_s)
+struct place shard_place(struct store *store, struct slice key)
 {
     uint64_t hash = hash_bytes(&store->config.hash_key, key);
-    struct shard *shard = shard_of(store, hash);
 
-    (void)pthread_mutex_lock(&shard->lock);
-    shard_set_time(shard, now_s);
-    return (struct place){.shard = shard, .hash = hash};
+    return (struct place){.shard = shard_of(store, hash), .hash = hash};
 }
 
 enum sess_status shard_ask(const struct store *store, const struct mutation *mutation,

@@ -31,7 +31,6 @@ struct shard {
     int64_t now_s;     /* the latest time this shard was told */
     uint64_t next_cas; /* CAS ids need only be unique for a key, and a key stays in its shard */
     uint64_t flushed_below; /* entries with lower CAS ids were flushed: nobody sees them */
-    int64_t flush_at_s;     /* when the next flush takes effect, or STORE_NO_DEADLINE */
     size_t sweep_bucket;    /* where the sweep after a flush goes on; index.n_buckets: done */
     uint64_t ticket;        /* of the last change */
     uint64_t revocation_ticket;
@@ -41,6 +40,9 @@ struct shard {
 };
 
 struct store {
+    /* written under all shards' locks, read under any one */
+    int64_t flush_at_s; /* of the flush that is to come, or STORE_NO_DEADLINE */
+
     /* immutable after the start */
     struct store_config config;
     struct arena *arena;
@@ -60,7 +62,6 @@ struct store {
     struct shard shards[];
 };
 
-/* Where a key lives. */
 struct place {
     struct shard *shard;
     uint64_t hash;
@@ -72,13 +73,21 @@ SESS_MUST_CHECK enum sess_status shard_init(struct shard *shard, struct store *s
 /** Let nobody see what is there now: the barrier of a flush. */
 void shard_raise_barrier(struct shard *shard);
 
-/** Hash a key and lock its shard; `now_s` becomes the later of itself and the shard's. */
-struct place shard_lock(struct store *store, struct slice key, int64_t *now_s);
+/** Where a key lives. */
+struct place shard_place(struct store *store, struct slice key);
 
 /** The shard that a hash belongs to. */
 static inline struct shard *shard_of(struct store *store, uint64_t hash)
 {
     return &store->shards[hash >> 56 & (store->n_shards - 1)];
+}
+
+/** See that the wheel looks at an entry when its new deadline passes. */
+static inline void shard_arm(struct shard *shard, struct entry *entry, int64_t deadline_s)
+{
+    if (deadline_s != STORE_NO_DEADLINE) {
+        wheel_arm_by(&shard->wheel, &entry->timer, deadline_s);
+    }
 }
 
 /** What an entry of `size` bytes with such a block, or NULL, takes of `held`. */

@@ -80,6 +80,7 @@ enum sess_status store_create(const struct store_config *config, struct store **
     memset(store, 0, size);
     store->n_shards = n_shards;
     store->config = *config;
+    store->flush_at_s = STORE_NO_DEADLINE;
     if (store_init(store) != SESS_OK) {
         store_destroy(&store);
         return SESS_NO_MEMORY;

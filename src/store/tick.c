@@ -92,6 +92,7 @@ static unsigned tick_step(struct store *store, struct shard *shard, struct taken
         flushed = flush_sweep(store, shard);
         if (flushed != NULL) {
             take(taken, store, shard, flushed);
+            metric_add(&shard->metrics.sessions_flushed, 1);
         }
         return 1;
     }
@@ -108,8 +109,8 @@ static bool tick_shard(struct store *store, struct shard *shard, int64_t now_s, 
     struct taken taken = {.blocks = NULL};
     unsigned done = 1;
 
-    (void)pthread_mutex_lock(&shard->lock);
-    shard_set_time(shard, &now_s);
+    /* What is taken back is no change: whatever comes of a flush that is due. */
+    (void)flush_lock(store, shard, &now_s);
     while (done > 0 && *steps > 0 && taken.cost < TICK_BYTES) {
         done = tick_step(store, shard, &taken);
         *steps -= done < *steps ? done : *steps;

@@ -14,13 +14,15 @@
 enum mutation_kind {
     MUTATION_SET,
     MUTATION_DELETE,
-    MUTATION_FLUSH, /* all keys: no key, no value; deadline_s is the barrier's time. Called once, with
-                       all shards' locks held */
+    MUTATION_FLUSH, /* all keys: no key, no value. One record for all shards, called with all their locks
+                       held. deadline_s <= now_s: the flush takes effect now, and none is to come any
+                       more. deadline_s > now_s: it is scheduled, in the place of one that was to come;
+                       when its time has come, it is asked for again, then to take effect */
 };
 
 struct mutation {
     enum mutation_kind kind;
-    bool is_touch;      /* SET: only the deadline changed */
+    bool is_touch;      /* SET: only the deadline changed; all else is what is there */
     struct slice key;   /* 1..250 bytes, borrowed for the call */
     struct slice value; /* SET: the whole new value, borrowed for the call */
     struct value_block
@@ -28,9 +30,9 @@ struct mutation {
                                   after the call, outside the lock */
     uint32_t flags;         /* SET: the client's flags */
     uint64_t cas;           /* SET: the CAS id of the new state */
-    int64_t deadline_s;     /* SET: wall seconds, or STORE_NO_DEADLINE */
+    int64_t deadline_s;     /* SET: wall seconds, or STORE_NO_DEADLINE; FLUSH: see there */
     int64_t old_deadline_s; /* of the live entry that was there, 0 when there was none */
-    int64_t now_s;          /* the shard's time */
+    int64_t now_s;          /* the shard's time; FLUSH: the latest of all shards' */
 };
 
 enum mutation_answer {

@@ -484,9 +484,14 @@ static void try_touches(size_t size)
         ck_assert_int_eq(fixture_touch(&fixture, "key", deadlines[i]), SESS_OK);
         ck_assert_uint_eq(fixture.outcome.cas, 0);
         ck_assert_int_eq(told->kind, MUTATION_SET);
+        ck_assert(told->is_touch);
         ck_assert_uint_eq(told->cas, cas);
         ck_assert_uint_eq(told->flags, OLD_FLAGS);
         ck_assert_uint_eq(told->value.size, size);
+        ck_assert_mem_eq(told->value.data, bytes,
+                         size < FIXTURE_TEXT_MAX ? size : FIXTURE_TEXT_MAX);
+        ck_assert_ptr_eq(told->block,
+                         entry_block(inside_entry(fixture.store, SLICE_LITERAL("key"))));
         ck_assert_int_eq(told->deadline_s, as_held(deadlines[i]));
         ck_assert_int_eq(told->old_deadline_s, deadline_s);
         ck_assert_uint_eq(fixture.recorder.n_calls, i + 2);

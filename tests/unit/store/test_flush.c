@@ -4,6 +4,9 @@
 #include "key_state.h"
 #include "suite_main.h"
 
+#include <pthread.h>
+#include <stdio.h>
+
 enum { MANY = 3000, LARGE = STORE_COPY_MAX + 1 };
 
 static uint8_t bytes[1 << 17];
@@ -225,8 +228,8 @@ START_TEST(test_due_one_is_not_lost)
 }
 END_TEST
 
-/* The flush comes from a caller whose time is behind that of some shards: for those it is at once, for
- * the others at its second; in none is it forgotten. */
+/* The flush comes from a caller whose time is behind that of some shards: for the latest of them its second
+ * has passed, so it takes effect at once, in all. */
 START_TEST(test_shards_are_ahead)
 {
     struct store_fixture fixture;
@@ -240,9 +243,12 @@ START_TEST(test_shards_are_ahead)
     ck_assert_int_eq(fixture_look(&fixture, other).status, SESS_NOT_FOUND);
     fixture.now_s = FIXTURE_NOW_S;
     flush(&fixture, FIXTURE_NOW_S + 10);
-    ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
-    fixture.now_s = FIXTURE_NOW_S + 10;
+    ck_assert_int_eq(fixture.recorder.last.mutation.now_s, FIXTURE_NOW_S + 20);
     ck_assert_uint_eq(count_live(&fixture), 0);
+    ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
+    put_many(&fixture);
+    fixture.now_s = FIXTURE_NOW_S + 30;
+    ck_assert_uint_eq(count_live(&fixture), MANY);
     fixture_close(&fixture);
 }
 END_TEST
@@ -308,6 +314,217 @@ START_TEST(test_hook_is_asked_once)
         ck_assert_int_eq(pthread_mutex_trylock(&fixture.store->shards[i].lock), 0);
         ck_assert_int_eq(pthread_mutex_unlock(&fixture.store->shards[i].lock), 0);
     }
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* When the time of a delayed flush has come, whoever is first asks once more, with all shards locked, for all
+ * of them; a change waits for that, and its record comes behind. */
+START_TEST(test_due_one_is_asked_once)
+{
+    struct store_fixture fixture;
+    struct witness witness = {.fixture = &fixture};
+
+    fixture_open(&fixture);
+    put(&fixture, "key");
+    flush(&fixture, FIXTURE_NOW_S + 10);
+    ck_assert_int_eq(fixture.recorder.last.mutation.deadline_s, FIXTURE_NOW_S + 10);
+    ck_assert_int_eq(fixture.recorder.last.mutation.now_s, FIXTURE_NOW_S);
+    fixture.now_s = FIXTURE_NOW_S + 12;
+    store_on_mutation(fixture.store, witness_flush, &witness);
+    ck_assert_int_eq(fixture_look(&fixture, "other").status, SESS_NOT_FOUND);
+    ck_assert_uint_eq(witness.n_calls, 1);
+    ck_assert_int_eq(witness.mutation.kind, MUTATION_FLUSH);
+    ck_assert_int_eq(witness.mutation.deadline_s, FIXTURE_NOW_S + 10);
+    ck_assert_int_eq(witness.mutation.now_s, FIXTURE_NOW_S + 12);
+    ck_assert_uint_eq(witness.n_locked, fixture.store->n_shards);
+    ck_assert(witness.was_there);
+    for (size_t i = 0; i < fixture.store->n_shards; i++) {
+        ck_assert_uint_eq(fixture.store->shards[i].ticket, 77);
+        ck_assert_uint_eq(fixture.store->shards[i].revocation_ticket, 77);
+    }
+    ck_assert_uint_eq(fixture.outcome.ticket, 77);
+    ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_NOT_FOUND);
+    (void)fixture_tick_all(&fixture);
+    ck_assert_uint_eq(witness.n_calls, 1);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* The time is one for all: once a shard has reached it, a caller who is behind, in a shard that is behind,
+ * sees the flush too. */
+START_TEST(test_due_one_is_in_effect_everywhere)
+{
+    struct store_fixture fixture;
+
+    fixture_open(&fixture);
+    put_many(&fixture);
+    flush(&fixture, FIXTURE_NOW_S + 10);
+    fixture.now_s = FIXTURE_NOW_S + 10;
+    put(&fixture, "new");
+    fixture.now_s = FIXTURE_NOW_S + 9;
+    ck_assert_uint_eq(count_live(&fixture), 0);
+    ck_assert_int_eq(fixture_look(&fixture, "new").status, SESS_OK);
+    ck_assert_uint_eq(fixture_figure(&fixture, "get_flushed"), MANY);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* A journal that takes everything but a flush. */
+struct no_flush {
+    enum mutation_answer answer; /* to a flush */
+    unsigned n_flushes;          /* asked for */
+    unsigned n_changes;
+};
+
+static enum mutation_answer take_no_flush(void *context, const struct mutation *mutation,
+                                          struct mutation_receipt *receipt)
+{
+    struct no_flush *no_flush = context;
+
+    receipt->ticket = 100;
+    if (mutation->kind == MUTATION_FLUSH) {
+        no_flush->n_flushes++;
+        return no_flush->answer;
+    }
+    no_flush->n_changes++;
+    return MUTATION_ACCEPTED;
+}
+
+/* No change of any kind goes through, nor is it asked for. */
+static void assert_no_change(struct store_fixture *fixture, enum sess_status status)
+{
+    uint64_t result;
+    struct store_reading reading;
+
+    ck_assert_int_eq(fixture_write(fixture, STORE_SET, "new", "v", STORE_NO_DEADLINE), status);
+    ck_assert_int_eq(fixture_write(fixture, STORE_SET, "key", "v", STORE_NO_DEADLINE), status);
+    ck_assert_int_eq(fixture_write(fixture, STORE_SET, "key", "v", 0), status);
+    ck_assert_int_eq(fixture_write(fixture, STORE_APPEND, "key", "v", 0), status);
+    ck_assert_int_eq(fixture_count(fixture, "number", 1, false, &result), status);
+    ck_assert_int_eq(fixture_touch(fixture, "key", fixture->now_s + 100), status);
+    ck_assert_int_eq(fixture_delete(fixture, "key"), status);
+    ck_assert_int_eq(store_read_touch_begin(fixture->store, SLICE_LITERAL("key"),
+                                            store_expiry_in(100), fixture->now_s, &reading),
+                     status);
+    ck_assert_int_eq(fixture_flush(fixture, fixture->now_s + 100), status);
+}
+
+/* The journal has no room at the moment at which a delayed flush is due: looks go on and find what is there,
+ * and not one change is recorded in front of the flush, else it would be acknowledged and then flushed.
+ * When there is room, it comes about. */
+START_TEST(test_due_one_finds_no_room)
+{
+    static const struct {
+        enum mutation_answer answer;
+        enum sess_status status;
+    } answers[] = {{MUTATION_BUSY, SESS_BUSY}, {MUTATION_REFUSED, SESS_REFUSED}};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct store_fixture fixture;
+        struct no_flush no_flush = {.answer = answers[i].answer};
+
+        fixture_open(&fixture);
+        put_many(&fixture);
+        put(&fixture, "key");
+        ck_assert_int_eq(fixture_write(&fixture, STORE_SET, "number", "1", STORE_NO_DEADLINE),
+                         SESS_OK);
+        flush(&fixture, FIXTURE_NOW_S + 10);
+        store_on_mutation(fixture.store, take_no_flush, &no_flush);
+        fixture.now_s = FIXTURE_NOW_S + 15;
+        ck_assert_uint_eq(count_live(&fixture), MANY);
+        ck_assert_uint_eq(no_flush.n_flushes, MANY);
+        assert_no_change(&fixture, answers[i].status);
+        ck_assert_uint_eq(no_flush.n_changes, 0);
+        ck_assert_int_eq(fixture_touch(&fixture, "none", 0), SESS_NOT_FOUND);
+        (void)fixture_tick_all(&fixture);
+        ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"), MANY + 2);
+        ck_assert(fixture_holds(&fixture, "key", SLICE_LITERAL("value")));
+        no_flush.answer = MUTATION_ACCEPTED;
+        no_flush.n_flushes = 0;
+        put(&fixture, "new");
+        ck_assert_uint_eq(no_flush.n_flushes, 1);
+        ck_assert_uint_eq(no_flush.n_changes, 1);
+        ck_assert_uint_eq(count_live(&fixture), 0);
+        ck_assert_int_eq(fixture_look(&fixture, "new").status, SESS_OK);
+        fixture.now_s += 200;
+        ck_assert_int_eq(fixture_look(&fixture, "new").status, SESS_OK);
+        ck_assert_uint_eq(no_flush.n_flushes, 1);
+        fixture_close(&fixture);
+    }
+}
+END_TEST
+
+/* One that is to come when another is due: two records, and none of the two is forgotten. One at once takes
+ * the due one's place: one record. */
+START_TEST(test_due_one_and_the_next)
+{
+    struct store_fixture fixture;
+
+    fixture_open(&fixture);
+    flush(&fixture, FIXTURE_NOW_S + 10);
+    fixture.now_s = FIXTURE_NOW_S + 10;
+    flush(&fixture, FIXTURE_NOW_S + 20);
+    ck_assert_uint_eq(fixture.recorder.n_calls, 3);
+    ck_assert_uint_eq(fixture.outcome.ticket, 3);
+    fixture.now_s = FIXTURE_NOW_S + 20;
+    flush(&fixture, 0);
+    ck_assert_uint_eq(fixture.recorder.n_calls, 4);
+    fixture.now_s = FIXTURE_NOW_S + 100;
+    (void)fixture_tick_all(&fixture);
+    ck_assert_uint_eq(fixture.recorder.n_calls, 4);
+    fixture_close(&fixture);
+}
+END_TEST
+
+enum { N_READERS = 4 };
+
+/* Looks at all keys, each from elsewhere. */
+struct reader {
+    pthread_t thread;
+    struct store_fixture *fixture;
+    unsigned first;
+    unsigned n_found;
+};
+
+static void *read_all(void *context)
+{
+    struct reader *reader = context;
+
+    for (unsigned i = 0; i < MANY; i++) {
+        char key[24];
+        struct store_reading reading;
+
+        (void)snprintf(key, sizeof key, "key-%u", (reader->first + i) % MANY);
+        if (store_read_begin(reader->fixture->store, slice_from_text(key), reader->fixture->now_s,
+                             &reading) == SESS_OK) {
+            reader->n_found++;
+            store_read_end(&reading);
+        }
+    }
+    return NULL;
+}
+
+/* Many are first at the same time: one record, and nobody finds anything. */
+START_TEST(test_due_one_among_threads)
+{
+    struct store_fixture fixture;
+    struct reader readers[N_READERS];
+
+    fixture_open(&fixture);
+    put_many(&fixture);
+    flush(&fixture, FIXTURE_NOW_S + 10);
+    fixture.recorder.n_calls = 0;
+    fixture.now_s = FIXTURE_NOW_S + 10;
+    for (unsigned i = 0; i < N_READERS; i++) {
+        readers[i] = (struct reader){.fixture = &fixture, .first = i * MANY / N_READERS};
+        ck_assert_int_eq(pthread_create(&readers[i].thread, NULL, read_all, &readers[i]), 0);
+    }
+    for (unsigned i = 0; i < N_READERS; i++) {
+        ck_assert_int_eq(pthread_join(readers[i].thread, NULL), 0);
+        ck_assert_uint_eq(readers[i].n_found, 0);
+    }
+    ck_assert_uint_eq(fixture.recorder.n_calls, 1);
     fixture_close(&fixture);
 }
 END_TEST
@@ -494,6 +711,8 @@ END_TEST
 SUITE_MAIN("store/flush", test_all_are_gone, test_barrier_is_no_comparison_of_seconds,
            test_flushed_key_is_stored_again, test_delayed, test_delayed_is_seen_by_the_tick,
            test_next_replaces_the_one_to_come, test_due_one_is_not_lost, test_shards_are_ahead,
-           test_hook_is_asked_once, test_hook_says_no, test_without_a_hook,
-           test_sweep_comes_in_slices, test_sweep_while_the_index_grows, test_flush_during_a_sweep,
-           test_sweep_releases_blocks, test_misses_are_counted)
+           test_hook_is_asked_once, test_due_one_is_asked_once,
+           test_due_one_is_in_effect_everywhere, test_due_one_finds_no_room,
+           test_due_one_and_the_next, test_due_one_among_threads, test_hook_says_no,
+           test_without_a_hook, test_sweep_comes_in_slices, test_sweep_while_the_index_grows,
+           test_flush_during_a_sweep, test_sweep_releases_blocks, test_misses_are_counted)
