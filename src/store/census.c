@@ -18,7 +18,14 @@ static const struct {
 
 void census_init(struct census *census, int64_t now_s, uint64_t next_cas)
 {
-    *census = (struct census){.marked_s = now_s, .next_mark_s = now_s};
+    *census = (struct census){.marked_s = now_s};
+    census_restart(census, now_s, next_cas);
+}
+
+void census_restart(struct census *census, int64_t now_s, uint64_t next_cas)
+{
+    census->marked_s = now_s;
+    census->next_mark_s = now_s;
     for (size_t age = 0; age < CENSUS_AGES; age++) {
         for (size_t i = 0; i < CENSUS_MARKS; i++) {
             census->marks[age][i] = next_cas;

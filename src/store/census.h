@@ -26,6 +26,10 @@ struct census {
 /** Begin to count at a time when the shard's next id is `next_cas`. */
 void census_init(struct census *census, int64_t now_s, uint64_t next_cas);
 
+/** Forget all marks and begin with new ones, as census_init does; sizes stay. A next_cas of 0: what is
+ *  there counts as having come now. */
+void census_restart(struct census *census, int64_t now_s, uint64_t next_cas);
+
 /** An entry came, or went; `size_bytes` must be the same. O(1). */
 void census_add(struct census *census, size_t size_bytes);
 void census_remove(struct census *census, size_t size_bytes);

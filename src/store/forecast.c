@@ -24,6 +24,14 @@ enum sess_status forecast_init(struct forecast *forecast, int64_t now_s, size_t 
     return SESS_OK;
 }
 
+void forecast_restart(struct forecast *forecast, int64_t now_s, size_t used_bytes)
+{
+    (void)pthread_mutex_lock(&forecast->lock);
+    forecast->n_samples = 0;
+    add_sample(forecast, now_s, used_bytes);
+    (void)pthread_mutex_unlock(&forecast->lock);
+}
+
 void forecast_fini(struct forecast *forecast)
 {
     (void)pthread_mutex_destroy(&forecast->lock);

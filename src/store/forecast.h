@@ -36,6 +36,9 @@ SESS_MUST_CHECK enum sess_status forecast_init(struct forecast *forecast, int64_
                                                size_t used_bytes);
 void forecast_fini(struct forecast *forecast);
 
+/** Forget all samples, and begin with this one. */
+void forecast_restart(struct forecast *forecast, int64_t now_s, size_t used_bytes);
+
 /** Take a sample if one is due; nearly always only one look at the time. */
 void forecast_note(struct forecast *forecast, int64_t now_s, size_t used_bytes);
 

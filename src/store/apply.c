@@ -1,0 +1,165 @@
+/* What recovery makes a store of. Not changes by clients (change.h), of which it shares the last steps.
+ * Threads: one, with nobody else there, so no lock is taken. Memory: as any write. */
+#include "sessiond/store/image.h"
+
+#include "change.h"
+#include "compact.h"
+#include "flush.h"
+
+#include <string.h>
+
+/* As an entry can hold it. One of 0 would be none. */
+static int64_t deadline_of(const struct store_image *image)
+{
+    if (image->deadline_s == STORE_NO_DEADLINE) {
+        return STORE_NO_DEADLINE;
+    }
+    if (image->deadline_s > ENTRY_DEADLINE_MAX) {
+        return ENTRY_DEADLINE_MAX;
+    }
+    return image->deadline_s < 1 ? 1 : image->deadline_s;
+}
+
+/* There is no page, though there may be room in pieces. Returns whether a page was given back. */
+static bool squeeze_all(struct store *store)
+{
+    size_t before = budget_used(store->config.data);
+
+    for (size_t i = 0; i < store->n_shards; i++) {
+        while (compact_pays(&store->shards[i], true)) {
+            compact_step(store, &store->shards[i]);
+        }
+    }
+    return budget_used(store->config.data) < before;
+}
+
+/* Everything that is there counts as live: its deadline is judged when all has been applied. */
+static enum sess_status put(struct store *store, const struct entry_fields *fields)
+{
+    struct change change = {
+        .store = store,
+        .place = shard_place(store, fields->key),
+        .is_recorded = true,
+        .held_limit = SIZE_MAX,
+    };
+    enum sess_status status;
+
+    change_find(&change, fields->key);
+    change.is_live = change.present != NULL;
+    status = change_put_as_is(&change, fields);
+    if (change.gone_block != NULL) {
+        value_block_release(change.gone_block);
+    }
+    return status;
+}
+
+static enum sess_status apply_set(struct store *store, const struct store_image *image)
+{
+    struct entry_fields fields = {
+        .key = image->key,
+        .value = image->value,
+        .flags = image->flags,
+        .deadline_s = deadline_of(image),
+        .cas = image->cas,
+    };
+    enum sess_status status;
+
+    if (image->value.size > store->inline_max) {
+        fields.block = block_create(store->arena, image->value.size, image->value.size);
+        if (fields.block == NULL) {
+            return SESS_NO_MEMORY;
+        }
+        memcpy(fields.block->bytes, image->value.data, image->value.size);
+    }
+    status = put(store, &fields);
+    while (status == SESS_LIMIT && squeeze_all(store)) {
+        status = put(store, &fields);
+    }
+    if (fields.block != NULL) {
+        value_block_release(fields.block);
+    }
+    return status == SESS_OK ? SESS_OK : SESS_NO_MEMORY;
+}
+
+static void forget(struct store *store, struct shard *shard, struct entry *taken_out)
+{
+    struct value_block *block = shard_free(store, shard, taken_out);
+
+    if (block != NULL) {
+        value_block_release(block);
+    }
+}
+
+static void apply_delete(struct store *store, struct slice key)
+{
+    struct place place = shard_place(store, key);
+    uint64_t *slot = index_find(&place.shard->index, place.hash, key);
+
+    if (slot != NULL) {
+        struct entry *entry = index_entry(*slot);
+
+        shard_take_out(store, place, slot);
+        forget(store, place.shard, entry);
+    }
+}
+
+static void apply_touch(struct store *store, const struct store_image *image)
+{
+    struct place place = shard_place(store, image->key);
+    const uint64_t *slot = index_find(&place.shard->index, place.hash, image->key);
+
+    if (slot != NULL) {
+        entry_set_deadline(index_entry(*slot), deadline_of(image));
+        shard_arm(place.shard, index_entry(*slot), deadline_of(image));
+    }
+}
+
+/* At once: a barrier would be one of CAS ids, and those that come after it may be lower, since the keys
+ * have other shards than in the process that gave them out. */
+static void apply_flush(struct store *store, struct shard *shard)
+{
+    shard->flushed_below = UINT64_MAX;
+    shard->sweep_bucket = 0;
+    while (!flush_is_swept(shard)) {
+        struct entry *entry = flush_sweep(store, shard);
+
+        if (entry != NULL) {
+            forget(store, shard, entry);
+        }
+    }
+    shard->flushed_below = 0;
+}
+
+enum sess_status store_apply(struct store *store, const struct store_image *image)
+{
+    switch (image->kind) {
+    case IMAGE_SET:
+        return apply_set(store, image);
+    case IMAGE_TOUCH:
+        apply_touch(store, image);
+        break;
+    case IMAGE_DELETE:
+        apply_delete(store, image->key);
+        break;
+    case IMAGE_FLUSH:
+        for (size_t i = 0; i < store->n_shards; i++) {
+            apply_flush(store, &store->shards[i]);
+        }
+        break;
+    }
+    return SESS_OK;
+}
+
+void store_begin(struct store *store, int64_t now_s, uint64_t first_cas, int64_t flush_at_s)
+{
+    for (size_t i = 0; i < store->n_shards; i++) {
+        struct shard *shard = &store->shards[i];
+
+        shard->next_cas = first_cas;
+        shard->flushed_below = 0;
+        shard_set_time(shard, &(int64_t){now_s});
+        census_restart(&shard->census, shard->now_s, 0);
+    }
+    store->flush_at_s = flush_at_s;
+    forecast_restart(&store->forecast, now_s, budget_used(&store->held));
+}
