@@ -1,0 +1,35 @@
+/* Recovery: from the files of a directory to a store that holds what they say.
+ *
+ * A library function: it starts no thread and ends no process. What it finds damaged it changes nothing of.
+ * Threads: one, before the store has any other user. Memory: a window of 1 MiB, or of the largest frame.
+ * Source: durability.md, "Recovery"; docs/decisions/0010-journal.md. */
+#ifndef SESSIOND_JOURNAL_RECOVERY_H
+#define SESSIOND_JOURNAL_RECOVERY_H
+
+#include "sessiond/base/directory.h"
+#include "sessiond/store/store.h"
+
+#include <stdint.h>
+
+/* CAS ids begin this far above the highest in any file: those that were given out and never written are
+ * not given out again. */
+#define RECOVERY_CAS_JUMP ((uint64_t)1 << 24)
+
+/* What was found. */
+struct recovery_result {
+    uint64_t n_segments; /* that were replayed */
+    uint64_t n_frames;
+    uint64_t n_records;
+    uint64_t n_bytes;     /* of frames */
+    uint64_t n_kept;      /* frames above the last mark, which were copied */
+    uint64_t n_cut;       /* bytes behind the last frame that are not 0: the unsynced tail */
+    uint64_t cut_segment; /* where they were; 0: nothing was cut */
+    uint64_t cut_offset;
+    uint64_t highest_sequence; /* of any frame in any file, also of what was cut */
+    uint64_t highest_cas;      /* likewise of any record */
+    int64_t time_s;            /* the latest of any frame: the time is not before it */
+    uint64_t took_ms;
+    int64_t flush_at_s; /* of a flush that was accepted for a later time, or STORE_NO_DEADLINE */
+};
+
+#endif

@@ -1,0 +1,79 @@
+/* The calls of a directory, whatever implements it. Threads: any. Memory: none. */
+#include "sessiond/base/directory.h"
+
+void directory_destroy(struct directory **directory)
+{
+    if (*directory != NULL) {
+        (*directory)->calls->destroy(*directory);
+        *directory = NULL;
+    }
+}
+
+enum sess_status file_open(struct directory *directory, const char *name, enum file_mode mode,
+                           struct file *out, struct sess_error *error)
+{
+    return directory->calls->open(directory, name, mode, out, error);
+}
+
+void file_close(struct file *file)
+{
+    if (file->directory != NULL) {
+        file->directory->calls->close(file);
+        file->directory = NULL;
+    }
+}
+
+enum sess_status file_write(struct file *file, const struct slice *pieces, size_t n_pieces,
+                            uint64_t offset, struct sess_error *error)
+{
+    return file->directory->calls->write(file, pieces, n_pieces, offset, error);
+}
+
+enum sess_status file_read(struct file *file, void *to, size_t size, uint64_t offset, size_t *got,
+                           struct sess_error *error)
+{
+    return file->directory->calls->read(file, to, size, offset, got, error);
+}
+
+enum sess_status file_size(struct file *file, uint64_t *size, struct sess_error *error)
+{
+    return file->directory->calls->size(file, size, error);
+}
+
+enum sess_status file_allocate(struct file *file, uint64_t size, struct sess_error *error)
+{
+    return file->directory->calls->allocate(file, size, error);
+}
+
+enum sess_status file_truncate(struct file *file, uint64_t size, struct sess_error *error)
+{
+    return file->directory->calls->truncate(file, size, error);
+}
+
+enum sess_status file_sync(struct file *file, struct sess_error *error)
+{
+    return file->directory->calls->sync(file, error);
+}
+
+enum sess_status directory_sync(struct directory *directory, struct sess_error *error)
+{
+    return directory->calls->sync_directory(directory, error);
+}
+
+enum sess_status directory_rename(struct directory *directory, const char *from, const char *to,
+                                  struct sess_error *error)
+{
+    return directory->calls->rename(directory, from, to, error);
+}
+
+enum sess_status directory_remove(struct directory *directory, const char *name,
+                                  struct sess_error *error)
+{
+    return directory->calls->remove(directory, name, error);
+}
+
+enum sess_status directory_list(struct directory *directory, directory_list_fn visit, void *context,
+                                struct sess_error *error)
+{
+    return directory->calls->list(directory, visit, context, error);
+}

@@ -1,0 +1,21 @@
+/* A directory of the system: what its calls and its lock share.
+ *
+ * Private to base. Threads: any, but for the making. */
+#ifndef SESSIOND_SRC_BASE_SYSTEM_DIRECTORY_H
+#define SESSIOND_SRC_BASE_SYSTEM_DIRECTORY_H
+
+#include "sessiond/base/directory.h"
+
+struct system_directory {
+    struct directory base; /* its first member */
+    int fd;                /* immutable */
+    int lock_fd;           /* immutable: of its file `lock` */
+    char path[512];        /* for messages; terminated, cut when longer */
+};
+
+/** Lock a directory that is open. Its lock_fd, -1 before, is the caller's to close.
+ *  returns  OK | LOCKED | IO */
+SESS_MUST_CHECK enum sess_status directory_lock(struct system_directory *directory,
+                                                struct sess_error *error);
+
+#endif

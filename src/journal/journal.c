@@ -1,0 +1,232 @@
+/* The journal's life. Changes are accept.c, writing is commit.c, the threads are syncer.c and maker.c.
+ *
+ * Threads: the creator's, but for journal_fail and journal_wake. Memory: the struct and two batches. */
+#include "state.h"
+
+#include "recovery.h"
+#include "sessiond/base/log.h"
+#include "sessiond/store/image.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define ROW(...) OPTION_ROW(journal_options, __VA_ARGS__)
+static const struct option_row option_rows[] = {JOURNAL_OPTIONS(ROW)};
+#undef ROW
+const struct option_table journal_option_table = {.title = "Durability",
+                                                  .rows = option_rows,
+                                                  .n_rows =
+                                                      sizeof option_rows / sizeof option_rows[0]};
+
+static const struct metric_row metric_rows[] = {JOURNAL_METRICS(METRIC_ROW)};
+_Static_assert(sizeof metric_rows / sizeof metric_rows[0] <= METRIC_ROWS_MAX, "totals have room");
+const struct metric_table journal_metric_table = {
+    .rows = metric_rows, .n_rows = sizeof metric_rows / sizeof metric_rows[0]};
+
+enum { PROGRESS_MS = 2000 };
+
+int64_t journal_ms(const struct journal *journal)
+{
+    return clock_now(journal->config.clock).boot_ms;
+}
+
+size_t journal_memory(size_t batch_bytes, size_t max_value_bytes)
+{
+    size_t each = batch_bytes + BATCH_RECORD_MAX + FRAME_HEAD_SIZE + max_value_bytes;
+
+    return 2 * each;
+}
+
+void journal_wake(struct journal *journal)
+{
+    if (journal->config.wake != NULL) {
+        journal->config.wake(journal->config.wake_context);
+    }
+}
+
+void journal_fail(struct journal *journal, const struct sess_error *error)
+{
+    bool is_first = !atomic_load(&journal->has_failed);
+
+    if (is_first) {
+        journal->failure = *error;
+        atomic_store(&journal->has_failed, true);
+    }
+    (void)pthread_cond_broadcast(&journal->write_wanted);
+    (void)pthread_cond_broadcast(&journal->sync_wanted);
+    (void)pthread_cond_broadcast(&journal->spare_wanted);
+    if (is_first && journal->config.failed != NULL) {
+        journal->config.failed(journal->config.failed_context);
+    }
+}
+
+/* When progress was told last. */
+struct progress {
+    struct clock *clock;
+    int64_t next_ms;
+};
+
+static void tell_progress(void *context, uint64_t done, uint64_t all)
+{
+    struct progress *progress = context;
+    int64_t now_ms = clock_now(progress->clock).boot_ms;
+
+    if (now_ms >= progress->next_ms) {
+        progress->next_ms = now_ms + PROGRESS_MS;
+        log_write(LOG_LEVEL_INFO, "recovering: %" PRIu64 " of %" PRIu64 " MiB", done >> 20,
+                  all >> 20);
+    }
+}
+
+/* The store goes on where the files end: no id comes twice, and time does not go back. */
+static void begin_store(const struct journal *journal)
+{
+    const struct recovery_result *found = &journal->recovered;
+    int64_t now_s = clock_now(journal->config.clock).wall_s;
+
+    store_begin(journal->config.store, found->time_s > now_s ? found->time_s : now_s,
+                found->highest_cas + RECOVERY_CAS_JUMP, found->flush_at_s);
+}
+
+static enum sess_status recover(struct journal *journal, struct sess_error *error)
+{
+    struct progress progress = {.clock = journal->config.clock};
+    struct recovery recovery = {
+        .directory = journal->config.directory,
+        .store = journal->config.store,
+        .now_s = clock_now(journal->config.clock).wall_s,
+        .segment_size = journal->config.segment_bytes,
+        .progress = tell_progress,
+        .progress_context = &progress,
+    };
+    int64_t began_ms = journal_ms(journal);
+    enum sess_status status;
+
+    progress.next_ms = began_ms + PROGRESS_MS;
+    status = recovery_run(&recovery, &journal->writer, &journal->recovered, error);
+    if (status != SESS_OK) {
+        return status;
+    }
+    journal->recovered.took_ms = (uint64_t)(journal_ms(journal) - began_ms);
+    atomic_store(&journal->accepted, journal->writer.next_sequence - 1);
+    atomic_store(&journal->written, journal->writer.next_sequence - 1);
+    atomic_store(&journal->durable, journal->writer.next_sequence - 1);
+    metric_add(&journal->metrics.journal_segments, journal->recovered.n_segments + 1);
+    metric_add(&journal->metrics.journal_size,
+               journal->recovered.n_bytes + journal->writer.current.size);
+    begin_store(journal);
+    return SESS_OK;
+}
+
+static enum sess_status make_locks(struct journal *journal)
+{
+    pthread_condattr_t attributes;
+    bool is_made = pthread_mutex_init(&journal->lock, NULL) == 0 &&
+                   pthread_condattr_init(&attributes) == 0 &&
+                   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+                   pthread_cond_init(&journal->write_wanted, &attributes) == 0 &&
+                   pthread_cond_init(&journal->sync_wanted, &attributes) == 0 &&
+                   pthread_cond_init(&journal->spare_wanted, &attributes) == 0;
+
+    return is_made ? SESS_OK : SESS_NO_MEMORY;
+}
+
+static enum sess_status init(struct journal *journal, const struct journal_config *config)
+{
+    enum sess_status status = make_locks(journal);
+
+    journal->config = *config;
+    journal->fsync = (enum fsync_choice)config->options->fsync;
+    journal->revocations = (enum revocations_choice)config->options->sync_revocations;
+    journal->min_life_s = (int64_t)(config->options->sync_min_life / 1000);
+    atomic_init(&journal->unsynced_since_ms, INT64_MAX);
+    journal->written_since_ms = INT64_MAX;
+    journal->pending = &journal->batches[0];
+    for (size_t i = 0; status == SESS_OK && i < 2; i++) {
+        status = batch_init(&journal->batches[i], config->batch_bytes);
+    }
+    return status;
+}
+
+enum sess_status journal_open(const struct journal_config *config, struct journal **out,
+                              struct sess_error *error)
+{
+    struct journal *journal = calloc(1, sizeof *journal);
+    enum sess_status status = journal == NULL ? SESS_NO_MEMORY : init(journal, config);
+
+    if (status != SESS_OK) {
+        status = error_set(error, status, "no memory for the journal");
+    } else {
+        status = recover(journal, error);
+    }
+    if (status != SESS_OK) {
+        journal_destroy(&journal);
+        return status;
+    }
+    *out = journal;
+    return SESS_OK;
+}
+
+const struct recovery_result *journal_recovered(const struct journal *journal)
+{
+    return &journal->recovered;
+}
+
+enum sess_status journal_start(struct journal *journal, struct sess_error *error)
+{
+    void *(*const bodies[])(void *) = {flusher_run, syncer_run, maker_run};
+    pthread_t *const threads[] = {&journal->flusher, &journal->syncer, &journal->maker};
+
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        if (pthread_create(threads[i], NULL, bodies[i], journal) != 0) {
+            return error_set(error, SESS_NO_MEMORY, "cannot start the journal's threads");
+        }
+        journal->n_threads++;
+    }
+    return SESS_OK;
+}
+
+static void join_threads(struct journal *journal)
+{
+    pthread_t *const threads[] = {&journal->flusher, &journal->syncer, &journal->maker};
+
+    for (size_t i = 0; i < journal->n_threads; i++) {
+        (void)pthread_join(*threads[i], NULL);
+    }
+    journal->n_threads = 0;
+}
+
+enum sess_status journal_stop(struct journal *journal, struct sess_error *error)
+{
+    (void)pthread_mutex_lock(&journal->lock);
+    journal->is_stopping = true;
+    (void)pthread_cond_broadcast(&journal->write_wanted);
+    (void)pthread_cond_broadcast(&journal->sync_wanted);
+    (void)pthread_cond_broadcast(&journal->spare_wanted);
+    (void)pthread_mutex_unlock(&journal->lock);
+    join_threads(journal);
+    if (atomic_load(&journal->has_failed)) {
+        *error = journal->failure;
+        return error->status == SESS_OK ? SESS_IO : error->status;
+    }
+    return SESS_OK;
+}
+
+void journal_destroy(struct journal **journal)
+{
+    struct journal *self = *journal;
+
+    if (self == NULL) {
+        return;
+    }
+    writer_fini(&self->writer);
+    batch_fini(&self->batches[0]);
+    batch_fini(&self->batches[1]);
+    (void)pthread_cond_destroy(&self->write_wanted);
+    (void)pthread_cond_destroy(&self->sync_wanted);
+    (void)pthread_cond_destroy(&self->spare_wanted);
+    (void)pthread_mutex_destroy(&self->lock);
+    free(self);
+    *journal = NULL;
+}

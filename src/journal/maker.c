@@ -1,0 +1,151 @@
+/* The maker of segments: a thread that has the next one ready before it is needed.
+ *
+ * Zeroed, so that a sync of what is later written there changes nothing else on the disk. Threads: its own.
+ * Memory: a chunk of zeros, read-only. */
+#include "state.h"
+
+#include "sessiond/base/log.h"
+
+#include <inttypes.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool is_ending(struct journal *journal)
+{
+    bool is_ending;
+
+    (void)pthread_mutex_lock(&journal->lock);
+    is_ending = journal->is_stopping || atomic_load(&journal->has_failed);
+    (void)pthread_mutex_unlock(&journal->lock);
+    return is_ending;
+}
+
+/* In pieces with rests, so that syncs of others do not wait long.
+ * returns  OK | CLOSED (the journal ends) | NO_SPACE | IO */
+static enum sess_status fill(struct journal *journal, struct segment *segment,
+                             struct sess_error *error)
+{
+    static const uint8_t zeros[SPARE_CHUNK];
+    enum sess_status status = SESS_OK;
+
+    for (uint64_t at = SEGMENT_HEADER_SIZE; status == SESS_OK && at < segment->size;
+         at += SPARE_CHUNK) {
+        uint64_t left = segment->size - at;
+        struct slice piece = slice_of(zeros, left < SPARE_CHUNK ? (size_t)left : SPARE_CHUNK);
+
+        if (is_ending(journal)) {
+            return SESS_CLOSED;
+        }
+        status = file_write(&segment->file, &piece, 1, at, error);
+        if (status == SESS_OK) {
+            status = file_sync(&segment->file, error);
+        }
+        (void)usleep(SPARE_REST_US);
+    }
+    return status;
+}
+
+/* returns  OK | CLOSED | NO_SPACE | IO; but for OK nothing is left of it */
+static enum sess_status make(struct journal *journal, uint64_t number, struct segment *segment,
+                             struct sess_error *error)
+{
+    struct directory *directory = journal->config.directory;
+    int64_t now_s = clock_now(journal->config.clock).wall_s;
+    enum sess_status status =
+        segment_begin(directory, number, journal->config.segment_bytes, now_s, segment, error);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    status = fill(journal, segment, error);
+    if (status == SESS_OK) {
+        status = segment_finish(segment, error);
+    }
+    if (status != SESS_OK) {
+        struct sess_error ignored;
+
+        file_close(&segment->file);
+        (void)!directory_remove(directory, segment->file.name, &ignored);
+    }
+    return status;
+}
+
+static void wait_a_while(struct journal *journal)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += SPARE_RETRY_MS / 1000;
+    (void)pthread_cond_timedwait(&journal->spare_wanted, &journal->lock, &at);
+}
+
+static void take_segment(struct journal *journal, const struct segment *segment)
+{
+    journal->writer.next = *segment;
+    journal->writer.has_next = true;
+    metric_add(&journal->metrics.journal_segments, 1);
+    metric_add(&journal->metrics.journal_size, segment->size);
+    if (journal->is_out_of_space) {
+        log_write(LOG_LEVEL_INFO, "there is space for the journal again: changes are accepted");
+    }
+    journal->is_out_of_space = false;
+    (void)pthread_cond_signal(&journal->write_wanted);
+    (void)pthread_cond_signal(&journal->sync_wanted);
+}
+
+static void meet_full_disk(struct journal *journal, const struct sess_error *error)
+{
+    if (!journal->is_out_of_space) {
+        log_write(LOG_LEVEL_ERROR,
+                  "%s: when the journal's present file is full, changes will be refused; free "
+                  "space, and they go on by themselves",
+                  error->text);
+    }
+    journal->is_out_of_space = true;
+    wait_a_while(journal);
+}
+
+/* Under the lock, which is given up meanwhile. */
+static void make_next(struct journal *journal)
+{
+    uint64_t number = journal->writer.next_number++;
+    struct segment segment;
+    struct sess_error error;
+    enum sess_status status;
+
+    (void)pthread_mutex_unlock(&journal->lock);
+    status = make(journal, number, &segment, &error);
+    (void)pthread_mutex_lock(&journal->lock);
+    switch (status) {
+    case SESS_OK:
+        take_segment(journal, &segment);
+        break;
+    case SESS_CLOSED:
+        break;
+    case SESS_NO_SPACE:
+        meet_full_disk(journal, &error);
+        break;
+    default:
+        journal_fail(journal, &error);
+        break;
+    }
+}
+
+void *maker_run(void *journal)
+{
+    struct journal *self = journal;
+
+    (void)pthread_mutex_lock(&self->lock);
+    while (!self->is_stopping && !atomic_load(&self->has_failed)) {
+        if (self->writer.has_next) {
+            (void)pthread_cond_wait(&self->spare_wanted, &self->lock);
+        } else {
+            make_next(self);
+            (void)pthread_mutex_unlock(&self->lock);
+            journal_wake(self);
+            (void)pthread_mutex_lock(&self->lock);
+        }
+    }
+    (void)pthread_mutex_unlock(&self->lock);
+    return NULL;
+}

@@ -1,0 +1,150 @@
+/* The codec of records. Pure. Memory: none. */
+#include "record.h"
+
+#include "bytes.h"
+
+/* Every record: type, key length, 2 bytes of 0. Then what its type has. */
+enum {
+    HEAD_SIZE = 4,
+    SET_SIZE = HEAD_SIZE + 24,   /* value size 4, client flags 4, deadline 8, CAS id 8 */
+    TOUCH_SIZE = HEAD_SIZE + 8,  /* deadline 8 */
+    FLUSH_SIZE = HEAD_SIZE + 16, /* time 8, whether it is still to come 8 */
+    LINK_SIZE = HEAD_SIZE + 24,  /* segment 8, sequence 8, offset 8 */
+    SEAL_SIZE = HEAD_SIZE + 8,   /* segment 8 */
+};
+
+struct record record_of(const struct mutation *mutation)
+{
+    struct record record = {
+        .key = mutation->key,
+        .deadline_s = mutation->deadline_s,
+        .flags = mutation->flags,
+        .cas = mutation->cas,
+    };
+
+    switch (mutation->kind) {
+    case MUTATION_SET:
+        record.type = mutation->is_touch ? RECORD_TOUCH : RECORD_SET;
+        record.value = mutation->is_touch ? slice_of(NULL, 0) : mutation->value;
+        break;
+    case MUTATION_DELETE:
+        record.type = RECORD_DELETE;
+        break;
+    case MUTATION_FLUSH:
+        record.type = RECORD_FLUSH;
+        record.is_scheduled = mutation->deadline_s > mutation->now_s;
+        break;
+    }
+    return record;
+}
+
+/* Bytes in front of the key; 0: no such type. */
+static size_t fixed_size(uint8_t type)
+{
+    static const uint8_t sizes[] = {
+        [RECORD_SET] = SET_SIZE,     [RECORD_TOUCH] = TOUCH_SIZE, [RECORD_DELETE] = HEAD_SIZE,
+        [RECORD_FLUSH] = FLUSH_SIZE, [RECORD_LINK] = LINK_SIZE,   [RECORD_SEAL] = SEAL_SIZE,
+    };
+
+    return type < sizeof sizes ? sizes[type] : 0;
+}
+
+static void encode_fixed(const struct record *record, uint8_t *out)
+{
+    switch (record->type) {
+    case RECORD_SET:
+        bytes_put_u32(out, (uint32_t)record->value.size);
+        bytes_put_u32(out + 4, record->flags);
+        bytes_put_u64(out + 8, (uint64_t)record->deadline_s);
+        bytes_put_u64(out + 16, record->cas);
+        break;
+    case RECORD_TOUCH:
+        bytes_put_u64(out, (uint64_t)record->deadline_s);
+        break;
+    case RECORD_DELETE:
+        break;
+    case RECORD_FLUSH:
+        bytes_put_u64(out, (uint64_t)record->deadline_s);
+        bytes_put_u64(out + 8, record->is_scheduled);
+        break;
+    case RECORD_LINK:
+        bytes_put_u64(out, record->segment);
+        bytes_put_u64(out + 8, record->sequence);
+        bytes_put_u64(out + 16, record->offset);
+        break;
+    case RECORD_SEAL:
+        bytes_put_u64(out, record->segment);
+        break;
+    }
+}
+
+size_t record_encode(const struct record *record, uint8_t *out)
+{
+    size_t fixed = fixed_size((uint8_t)record->type);
+
+    out[0] = (uint8_t)record->type;
+    out[1] = (uint8_t)record->key.size;
+    bytes_put_u16(out + 2, 0);
+    encode_fixed(record, out + HEAD_SIZE);
+    if (record->key.size > 0) {
+        memcpy(out + fixed, record->key.data, record->key.size);
+    }
+    return fixed + record->key.size;
+}
+
+/* Returns the size of the value that follows. */
+static size_t decode_fixed(const uint8_t *in, struct record *out)
+{
+    switch (out->type) {
+    case RECORD_SET:
+        out->flags = bytes_u32(in + 4);
+        out->deadline_s = (int64_t)bytes_u64(in + 8);
+        out->cas = bytes_u64(in + 16);
+        return bytes_u32(in);
+    case RECORD_TOUCH:
+        out->deadline_s = (int64_t)bytes_u64(in);
+        return 0;
+    case RECORD_DELETE:
+        return 0;
+    case RECORD_FLUSH:
+        out->deadline_s = (int64_t)bytes_u64(in);
+        out->is_scheduled = bytes_u64(in + 8) != 0;
+        return 0;
+    case RECORD_LINK:
+        out->segment = bytes_u64(in);
+        out->sequence = bytes_u64(in + 8);
+        out->offset = bytes_u64(in + 16);
+        return 0;
+    case RECORD_SEAL:
+        out->segment = bytes_u64(in);
+        return 0;
+    }
+    return 0;
+}
+
+static bool has_key(enum record_type type)
+{
+    return type == RECORD_SET || type == RECORD_TOUCH || type == RECORD_DELETE;
+}
+
+enum sess_status record_decode(struct slice bytes, struct record *out, size_t *used)
+{
+    size_t fixed = bytes.size < HEAD_SIZE ? 0 : fixed_size(bytes.data[0]);
+    size_t key_size;
+    size_t value_size;
+
+    if (fixed == 0 || bytes.size < fixed) {
+        return SESS_DAMAGED;
+    }
+    *out = (struct record){.type = (enum record_type)bytes.data[0]};
+    key_size = bytes.data[1];
+    value_size = decode_fixed(bytes.data + HEAD_SIZE, out);
+    if ((key_size > 0) != has_key(out->type) || key_size > bytes.size - fixed ||
+        value_size > bytes.size - fixed - key_size) {
+        return SESS_DAMAGED;
+    }
+    out->key = slice_of(bytes.data + fixed, key_size);
+    out->value = slice_of(bytes.data + fixed + key_size, value_size);
+    *used = fixed + key_size + value_size;
+    return SESS_OK;
+}

@@ -1,0 +1,55 @@
+/* A record: one change as bytes in a frame's body.
+ *
+ * Private to the journal. A record is the state that came out, never the operation, so that it can be
+ * applied again. Pure; no allocation. Byte tables: docs/DISK-FORMAT.md. Source: durability.md, "Files". */
+#ifndef SESSIOND_SRC_JOURNAL_RECORD_H
+#define SESSIOND_SRC_JOURNAL_RECORD_H
+
+#include "sessiond/base/slice.h"
+#include "sessiond/base/status.h"
+#include "sessiond/store/mutation.h"
+
+#include <stdint.h>
+
+/* RECORD(id, number, doc): every type of record there is. A file with another one is refused. */
+#define RECORD_TYPES(X)                                                                            \
+    X(SET, 1, "a key with its whole state")                                                        \
+    X(TOUCH, 2, "a key's new deadline")                                                            \
+    X(DELETE, 3, "a key is gone")                                                                  \
+    X(FLUSH, 4, "all keys are gone, at once or at a time")                                         \
+    X(LINK, 5, "where the segment goes on from; first in each segment")                            \
+    X(SEAL, 6, "the segment is full, and its successor is there")
+#define RECORD_TYPE_ID(id, number, doc) RECORD_##id = (number),
+enum record_type { RECORD_TYPES(RECORD_TYPE_ID) };
+#undef RECORD_TYPE_ID
+/* Numbers that are kept for: flush undo 7, logout hold 8, clock mark 9, key rotation 10. */
+
+enum { RECORD_HEAD_MAX = 28 + 250 }; /* bytes of a record without its value, at most */
+
+struct record {
+    enum record_type type;
+    struct slice key;
+    struct slice value;
+    uint32_t flags;
+    uint64_t cas;
+    int64_t deadline_s; /* FLUSH: when it takes effect; STORE_NO_DEADLINE for none */
+    bool is_scheduled;  /* FLUSH: its time was still to come */
+    uint64_t segment; /* LINK: the number of the segment before, 0: none. SEAL: of the one behind */
+    uint64_t sequence; /* LINK: the first that does not belong to the segment before */
+    uint64_t offset;   /* LINK: where the segment before ends */
+};
+
+/** The record of a mutation; its slices are borrowed from it. */
+struct record record_of(const struct mutation *mutation);
+
+/** Write all but the value to `out` (room for RECORD_HEAD_MAX bytes); returns the bytes written. The
+ *  value's bytes follow them. */
+size_t record_encode(const struct record *record, uint8_t *out);
+
+/** Read the record at the start of `bytes`; its slices point into them.
+ *  used     bytes of the record, set by OK
+ *  returns  OK | DAMAGED (no such type, or cut) */
+SESS_MUST_CHECK enum sess_status record_decode(struct slice bytes, struct record *out,
+                                               size_t *used);
+
+#endif

@@ -1,0 +1,302 @@
+/* Replaying a chain. Threads, memory: see the header. */
+#include "replay.h"
+
+#include "sessiond/base/failpoint.h"
+#include "sessiond/store/image.h"
+
+#include <inttypes.h>
+
+enum { PROGRESS_BYTES = 16 << 20 };
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static enum sess_status damaged(uint64_t number, uint64_t offset, const char *what,
+                                struct sess_error *error)
+{
+    char name[FILE_NAME_SIZE];
+
+    segment_name(number, name);
+    return error_set(error, SESS_DAMAGED, "%s, offset %" PRIu64 ": %s", name, offset, what);
+}
+
+static struct store_image image_of(const struct record *record)
+{
+    static const enum image_kind kinds[] = {
+        [RECORD_SET] = IMAGE_SET,
+        [RECORD_TOUCH] = IMAGE_TOUCH,
+        [RECORD_DELETE] = IMAGE_DELETE,
+        [RECORD_FLUSH] = IMAGE_FLUSH,
+    };
+
+    return (struct store_image){
+        .kind = kinds[record->type],
+        .key = record->key,
+        .value = record->value,
+        .flags = record->flags,
+        .cas = record->cas,
+        .deadline_s = record->deadline_s,
+    };
+}
+
+static enum sess_status apply(struct replay *replay, const struct record *record)
+{
+    struct recovery_result *result = &replay->result;
+    struct store_image image;
+
+    result->highest_cas = later(result->highest_cas, record->cas);
+    if (record->type == RECORD_LINK) {
+        return SESS_OK;
+    }
+    if (record->type == RECORD_FLUSH) {
+        result->flush_at_s = record->is_scheduled ? record->deadline_s : STORE_NO_DEADLINE;
+        if (record->is_scheduled) {
+            return SESS_OK;
+        }
+    }
+    image = image_of(record);
+    return replay->store == NULL ? SESS_OK : store_apply(replay->store, &image);
+}
+
+/* How much there is to store cannot be known before it is; what was read so far gives a measure. */
+static enum sess_status tell_too_little(const struct replay *replay, struct sess_error *error)
+{
+    uint64_t share = replay->result.n_bytes * 100 / later(replay->chain->bytes, 1);
+
+    return error_set(error, SESS_OUT_OF_RANGE,
+                     "the sessions on disk do not fit memory: it was full after %" PRIu64
+                     " %% of the journal; raise memory (nothing was changed)",
+                     share);
+}
+
+static enum sess_status apply_frame(struct replay *replay, uint64_t number,
+                                    const struct frame_read *read, struct sess_error *error)
+{
+    struct slice rest = read->body;
+
+    for (uint32_t i = 0; i < read->frame.n_records; i++) {
+        struct record record;
+        size_t used;
+        enum sess_status status = record_decode(rest, &record, &used);
+
+        if (status != SESS_OK || record.type == RECORD_SEAL) {
+            return damaged(number, read->at, "a record of a type that is not known here", error);
+        }
+        if (apply(replay, &record) != SESS_OK) {
+            return tell_too_little(replay, error);
+        }
+        rest = slice_from(rest, used);
+    }
+    return SESS_OK;
+}
+
+static void count_frame(struct replay *replay, const struct frame_read *read)
+{
+    struct recovery_result *result = &replay->result;
+    uint64_t before = result->n_bytes;
+
+    result->n_frames++;
+    result->n_records += read->frame.n_records;
+    result->n_bytes += frame_size(read->frame.body_size);
+    result->highest_sequence = later(result->highest_sequence, read->frame.sequence);
+    if (read->frame.time_s > result->time_s) {
+        result->time_s = read->frame.time_s;
+    }
+    replay->durable = later(replay->durable, read->frame.durable);
+    replay->next_sequence = read->frame.sequence + 1;
+    if (replay->progress != NULL && before / PROGRESS_BYTES != result->n_bytes / PROGRESS_BYTES) {
+        replay->progress(replay->progress_context, result->n_bytes, replay->chain->bytes);
+    }
+}
+
+/* Whether the frame says that the segment is full. */
+static bool is_seal(const struct frame_read *read)
+{
+    struct record record;
+    size_t used;
+
+    return read->frame.n_records == 1 && record_decode(read->body, &record, &used) == SESS_OK &&
+           record.type == RECORD_SEAL;
+}
+
+/* Apply the reader's segment up to `limit`. *is_sealed tells how it ended. */
+static enum sess_status replay_segment(struct replay *replay, uint64_t number, uint64_t limit,
+                                       bool *is_sealed, struct sess_error *error)
+{
+    struct frame_read read;
+    enum sess_status status = SESS_OK;
+
+    *is_sealed = false;
+    while (status == SESS_OK && replay->reader->at < limit) {
+        status = reader_next(replay->reader, limit, &read, error);
+        if (status == SESS_OK && is_seal(&read)) {
+            replay->reader->at = read.at;
+            *is_sealed = true;
+            return SESS_OK;
+        }
+        if (status == SESS_OK) {
+            count_frame(replay, &read);
+            status = apply_frame(replay, number, &read, error);
+        }
+        failpoint("recovery.frame");
+    }
+    return status == SESS_NOT_FOUND ? SESS_OK : status;
+}
+
+static void note_unreached(struct replay *replay, const struct frame_read *read)
+{
+    struct recovery_result *result = &replay->result;
+    struct slice rest = read->body;
+
+    result->highest_sequence = later(result->highest_sequence, read->frame.sequence);
+    for (uint32_t i = 0; i < read->frame.n_records; i++) {
+        struct record record;
+        size_t used;
+
+        if (record_decode(rest, &record, &used) != SESS_OK) {
+            return;
+        }
+        result->highest_cas = later(result->highest_cas, record.cas);
+        rest = slice_from(rest, used);
+    }
+}
+
+/* Look through what lies behind the end: a frame there with a mark beyond the end proves that what is
+ * missing had been synced. */
+static enum sess_status search_marks(struct replay *replay, uint64_t from, bool *is_damage,
+                                     struct sess_error *error)
+{
+    struct frame_read read;
+    uint64_t at = from;
+    enum sess_status status;
+
+    while ((status = reader_search(replay->reader, &at, &read, error)) == SESS_OK) {
+        note_unreached(replay, &read);
+        *is_damage = *is_damage || read.frame.durable >= replay->next_sequence;
+    }
+    if (replay->reader->dirty_to > from) {
+        replay->result.n_cut += replay->reader->dirty_to - from;
+    }
+    return status == SESS_NOT_FOUND ? SESS_OK : status;
+}
+
+static enum sess_status begin(struct replay *replay, uint64_t number, struct segment *segment,
+                              struct sess_error *error)
+{
+    enum sess_status status = segment_open(replay->directory, number, segment, error);
+
+    if (status == SESS_OK) {
+        status = reader_begin(replay->reader, segment, error);
+        if (status != SESS_OK) {
+            file_close(&segment->file);
+        }
+    }
+    return status;
+}
+
+static enum sess_status search_segment(struct replay *replay, uint64_t number, uint64_t from,
+                                       bool *is_damage, struct sess_error *error)
+{
+    struct segment segment;
+    enum sess_status status = begin(replay, number, &segment, error);
+
+    if (status == SESS_OK) {
+        status = search_marks(replay, from, is_damage, error);
+        file_close(&segment.file);
+    }
+    return status;
+}
+
+/* The frames end at `offset` of this segment: is the rest a tail that nobody was promised? */
+static enum sess_status judge_end(struct replay *replay, const struct chain_item *item,
+                                  uint64_t offset, struct sess_error *error)
+{
+    bool is_damage = false;
+    enum sess_status status = search_segment(replay, item->number, offset, &is_damage, error);
+
+    for (size_t i = 0; status == SESS_OK && i < replay->chain->n_items; i++) {
+        if (replay->chain->items[i].number > item->number) {
+            status = search_segment(replay, replay->chain->items[i].number, SEGMENT_HEADER_SIZE,
+                                    &is_damage, error);
+        }
+    }
+    if (status == SESS_OK && is_damage) {
+        status = damaged(item->number, offset,
+                         "what is written here was acknowledged, and is damaged or missing", error);
+    }
+    replay->result.cut_segment = replay->result.n_cut > 0 ? item->number : 0;
+    replay->result.cut_offset = offset;
+    return status;
+}
+
+/* One segment. *next is NULL when the journal ends in it. */
+static enum sess_status replay_item(struct replay *replay, struct chain_item *item,
+                                    struct chain_item **next, struct sess_error *error)
+{
+    struct chain_item *successor = chain_successor(replay->chain, item);
+    uint64_t limit = successor == NULL ? UINT64_MAX : successor->link.offset;
+    struct segment segment;
+    bool is_sealed;
+    uint64_t end;
+    enum sess_status status = begin(replay, item->number, &segment, error);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    replay->last = item;
+    replay->result.n_segments++;
+    status = replay_segment(replay, item->number, limit, &is_sealed, error);
+    file_close(&segment.file);
+    end = replay->reader->at;
+    replay->end = end;
+    *next = NULL;
+    if (status != SESS_OK) {
+        return status;
+    }
+    if (successor != NULL && end == limit && replay->next_sequence == successor->link.sequence &&
+        successor->first_sequence >= replay->next_sequence) {
+        *next = successor;
+        return SESS_OK;
+    }
+    if (is_sealed) {
+        return damaged(item->number, end, "the journal file that follows is missing or damaged",
+                       error);
+    }
+    return judge_end(replay, item, end, error);
+}
+
+static enum sess_status check_first(const struct replay *replay, struct sess_error *error)
+{
+    const struct chain_item *first = &replay->chain->items[0];
+    char missing[FILE_NAME_SIZE];
+
+    if (!first->has_link) {
+        return damaged(first->number, SEGMENT_HEADER_SIZE, "its first frame is damaged", error);
+    }
+    if (first->link.segment != 0) {
+        segment_name(first->link.segment, missing);
+        return error_set(error, SESS_DAMAGED, "%s is missing", missing);
+    }
+    return SESS_OK;
+}
+
+enum sess_status replay_run(struct replay *replay, struct sess_error *error)
+{
+    struct chain_item *item = replay->chain->items;
+    enum sess_status status = SESS_OK;
+
+    replay->result = (struct recovery_result){.flush_at_s = STORE_NO_DEADLINE};
+    replay->durable = 0;
+    replay->next_sequence = 1;
+    replay->last = NULL;
+    if (replay->chain->n_items == 0) {
+        return SESS_OK;
+    }
+    status = check_first(replay, error);
+    while (status == SESS_OK && item != NULL) {
+        status = replay_item(replay, item, &item, error);
+    }
+    return status;
+}

@@ -1,0 +1,33 @@
+/* Replay: the frames of a chain applied to a store, up to where they end.
+ *
+ * Private to the journal. Judges where the journal ends, and whether what comes behind is an unsynced tail
+ * or damage; changes no file. Threads: one. Source: durability.md, "Recovery". */
+#ifndef SESSIOND_SRC_JOURNAL_REPLAY_H
+#define SESSIOND_SRC_JOURNAL_REPLAY_H
+
+#include "chain.h"
+#include "sessiond/journal/recovery.h"
+
+/* Called now and then with bytes that are done, and all bytes. */
+typedef void (*replay_progress_fn)(void *context, uint64_t done, uint64_t all);
+
+struct replay {
+    struct directory *directory; /* borrowed */
+    struct store *store;         /* borrowed; NULL: only look */
+    struct chain *chain;         /* borrowed */
+    struct reader *reader;       /* borrowed */
+    replay_progress_fn progress; /* NULL: tell nobody */
+    void *progress_context;
+    struct recovery_result result;
+    uint64_t durable;        /* the highest mark: frames up to it were synced */
+    uint64_t next_sequence;  /* behind the last frame */
+    struct chain_item *last; /* the segment that it is in; NULL: there is none */
+    uint64_t end;            /* where in it the last frame ends */
+};
+
+/** Apply everything that holds.
+ *  returns  OK | DAMAGED (what was acknowledged is damaged; which file and offset is in the text) |
+ *           OUT_OF_RANGE (does not fit `memory`) | IO | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status replay_run(struct replay *replay, struct sess_error *error);
+
+#endif

@@ -1,0 +1,217 @@
+/* Segments as files: names, headers, making, opening. Threads: one at a time. Memory: a block on the stack. */
+#include "segment.h"
+
+#include "bytes.h"
+#include "checksum.h"
+
+#include "sessiond/base/failpoint.h"
+#include "sessiond/base/hash.h"
+#include "sessiond/base/number.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+    CHECKSUM_AT = SEGMENT_HEADER_SIZE - 8,
+    NAME_DIGITS = 12,
+};
+
+static const char magic[8] = {'S', 'E', 'S', 'S', 'J', 'R', 'N', 'L'};
+static const char prefix[] = "journal-";
+static const char unfinished_suffix[] = ".new";
+
+void segment_name(uint64_t number, char *out)
+{
+    (void)snprintf(out, FILE_NAME_SIZE, "%s%0*" PRIu64, prefix, NAME_DIGITS, number);
+}
+
+static void unfinished_name(uint64_t number, char *out)
+{
+    (void)snprintf(out, FILE_NAME_SIZE, "%s%0*" PRIu64 "%s", prefix, NAME_DIGITS, number,
+                   unfinished_suffix);
+}
+
+bool segment_number_of(const char *name, uint64_t *number)
+{
+    struct slice text = slice_from_text(name);
+    struct slice start = slice_of(prefix, sizeof prefix - 1);
+    char same[FILE_NAME_SIZE];
+
+    if (!slice_starts_with(text, start) ||
+        number_parse_u64(slice_from(text, start.size), UINT64_MAX, number) != SESS_OK) {
+        return false;
+    }
+    /* One name for each number. */
+    segment_name(*number, same);
+    return slice_is(text, same);
+}
+
+bool segment_is_unfinished(const char *name)
+{
+    struct slice text = slice_from_text(name);
+
+    return slice_starts_with(text, slice_of(prefix, sizeof prefix - 1)) &&
+           slice_ends_with(text, slice_of(unfinished_suffix, sizeof unfinished_suffix - 1));
+}
+
+static uint64_t header_checksum(const uint8_t *header)
+{
+    struct slice checked = slice_of(header, CHECKSUM_AT);
+
+    return checksum_of(0, &checked, 1);
+}
+
+static void encode_header(const struct segment *segment, int64_t now_s, uint8_t *header)
+{
+    memset(header, 0, SEGMENT_HEADER_SIZE);
+    memcpy(header, magic, sizeof magic);
+    bytes_put_u32(header + 8, SEGMENT_VERSION);
+    bytes_put_u64(header + 40, segment->salt);
+    bytes_put_u64(header + 48, segment->number);
+    bytes_put_u64(header + 56, segment->size);
+    bytes_put_u64(header + 64, (uint64_t)now_s);
+    bytes_put_u64(header + CHECKSUM_AT, header_checksum(header));
+}
+
+/* A salt is random, so that no frame of another segment, or of this file's earlier life, holds here. */
+static enum sess_status draw_salt(uint64_t *salt, struct sess_error *error)
+{
+    struct hash_key key;
+    enum sess_status status = hash_key_draw(&key);
+
+    if (status != SESS_OK) {
+        return error_set(error, status, "cannot draw a random number for a journal file");
+    }
+    *salt = key.low;
+    return SESS_OK;
+}
+
+static enum sess_status fill(struct segment *segment, int64_t now_s, struct sess_error *error)
+{
+    uint8_t header[SEGMENT_HEADER_SIZE];
+    struct slice piece = slice_of(header, sizeof header);
+    enum sess_status status = file_allocate(&segment->file, segment->size, error);
+
+    if (status == SESS_OK) {
+        encode_header(segment, now_s, header);
+        status = file_write(&segment->file, &piece, 1, 0, error);
+    }
+    return status;
+}
+
+/* What an earlier try left is of no use. */
+static enum sess_status remove_left_over(struct directory *directory, const char *name,
+                                         struct sess_error *error)
+{
+    enum sess_status status = directory_remove(directory, name, error);
+
+    return status == SESS_NOT_FOUND ? SESS_OK : status;
+}
+
+enum sess_status segment_begin(struct directory *directory, uint64_t number, uint64_t size,
+                               int64_t now_s, struct segment *out, struct sess_error *error)
+{
+    char name[FILE_NAME_SIZE];
+    enum sess_status status;
+
+    *out = (struct segment){.number = number, .size = size};
+    unfinished_name(number, name);
+    status = draw_salt(&out->salt, error);
+    if (status == SESS_OK) {
+        status = remove_left_over(directory, name, error);
+    }
+    if (status == SESS_OK) {
+        status = file_open(directory, name, FILE_CREATE, &out->file, error);
+    }
+    if (status != SESS_OK) {
+        return status;
+    }
+    failpoint("segment.created");
+    status = fill(out, now_s, error);
+    if (status != SESS_OK) {
+        struct sess_error ignored;
+
+        file_close(&out->file);
+        (void)!directory_remove(directory, name, &ignored);
+    }
+    return status;
+}
+
+enum sess_status segment_finish(struct segment *segment, struct sess_error *error)
+{
+    struct directory *directory = segment->file.directory;
+    char name[FILE_NAME_SIZE];
+    enum sess_status status = file_sync(&segment->file, error);
+
+    segment_name(segment->number, name);
+    failpoint("segment.synced");
+    if (status == SESS_OK) {
+        status = directory_rename(directory, segment->file.name, name, error);
+    }
+    failpoint("segment.renamed");
+    if (status == SESS_OK) {
+        memcpy(segment->file.name, name, sizeof name);
+        status = directory_sync(directory, error);
+    }
+    failpoint("segment.named");
+    return status;
+}
+
+static enum sess_status check_header(const struct segment *segment, const uint8_t *header,
+                                     struct sess_error *error)
+{
+    const char *name = segment->file.name;
+
+    if (memcmp(header, magic, sizeof magic) != 0) {
+        return error_set(error, SESS_DAMAGED, "%s: is no journal file of sessiond", name);
+    }
+    /* Before the checksum: another version may have another one. */
+    if (bytes_u32(header + 8) != SEGMENT_VERSION) {
+        return error_set(error, SESS_REFUSED,
+                         "%s: has format %" PRIu32 ", and this sessiond knows format %d: start the "
+                         "version that wrote it; nothing was changed",
+                         name, bytes_u32(header + 8), SEGMENT_VERSION);
+    }
+    if (header_checksum(header) != bytes_u64(header + CHECKSUM_AT)) {
+        return error_set(error, SESS_DAMAGED, "%s: its header, offset 0, is damaged", name);
+    }
+    if (bytes_u32(header + 12) != 0 || bytes_u32(header + 20) != 0) {
+        return error_set(error, SESS_REFUSED,
+                         "%s: needs a feature that this sessiond does not know: start the version "
+                         "that wrote it; nothing was changed",
+                         name);
+    }
+    if (bytes_u64(header + 48) != segment->number) {
+        return error_set(error, SESS_DAMAGED, "%s: holds the journal's file %" PRIu64, name,
+                         bytes_u64(header + 48));
+    }
+    return SESS_OK;
+}
+
+enum sess_status segment_open(struct directory *directory, uint64_t number, struct segment *out,
+                              struct sess_error *error)
+{
+    uint8_t header[SEGMENT_HEADER_SIZE];
+    char name[FILE_NAME_SIZE];
+    size_t got = 0;
+    enum sess_status status;
+
+    *out = (struct segment){.number = number};
+    segment_name(number, name);
+    status = file_open(directory, name, FILE_READ, &out->file, error);
+    if (status != SESS_OK) {
+        return status;
+    }
+    status = file_read(&out->file, header, sizeof header, 0, &got, error);
+    memset(header + got, 0, sizeof header - got);
+    if (status == SESS_OK) {
+        status = check_header(out, header, error);
+    }
+    if (status != SESS_OK) {
+        file_close(&out->file);
+        return status;
+    }
+    out->salt = bytes_u64(header + 40);
+    out->size = bytes_u64(header + 56);
+    return SESS_OK;
+}

@@ -1,0 +1,95 @@
+/* The journal's struct, shared by its bodies: journal.c (life), accept.c (changes), commit.c (writing and
+ * what may leave), syncer.c, spare.c (the other threads), figures.c.
+ *
+ * Private to the journal. Lock order: a shard's, the arena's, then `lock`. Nobody holds it during a call of
+ * a file, nor when the last reference of a large value may go. */
+#ifndef SESSIOND_SRC_JOURNAL_STATE_H
+#define SESSIOND_SRC_JOURNAL_STATE_H
+
+#include "writer.h"
+
+#include "sessiond/journal/journal.h"
+#include "sessiond/journal/metrics.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    SYNC_AFTER_MS = 500,   /* everysec: age of the oldest unsynced change at which a sync begins */
+    LATE_AFTER_MS = 1000,  /* everysec: age at which replies to changes wait for the sync */
+    MARK_AFTER_MS = 1000,  /* after a sync without a frame behind it */
+    SPARE_RETRY_MS = 1000, /* between two tries to make a segment on a full disk */
+    SPARE_CHUNK = 1 << 20, /* bytes that are zeroed and synced at a time */
+    SPARE_REST_US = 2000,  /* between them */
+};
+
+struct journal {
+    /* immutable after journal_open */
+    struct journal_config config;
+    enum fsync_choice fsync;
+    enum revocations_choice revocations;
+    int64_t min_life_s;
+    struct recovery_result recovered;
+
+    /* any thread; written under `lock` */
+    _Atomic uint64_t accepted; /* highest ticket given out */
+    _Atomic uint64_t written;  /* every frame up to this sequence is written */
+    _Atomic uint64_t durable;  /* every frame up to this sequence is synced */
+    _Atomic int64_t
+        unsynced_since_ms; /* elapsed time of the oldest unsynced change; INT64_MAX: none */
+    _Atomic bool has_failed;
+
+    pthread_mutex_t lock;
+    pthread_cond_t write_wanted; /* for the flusher: there is something to write, or to stop */
+    pthread_cond_t sync_wanted;  /* for the syncer: something was written or asked for */
+    pthread_cond_t spare_wanted; /* for the maker of segments */
+    /* under `lock` */
+    struct batch batches[2];
+    struct batch *pending; /* that changes are added to; the other belongs to who writes */
+    struct writer writer;
+    bool is_writing;          /* one thread writes the other batch */
+    bool is_syncing;          /* a sync has begun and not ended */
+    bool is_sync_due;         /* it will begin as soon as nobody writes: nobody begins to */
+    bool must_write;          /* the flusher is asked to write what is pending */
+    bool must_sync;           /* the syncer is asked not to wait */
+    bool is_stopping;         /* no change comes any more */
+    bool is_out_of_space;     /* the last try to make a segment met a full disk */
+    bool had_busy;            /* somebody was told to come again */
+    uint64_t last_data;       /* highest sequence of a frame with records */
+    uint64_t last_mark;       /* the mark that the last written frame carries */
+    uint64_t marked;          /* the mark that the last synced frame carries */
+    int64_t written_since_ms; /* of the oldest change written since the running sync began */
+    int64_t synced_ms;        /* when the last sync ended */
+    struct sess_error failure;
+    struct journal_metrics metrics;
+
+    /* the creator's */
+    pthread_t flusher;
+    pthread_t syncer;
+    pthread_t maker;
+    unsigned n_threads; /* that were started, in this order */
+};
+
+/** Elapsed milliseconds. */
+int64_t journal_ms(const struct journal *journal);
+
+/** Note that the disk failed; `error` says how. From then on nothing is acknowledged, and nothing is
+ *  written or synced. Under the lock; it makes the wired call `failed`, once. */
+void journal_fail(struct journal *journal, const struct sess_error *error);
+
+/** Let workers look again at what waits. Not under the lock. */
+void journal_wake(struct journal *journal);
+
+/** Whether the pending batch can be written now by the caller. Under the lock. */
+bool commit_can_write(const struct journal *journal);
+
+/** Write the pending batch as a frame, if commit_can_write; the lock is given up meanwhile, and held again
+ *  afterwards. A batch without records is a mark. Returns false when it failed. */
+bool commit_write(struct journal *journal);
+
+/** The threads. */
+void *flusher_run(void *journal);
+void *syncer_run(void *journal);
+void *maker_run(void *journal);
+
+#endif
