@@ -346,6 +346,13 @@ static void tear(struct scene *scene, size_t file, size_t at, enum filling filli
     }
 }
 
+static uint64_t end_of_frames(const struct scene *scene)
+{
+    const struct written_frame *last = &scene->written.frames[scene->written.n_frames - 1];
+
+    return last->at + last->size;
+}
+
 START_TEST(a_torn_tail_is_cut_at_every_offset)
 {
     struct scene scene = {.n_ok = 0};
@@ -356,7 +363,8 @@ START_TEST(a_torn_tail_is_cut_at_every_offset)
     writers[_i / FILLINGS](&scene);
     file = file_of_segment(&scene, scene.written.frames[scene.written.n_frames - 1].segment);
     size = scene.files[file].size;
-    for (size_t at = 0; at <= size; at++) {
+    /* Far behind the last frame all places are alike. */
+    for (size_t at = 0; at <= size; at += at < end_of_frames(&scene) + FRAME_BLOCK ? 1 : 61) {
         tear(&scene, file, at, (enum filling)(_i % FILLINGS), &random);
         check(&scene, at % 101 == 0);
         restore(&scene, file);
