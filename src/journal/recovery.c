@@ -138,7 +138,12 @@ static enum sess_status find_link(struct copying *copying, struct sess_error *er
     struct frame_read read;
     enum sess_status status;
 
-    copying->link = (struct record){.type = RECORD_LINK, .sequence = 1};
+    copying->link = (struct record){
+        .type = RECORD_LINK,
+        .sequence = 1,
+        /* Where ids begin now: they are seen before the records that have them are on disk. */
+        .cas = copying->replay->result.highest_cas + RECOVERY_CAS_JUMP,
+    };
     if (item == NULL) {
         return SESS_OK;
     }
