@@ -201,17 +201,21 @@ static enum sess_status copy_all(struct copying *copying, struct sess_error *err
     return status == SESS_OK ? put_mark(copying, error) : status;
 }
 
-/* What is copied, or was never acknowledged, has no further use. */
+/* What is copied, was never acknowledged, or was left when an earlier recovery was cut short, has no further
+ * use: all that does not lead to the segment that the new one links to. */
 static enum sess_status remove_left_overs(const struct copying *copying, struct sess_error *error)
 {
     struct directory *directory = copying->recovery->directory;
     const struct chain *chain = copying->chain;
+    const struct chain_item *staying = chain->items;
     enum sess_status status = SESS_OK;
 
     for (size_t i = 0; status == SESS_OK && i < chain->n_items; i++) {
         char name[FILE_NAME_SIZE];
 
-        if (chain->items[i].number > copying->link.segment) {
+        if (&chain->items[i] == staying) {
+            staying = staying->number == copying->link.segment ? NULL : next_of(copying, staying);
+        } else {
             segment_name(chain->items[i].number, name);
             status = directory_remove(directory, name, error);
             failpoint("recovery.removed");
