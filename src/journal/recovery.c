@@ -139,7 +139,12 @@ static enum sess_status find_link(struct copying *copying, struct sess_error *er
     struct frame_read read;
     enum sess_status status;
 
-    copying->link = (struct record){.type = RECORD_LINK, .sequence = 1};
+    copying->link = (struct record){
+        .type = RECORD_LINK,
+        .sequence = 1,
+        /* Where ids begin now: they are seen before the records that have them are on disk. */
+        .cas = copying->replay->result.highest_cas + RECOVERY_CAS_JUMP,
+    };
     if (item == NULL) {
         return SESS_OK;
     }
@@ -198,26 +203,25 @@ static enum sess_status copy_all(struct copying *copying, struct sess_error *err
     return status == SESS_OK ? put_mark(copying, error) : status;
 }
 
-/* What is copied, or was never acknowledged, has no further use; nor has what an earlier start went round
- * and could not remove any more. */
+/* What is copied, was never acknowledged, or was left when an earlier recovery was cut short, has no further
+ * use: all that does not lead to the segment that the new one links to. */
 static enum sess_status remove_left_overs(const struct copying *copying, struct sess_error *error)
 {
     struct directory *directory = copying->recovery->directory;
-    struct chain *chain = copying->chain;
-    struct chain_item *kept = chain->items;
+    const struct chain *chain = copying->chain;
+    const struct chain_item *staying = chain->items;
     enum sess_status status = SESS_OK;
 
     for (size_t i = 0; status == SESS_OK && i < chain->n_items; i++) {
-        struct chain_item *item = &chain->items[i];
         char name[FILE_NAME_SIZE];
 
-        if (item == kept && item->number <= copying->link.segment) {
-            kept = chain_successor(chain, item);
-            continue;
+        if (&chain->items[i] == staying) {
+            staying = staying->number == copying->link.segment ? NULL : next_of(copying, staying);
+        } else {
+            segment_name(chain->items[i].number, name);
+            status = directory_remove(directory, name, error);
+            failpoint("recovery.removed");
         }
-        segment_name(item->number, name);
-        status = directory_remove(directory, name, error);
-        failpoint("recovery.removed");
     }
     return status;
 }
