@@ -59,8 +59,8 @@ void park_connection(struct connection *connection)
     /* More may arrive meanwhile. */
     connection->is_drained = false;
     connection_show(connection, STATE_PARKED);
-    connection_enlist(connection, &loop->parked);
     metric_add(&loop->metrics.conn_parked, 1);
+    connection_enlist(connection, &loop->parked);
 }
 
 /* Send, and go on where the connection stopped. */
