@@ -17,6 +17,11 @@
 
 enum { PATIENCE_MS = 20000 };
 
+/* What clients say, and what is there afterwards. */
+#define SET "set k 0 0 1\r\nx\r\n"
+#define SET_SILENTLY "set k 0 0 1 noreply\r\nx\r\n"
+#define HIT "VALUE k 0 1\r\nx\r\nEND\r\n"
+
 struct fake_journal {
     pthread_mutex_t lock;
     struct worker *worker;
