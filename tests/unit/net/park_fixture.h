@@ -28,7 +28,7 @@ struct fake_journal {
     uint64_t issued;     /* the last ticket */
     uint64_t durable;    /* replies with tickets up to this may leave */
     bool waits_for_seen; /* as `always` does */
-    bool is_full;        /* changes are BUSY */
+    uint64_t capacity;   /* the last ticket that there is room for: changes behind it are BUSY */
     unsigned n_busy;
     unsigned n_asked;
     unsigned n_unflagged; /* connections that were told no and would not have been woken */
@@ -56,7 +56,7 @@ static inline enum mutation_answer journal_take(void *context, const struct muta
     enum mutation_answer answer = MUTATION_BUSY;
 
     (void)pthread_mutex_lock(&journal->lock);
-    if (journal->is_full) {
+    if (journal->issued >= journal->capacity) {
         journal->n_busy++;
     } else {
         receipt->ticket = ++journal->issued;
@@ -98,7 +98,7 @@ static inline void parking_set(struct parking *parking, const char *name, const 
 /** All but the worker. */
 static inline void parking_prepare(struct parking *parking)
 {
-    *parking = (struct parking){.journal = {.is_watched = true}};
+    *parking = (struct parking){.journal = {.capacity = UINT64_MAX, .is_watched = true}};
     command_fixture_open(&parking->commands);
     (void)pthread_mutex_init(&parking->journal.lock, NULL);
     store_on_mutation(parking->commands.store.store, journal_take, &parking->journal);
@@ -171,7 +171,7 @@ static inline void journal_release(struct fake_journal *journal)
 {
     (void)pthread_mutex_lock(&journal->lock);
     journal->durable = journal->issued;
-    journal->is_full = false;
+    journal->capacity = UINT64_MAX;
     (void)pthread_mutex_unlock(&journal->lock);
     worker_wake_waiting(journal->worker);
 }

@@ -304,7 +304,7 @@ START_TEST(test_busy)
     int other;
 
     parking_prepare(&parking);
-    parking.journal.is_full = true;
+    parking.journal.capacity = 0;
     parking_start(&parking);
     fd = parking_connect(&parking);
     other = parking_connect(&parking);
@@ -324,6 +324,32 @@ START_TEST(test_busy)
     parking_close(&parking, WORKER_STOP);
     expect_end(fd);
     expect_end(other);
+}
+END_TEST
+
+/* The same behind a change for which there was room: its reply waits for the disk, then the next one runs,
+ * and waits in turn. */
+START_TEST(test_busy_while_parked)
+{
+    int fd;
+
+    parking_prepare(&parking);
+    parking.journal.capacity = 1;
+    parking_start(&parking);
+    fd = parking_connect(&parking);
+    send_text(fd, SET "delete k\r\nget k\r\n");
+    expect_parked(&parking, 1);
+    ck_assert_uint_eq(journal_read(&parking.journal, &parking.journal.n_busy), 1);
+    expect_silence(fd);
+    release();
+    expect_text(fd, "STORED\r\n");
+    WAIT_UNTIL(COMMAND_METRIC(delete_hits) == 1);
+    expect_parked(&parking, 1);
+    expect_silence(fd);
+    release();
+    expect_text(fd, "DELETED\r\nEND\r\n");
+    parking_close(&parking, WORKER_STOP);
+    expect_end(fd);
 }
 END_TEST
 
@@ -372,4 +398,5 @@ END_TEST
 
 SUITE_MAIN("net/park", test_reply_waits, test_asked_once_a_turn, test_noreply_then_read,
            test_reads_of_an_unsynced_shard, test_pipeline_waits, test_large_value,
-           test_large_values_in_one_turn, test_busy, test_wakes_are_not_lost)
+           test_large_values_in_one_turn, test_busy, test_busy_while_parked,
+           test_wakes_are_not_lost)
