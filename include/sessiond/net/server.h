@@ -45,7 +45,8 @@ SESS_MUST_CHECK enum sess_status net_server_accept(struct net_server *server, in
 void net_server_stop(struct net_server *server);
 
 /** Stop at once: every connection is closed, unanswered, then the workers are joined. For a journal that
- *  has failed. On a server that was not started it only closes the listeners. */
+ *  has failed, and says no to every reply that tells of a change. On a server that was not started it
+ *  only closes the listeners. */
 void net_server_abandon(struct net_server *server);
 
 /** Wired call, journal to worker: replies may leave that might not before, or there is room for changes

@@ -97,15 +97,20 @@ static void start(void)
     ck_assert_int_eq(pthread_create(&served.acceptor, NULL, accept_all, NULL), 0);
 }
 
-static void stop(void)
+static void stop_accepting(void)
 {
     void *result = NULL;
 
     ck_assert_int_eq(eventfd_write(served.wake_fd, 1), 0);
     ck_assert_int_eq(pthread_join(served.acceptor, &result), 0);
     ck_assert_ptr_eq(result, &served);
-    net_server_stop(served.server);
     ck_assert_int_eq(close(served.wake_fd), 0);
+}
+
+static void stop(void)
+{
+    stop_accepting();
+    net_server_stop(served.server);
 }
 
 static const char *description(size_t index)
@@ -424,6 +429,7 @@ START_TEST(test_abandon)
     start_and_park(fds);
     idle = connect_client();
     talk(idle, "version\r\n", "VERSION 1.6.18\r\n");
+    stop_accepting();
     net_server_abandon(served.server);
     for (size_t i = 0; i < N_THREADS; i++) {
         expect_end(fds[i]);
@@ -431,7 +437,7 @@ START_TEST(test_abandon)
     expect_end(idle);
     ck_assert_uint_eq(figure("curr_connections"), 0);
     ck_assert_uint_eq(figure("conn_parked_now"), 0);
-    stop();
+    net_server_stop(served.server);
     clean_up();
 }
 END_TEST
