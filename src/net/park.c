@@ -56,8 +56,6 @@ void park_connection(struct connection *connection)
     (void)event_del(&connection->io);
     /* The disk's delay is not the client's. */
     connection_wait_for_nobody(connection);
-    /* More may arrive meanwhile. */
-    connection->is_drained = false;
     connection_show(connection, STATE_PARKED);
     metric_add(&loop->metrics.conn_parked, 1);
     connection_enlist(connection, &loop->parked);
