@@ -3,6 +3,7 @@
 
 #include "sessiond/base/failpoint.h"
 #include "sessiond/store/image.h"
+#include "sessiond/store/terms.h"
 
 #include <inttypes.h>
 
