@@ -51,6 +51,7 @@ static enum sess_status apply(struct replay *replay, const struct record *record
     if (record->type == RECORD_LINK) {
         return SESS_OK;
     }
+    result->n_records++;
     if (record->type == RECORD_FLUSH) {
         result->flush_at_s = record->is_scheduled ? record->deadline_s : STORE_NO_DEADLINE;
         if (record->is_scheduled) {
@@ -99,7 +100,6 @@ static void count_frame(struct replay *replay, const struct frame_read *read)
     uint64_t before = result->n_bytes;
 
     result->n_frames++;
-    result->n_records += read->frame.n_records;
     result->n_bytes += frame_size(read->frame.body_size);
     result->highest_sequence = later(result->highest_sequence, read->frame.sequence);
     if (read->frame.time_s > result->time_s) {

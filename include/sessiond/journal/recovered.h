@@ -14,7 +14,7 @@
 struct recovered {
     uint64_t n_segments; /* that were replayed */
     uint64_t n_frames;
-    uint64_t n_records;
+    uint64_t n_records;   /* changes */
     uint64_t n_bytes;     /* of frames */
     uint64_t n_kept;      /* frames above the last mark, which were copied */
     uint64_t n_cut;       /* bytes behind the last frame that are not 0: the unsynced tail */
