@@ -508,6 +508,7 @@ class SessiondProcess(_DaemonProcess):
     def start(self):
         if self._directory is None:
             self._directory = tempfile.TemporaryDirectory(prefix="sessiond-test-")
+            os.chmod(self._directory.name, 0o755)  # the daemon may become another user
             self.clock = TestClock(os.path.join(self._directory.name, "clock"))
         env = {**os.environ, "SESSIOND_TEST_CLOCK": self.clock.path, "XDG_STATE_HOME": self._directory.name,
                **self._env}
