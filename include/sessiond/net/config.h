@@ -70,6 +70,14 @@ struct net_config {
     /* Wired call, worker to store: see store_tick. */
     bool (*tick)(void *context, struct store_ticker *ticker, int64_t now_s, unsigned max_steps);
     void *tick_context;
+    /* Wired call, worker to journal: whether replies with these tickets may leave; NULL: always. It may
+     * write what is pending, but never waits. Each worker asks once a turn in which there was any ticket,
+     * and again for each connection when that is a no. If these may leave, so may replies of which no
+     * ticket is higher. After a no, net_server_wake is to be called when that may have changed; what the
+     * answer is made of must then be read and written under one lock, or by sequentially consistent
+     * atomics, so that a worker which has missed the change does not miss the wake. */
+    bool (*committed)(void *context, const struct store_tickets *tickets);
+    void *committed_context;
 };
 
 #endif
