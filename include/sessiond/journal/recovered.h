@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* CAS ids begin this far above the highest in any file: those that were given out and never written are
- * not given out again. */
+/* CAS ids begin this far above the highest in any file, and the new file's link says where: ids that were
+ * given out and never reached the disk are not given out again. */
 #define RECOVERY_CAS_JUMP ((uint64_t)1 << 24)
 
 /* What was found. */
