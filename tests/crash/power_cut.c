@@ -6,6 +6,7 @@
 #include "recording.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -492,6 +493,9 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: power_cut SEED STATES\n");
         return 64;
     }
+    /* Each state needs the same memory again. */
+    (void)mallopt(M_MMAP_THRESHOLD, 64 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
     run->seed = strtoull(argv[1], NULL, 10);
     run->n_wanted = strtoull(argv[2], NULL, 10);
     run->random = (struct test_random){.state = run->seed};

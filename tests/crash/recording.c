@@ -11,6 +11,7 @@ enum {
     PROMISES_MAX = 256,
     TRIES_MAX = 200,
     PAUSE_US = 100,
+    LATE_MS = 1000, /* everysec: no reply leaves while a change that is older is not synced */
 };
 
 /* A reply that waits for the journal. */
@@ -95,7 +96,10 @@ static enum mutation_answer hear(void *context, const struct mutation *mutation,
 {
     struct life *life = context;
     struct change change = oracle_change(mutation);
-    enum mutation_answer answer = journal_accept(life->subject.journal, mutation, receipt);
+    enum mutation_answer answer;
+
+    change.made_ms = clock_now(life->clock).boot_ms;
+    answer = journal_accept(life->subject.journal, mutation, receipt);
 
     if (answer == MUTATION_ACCEPTED) {
         note_change(life, &change);
@@ -105,12 +109,31 @@ static enum mutation_answer hear(void *context, const struct mutation *mutation,
 
 /* ---- replies ---- */
 
+/* With everysec: a reply to a change tells that all changes before it that are older than a second are
+ * synced. */
+static size_t count_late(const struct life *life, const struct promise *promise)
+{
+    int64_t now_ms = clock_now(life->clock).boot_ms;
+    size_t k = promise->k;
+
+    if (life->recording->options.fsync != FSYNC_EVERYSEC) {
+        return 0;
+    }
+    while (k > 0 && life->history->changes[k - 1].made_ms >= now_ms - LATE_MS) {
+        k--;
+    }
+    return k;
+}
+
 static void keep_promise(struct life *life, const struct promise *promise)
 {
+    size_t k_late = count_late(life, promise);
+    size_t k_durable = promise->k_durable > k_late ? promise->k_durable : k_late;
+
     log_add(&life->recording->log,
             &(struct log_entry){.kind = LOG_ACK, .k = promise->k, .is_durable = false});
     log_add(&life->recording->log,
-            &(struct log_entry){.kind = LOG_ACK, .k = promise->k_durable, .is_durable = true});
+            &(struct log_entry){.kind = LOG_ACK, .k = k_durable, .is_durable = true});
 }
 
 static void look_at_promises(struct life *life)
