@@ -9,7 +9,7 @@ enum {
     SET_SIZE = HEAD_SIZE + 24,   /* value size 4, client flags 4, deadline 8, CAS id 8 */
     TOUCH_SIZE = HEAD_SIZE + 8,  /* deadline 8 */
     FLUSH_SIZE = HEAD_SIZE + 16, /* time 8, whether it is still to come 8 */
-    LINK_SIZE = HEAD_SIZE + 24,  /* segment 8, sequence 8, offset 8 */
+    LINK_SIZE = HEAD_SIZE + 32,  /* segment 8, sequence 8, offset 8, CAS id 8 */
     SEAL_SIZE = HEAD_SIZE + 8,   /* segment 8 */
 };
 
@@ -71,6 +71,7 @@ static void encode_fixed(const struct record *record, uint8_t *out)
         bytes_put_u64(out, record->segment);
         bytes_put_u64(out + 8, record->sequence);
         bytes_put_u64(out + 16, record->offset);
+        bytes_put_u64(out + 24, record->cas);
         break;
     case RECORD_SEAL:
         bytes_put_u64(out, record->segment);
@@ -114,6 +115,7 @@ static size_t decode_fixed(const uint8_t *in, struct record *out)
         out->segment = bytes_u64(in);
         out->sequence = bytes_u64(in + 8);
         out->offset = bytes_u64(in + 16);
+        out->cas = bytes_u64(in + 24);
         return 0;
     case RECORD_SEAL:
         out->segment = bytes_u64(in);

@@ -31,7 +31,7 @@ struct record {
     struct slice key;
     struct slice value;
     uint32_t flags;
-    uint64_t cas;
+    uint64_t cas;       /* LINK: ids up to this one may have been given out, written or not */
     int64_t deadline_s; /* FLUSH: when it takes effect; STORE_NO_DEADLINE for none */
     bool is_scheduled;  /* FLUSH: its time was still to come */
     uint64_t segment; /* LINK: the number of the segment before, 0: none. SEAL: of the one behind */

@@ -17,6 +17,7 @@ struct copying {
     uint64_t sequence;      /* of that */
     uint64_t base;          /* frames up to this sequence stay where they are */
     struct record link;     /* to the segment that has the last of them */
+    uint64_t link_salt;     /* of that segment */
     uint64_t n_kept;
 };
 
@@ -138,7 +139,12 @@ static enum sess_status find_link(struct copying *copying, struct sess_error *er
     struct frame_read read;
     enum sess_status status;
 
-    copying->link = (struct record){.type = RECORD_LINK, .sequence = 1};
+    copying->link = (struct record){
+        .type = RECORD_LINK,
+        .sequence = 1,
+        /* Where ids begin now: they are seen before the records that have them are on disk. */
+        .cas = copying->replay->result.highest_cas + RECOVERY_CAS_JUMP,
+    };
     if (item == NULL) {
         return SESS_OK;
     }
@@ -152,6 +158,7 @@ static enum sess_status find_link(struct copying *copying, struct sess_error *er
         status = reader_next(copying->reader, end, &read, error);
     }
     file_close(&segment.file);
+    copying->link_salt = segment.salt;
     copying->link.segment = item->number;
     copying->link.sequence = copying->reader->sequence;
     copying->link.offset = copying->reader->at;
@@ -196,17 +203,21 @@ static enum sess_status copy_all(struct copying *copying, struct sess_error *err
     return status == SESS_OK ? put_mark(copying, error) : status;
 }
 
-/* What is copied, or was never acknowledged, has no further use. */
+/* What is copied, was never acknowledged, or was left when an earlier recovery was cut short, has no further
+ * use: all that does not lead to the segment that the new one links to. */
 static enum sess_status remove_left_overs(const struct copying *copying, struct sess_error *error)
 {
     struct directory *directory = copying->recovery->directory;
     const struct chain *chain = copying->chain;
+    const struct chain_item *staying = chain->items;
     enum sess_status status = SESS_OK;
 
     for (size_t i = 0; status == SESS_OK && i < chain->n_items; i++) {
         char name[FILE_NAME_SIZE];
 
-        if (chain->items[i].number > copying->link.segment) {
+        if (&chain->items[i] == staying) {
+            staying = staying->number == copying->link.segment ? NULL : next_of(copying, staying);
+        } else {
             segment_name(chain->items[i].number, name);
             status = directory_remove(directory, name, error);
             failpoint("recovery.removed");
@@ -215,22 +226,32 @@ static enum sess_status remove_left_overs(const struct copying *copying, struct 
     return status;
 }
 
-/* Its reserved space goes back. */
-static enum sess_status cut_base(const struct copying *copying, struct sess_error *error)
+/* The reserved space of the segment that is linked to goes back. A seal behind its last frame tells it from
+ * a whole journal if the new segment should ever be missing; nobody reads so far while that is there. */
+static enum sess_status end_base(const struct copying *copying, struct sess_error *error)
 {
+    struct segment base = {.number = copying->link.segment, .salt = copying->link_salt};
     char name[FILE_NAME_SIZE];
-    struct file file;
     enum sess_status status;
 
-    if (copying->link.segment == 0) {
+    if (base.number == 0) {
         return SESS_OK;
     }
-    segment_name(copying->link.segment, name);
-    status = file_open(copying->recovery->directory, name, FILE_CHANGE, &file, error);
-    if (status == SESS_OK) {
-        status = file_truncate(&file, copying->link.offset, error);
-        file_close(&file);
+    segment_name(base.number, name);
+    status = file_open(copying->recovery->directory, name, FILE_CHANGE, &base.file, error);
+    if (status != SESS_OK) {
+        return status;
     }
+    status = file_truncate(&base.file, copying->link.offset, error);
+    if (status == SESS_OK) {
+        status = writer_seal(&base, &copying->link, copying->segment.number,
+                             copying->replay->result.time_s, error);
+    }
+    if (status == SESS_OK) {
+        status = file_sync(&base.file, error);
+    }
+    file_close(&base.file);
+    failpoint("recovery.sealed");
     return status;
 }
 
@@ -250,7 +271,7 @@ static enum sess_status make_segment(struct copying *copying, struct sess_error 
             status = remove_left_overs(copying, error);
         }
         if (status == SESS_OK) {
-            status = cut_base(copying, error);
+            status = end_base(copying, error);
         }
         if (status != SESS_OK) {
             file_close(&copying->segment.file);

@@ -36,6 +36,7 @@ static void go_on(struct writer *writer)
         .segment = writer->current.number,
         .sequence = writer->next_sequence,
         .offset = writer->at,
+        .cas = writer->link.cas,
     };
     writer->previous = writer->current;
     writer->has_previous = true;

@@ -1,0 +1,128 @@
+/* Store and journal. Threads, memory: see the header. */
+#include "subject.h"
+
+#include <stdlib.h>
+
+static enum sess_status make_store(struct subject *subject)
+{
+    struct store_config config = {
+        .max_value_bytes = 2 * SUBJECT_VALUE_MAX,
+        .data = &subject->data,
+        .in_flight = &subject->in_flight,
+        .hash_key = {.low = 0x0123456789abcdef, .high = 0xfedcba9876543210},
+        .first_cas = 1,
+        .now_s = clock_now(subject->clock).wall_s,
+    };
+
+    budget_init(&subject->data, (size_t)16 << 20);
+    budget_init(&subject->in_flight, (size_t)1 << 20);
+    return store_create(&config, &subject->store);
+}
+
+enum sess_status subject_open(struct subject *subject, struct memory_directory *directory,
+                              const struct journal_options *options, struct clock *clock,
+                              struct sess_error *error)
+{
+    struct journal_config config;
+    enum sess_status status;
+
+    *subject = (struct subject){
+        .options = *options, .directory = memory_directory_base(directory), .clock = clock};
+    status = make_store(subject);
+    if (status != SESS_OK) {
+        return error_set(error, status, "no memory for a store");
+    }
+    config = (struct journal_config){
+        .options = &subject->options,
+        .directory = memory_directory_base(directory),
+        .clock = clock,
+        .store = subject->store,
+        .batch_bytes = SUBJECT_BATCH,
+        .segment_bytes = SUBJECT_SEGMENT,
+    };
+    status = journal_open(&config, &subject->journal, error);
+    if (status != SESS_OK) {
+        store_destroy(&subject->store);
+        return status;
+    }
+    subject->recovered = journal_recovered(subject->journal);
+    subject->time_s = clock_now(clock).wall_s;
+    if (subject->recovered->time_s > subject->time_s) {
+        subject->time_s = subject->recovered->time_s;
+    }
+    return SESS_OK;
+}
+
+void subject_close(struct subject *subject)
+{
+    journal_destroy(&subject->journal);
+    store_destroy(&subject->store);
+}
+
+struct probe {
+    int64_t old_deadline_s;
+};
+
+/* Lets a flush take effect, and refuses all else, so that a look changes nothing. */
+static enum mutation_answer probe(void *context, const struct mutation *mutation,
+                                  struct mutation_receipt *receipt)
+{
+    struct probe *self = context;
+
+    *receipt = (struct mutation_receipt){.ticket = 0};
+    if (mutation->kind == MUTATION_FLUSH) {
+        return MUTATION_ACCEPTED;
+    }
+    self->old_deadline_s = mutation->old_deadline_s;
+    return MUTATION_REFUSED;
+}
+
+static void look_at_key(struct subject *subject, struct slice key, int64_t now_s,
+                        struct key_state *state)
+{
+    struct probe seen = {.old_deadline_s = 0};
+    struct store_reading reading;
+    struct store_outcome outcome;
+
+    *state = (struct key_state){.is_there = false};
+    store_on_mutation(subject->store, probe, &seen);
+    if (store_read_begin(subject->store, key, now_s, &reading) == SESS_OK) {
+        *state = (struct key_state){
+            .is_there = true,
+            .digest = oracle_digest(reading.value),
+            .size = reading.value.size,
+            .flags = reading.flags,
+            .cas = reading.cas,
+        };
+        store_read_end(&reading);
+        if (store_delete(subject->store, key, now_s, &outcome) != SESS_REFUSED) {
+            abort();
+        }
+        state->deadline_s = seen.old_deadline_s;
+    }
+    store_on_mutation(subject->store, NULL, NULL);
+}
+
+void subject_look(struct subject *subject, int64_t now_s, struct picture *picture)
+{
+    picture_clear(picture);
+    picture->flush_at_s = subject->recovered->flush_at_s;
+    for (unsigned key = 0; key < ORACLE_KEYS; key++) {
+        look_at_key(subject, oracle_key(key), now_s, &picture->keys[key]);
+    }
+}
+
+uint64_t subject_next_cas(struct subject *subject)
+{
+    struct store_write write = {
+        .mode = STORE_SET,
+        .key = slice_from_text("another"),
+        .value = slice_from_text("x"),
+        .expiry = store_expiry_at(STORE_NO_DEADLINE),
+    };
+    struct store_outcome outcome;
+
+    store_on_mutation(subject->store, NULL, NULL);
+    return store_write(subject->store, &write, subject->time_s, &outcome) == SESS_OK ? outcome.cas
+                                                                                     : 0;
+}

@@ -1,0 +1,45 @@
+/* A real store with a real journal over a directory in memory, and what can be seen in it.
+ *
+ * Not the daemon: no sockets, no workers. Threads: the caller's, and the journal's own if it is started. */
+#ifndef SESSIOND_TESTS_CRASH_SUBJECT_H
+#define SESSIOND_TESTS_CRASH_SUBJECT_H
+
+#include "memory_directory.h"
+#include "oracle.h"
+
+#include "sessiond/journal/journal.h"
+#include "sessiond/store/store.h"
+
+enum {
+    SUBJECT_VALUE_MAX = 24 << 10,
+    SUBJECT_SEGMENT = 64 << 10, /* bytes: full soon */
+    SUBJECT_BATCH = 4 << 10,
+};
+
+struct subject {
+    struct journal_options options;
+    struct directory *directory; /* borrowed */
+    struct clock *clock;         /* borrowed */
+    struct budget data;
+    struct budget in_flight;
+    struct store *store;
+    struct journal *journal;
+    const struct recovery_result *recovered;
+    int64_t time_s; /* of the store: not before this */
+};
+
+/** Recover from a directory. Nothing runs yet. Returns the status of journal_open; `error` says more. */
+enum sess_status subject_open(struct subject *subject, struct memory_directory *directory,
+                              const struct journal_options *options, struct clock *clock,
+                              struct sess_error *error);
+
+/** End it; journal_stop must have been called if it was started. */
+void subject_close(struct subject *subject);
+
+/** Everything that is there at the wall time `now_s`, deadlines too. Only before a hook is set. */
+void subject_look(struct subject *subject, int64_t now_s, struct picture *picture);
+
+/** The CAS id that the next new version has. Only before a hook is set; it adds a key of its own. */
+uint64_t subject_next_cas(struct subject *subject);
+
+#endif

@@ -1,0 +1,172 @@
+/* What tests do with a directory in memory. Threads, memory: see the header. */
+#include "memory_nodes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void lock(struct memory_directory *self)
+{
+    (void)pthread_mutex_lock(&self->lock);
+}
+
+static void unlock(struct memory_directory *self)
+{
+    (void)pthread_mutex_unlock(&self->lock);
+}
+
+uint64_t memory_directory_add(struct memory_directory *directory, const char *name,
+                              struct slice bytes)
+{
+    struct node *node;
+    uint64_t id = 0;
+
+    lock(directory);
+    node = memory_name_find(directory, name) == NULL ? memory_node_make(directory, name) : NULL;
+    if (node != NULL && memory_node_resize(node, bytes.size)) {
+        if (bytes.size > 0) {
+            memcpy(node->bytes, bytes.data, bytes.size);
+        }
+        id = node->id;
+    }
+    unlock(directory);
+    return id;
+}
+
+static bool copy_file(const struct name *name, struct memory_file *out)
+{
+    const struct node *node = name->node;
+
+    memcpy(out->name, name->text, sizeof out->name);
+    out->size = node->size;
+    if (node->size == 0) {
+        return true;
+    }
+    out->bytes = malloc(node->size);
+    if (out->bytes != NULL) {
+        memcpy(out->bytes, node->bytes, node->size);
+    }
+    return out->bytes != NULL;
+}
+
+bool memory_directory_copy(struct memory_directory *directory, struct memory_file **files,
+                           size_t *n_files)
+{
+    bool is_copied;
+
+    lock(directory);
+    *n_files = directory->n_names;
+    *files = calloc(*n_files + 1, sizeof **files);
+    is_copied = *files != NULL;
+    for (size_t i = 0; is_copied && i < *n_files; i++) {
+        is_copied = copy_file(&directory->names[i], &(*files)[i]);
+    }
+    unlock(directory);
+    if (!is_copied) {
+        memory_files_free(*files, *n_files);
+        *files = NULL;
+    }
+    return is_copied;
+}
+
+void memory_files_free(struct memory_file *files, size_t n_files)
+{
+    for (size_t i = 0; files != NULL && i < n_files; i++) {
+        free(files[i].bytes);
+    }
+    free(files);
+}
+
+const uint8_t *memory_directory_bytes(struct memory_directory *directory, const char *name,
+                                      size_t *size)
+{
+    const struct node *node;
+
+    lock(directory);
+    node = memory_name_find(directory, name);
+    *size = node == NULL ? 0 : node->size;
+    unlock(directory);
+    return node == NULL ? NULL : node->bytes;
+}
+
+size_t memory_directory_count(struct memory_directory *directory)
+{
+    size_t n_names;
+
+    lock(directory);
+    n_names = directory->n_names;
+    unlock(directory);
+    return n_names;
+}
+
+void memory_directory_observe(struct memory_directory *directory, memory_observe_fn observe,
+                              void *context)
+{
+    lock(directory);
+    directory->observe = observe;
+    directory->context = context;
+    unlock(directory);
+}
+
+void memory_directory_fail(struct memory_directory *directory, enum memory_call call, unsigned n,
+                           enum sess_status status)
+{
+    lock(directory);
+    directory->behaviours[call].fails_in = n;
+    directory->behaviours[call].status = status;
+    unlock(directory);
+}
+
+void memory_directory_cut(struct memory_directory *directory)
+{
+    lock(directory);
+    directory->is_cut = true;
+    (void)pthread_cond_broadcast(&directory->changed);
+    unlock(directory);
+}
+
+void memory_directory_restart(struct memory_directory *directory)
+{
+    lock(directory);
+    directory->is_cut = false;
+    memset(directory->behaviours, 0, sizeof directory->behaviours);
+    unlock(directory);
+}
+
+static void set_stalled(struct memory_directory *directory, enum memory_call call, bool is_stalled)
+{
+    lock(directory);
+    directory->behaviours[call].is_stalled = is_stalled;
+    (void)pthread_cond_broadcast(&directory->changed);
+    unlock(directory);
+}
+
+void memory_directory_stall(struct memory_directory *directory, enum memory_call call)
+{
+    set_stalled(directory, call, true);
+}
+
+void memory_directory_release(struct memory_directory *directory, enum memory_call call)
+{
+    set_stalled(directory, call, false);
+}
+
+void memory_directory_await_stalled(struct memory_directory *directory, enum memory_call call)
+{
+    const struct behaviour *behaviour = &directory->behaviours[call];
+
+    lock(directory);
+    while (!behaviour->is_stalled || behaviour->n_waiting == 0) {
+        (void)pthread_cond_wait(&directory->changed, &directory->lock);
+    }
+    unlock(directory);
+}
+
+unsigned memory_directory_calls(struct memory_directory *directory, enum memory_call call)
+{
+    unsigned n_calls;
+
+    lock(directory);
+    n_calls = directory->behaviours[call].n_calls;
+    unlock(directory);
+    return n_calls;
+}
