@@ -339,9 +339,11 @@ static bool find_past(struct life *life, const struct history *before, size_t n_
         life->last_of_key[key] = k;
         life->last_revocation_of_key[key] = k;
     }
-    log_add(&life->recording->log,
-            &(struct log_entry){
-                .kind = LOG_LIFE, .life = life->recording->n_lives, .k = k, .is_durable = true});
+    log_add(&life->recording->log, &(struct log_entry){.kind = LOG_LIFE,
+                                                       .wall_s = life->subject.time_s,
+                                                       .life = life->recording->n_lives,
+                                                       .k = k,
+                                                       .is_durable = true});
     return true;
 }
 
@@ -439,7 +441,8 @@ bool recording_make(struct recording *recording, const struct journal_options *o
     life->n_values = test_random_next(random) % 1000000000 * 1000000;
     history_begin(&recording->histories[0], history, history->n_changes);
     log_add(&recording->log,
-            &(struct log_entry){.kind = LOG_LIFE, .k = history->n_changes, .is_durable = true});
+            &(struct log_entry){
+                .kind = LOG_LIFE, .wall_s = wall_s, .k = history->n_changes, .is_durable = true});
     is_good = load(recording, files, n_files, memory) &&
               clock_create_manual(wall_s, &life->clock) == SESS_OK;
     memory_directory_observe(memory, observe, life);
