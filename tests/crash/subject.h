@@ -24,7 +24,7 @@ struct subject {
     struct budget in_flight;
     struct store *store;
     struct journal *journal;
-    const struct recovery_result *recovered;
+    const struct recovered *recovered;
     int64_t time_s; /* of the store: not before this */
 };
 
