@@ -201,20 +201,26 @@ static enum sess_status list(struct directory *directory, directory_list_fn visi
     int fd = openat(self_of(directory)->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
+    enum sess_status status = SESS_OK;
 
     if (stream == NULL) {
-        enum sess_status status = fail(directory, "list", "", error);
-
+        status = fail(directory, "list", "", error);
         if (fd >= 0) {
             (void)close(fd);
         }
         return status;
     }
-    /* The stream is this call's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    while ((entry = readdir(stream)) != NULL && visit(context, entry->d_name)) {
-    }
+    do {
+        errno = 0;
+        /* The stream is this call's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+        entry = readdir(stream);
+        /* Half a list would be a journal whose last files never were. */
+        if (entry == NULL && errno != 0) {
+            status = fail(directory, "list", "", error);
+        }
+    } while (entry != NULL && visit(context, entry->d_name));
     (void)closedir(stream);
-    return SESS_OK;
+    return status;
 }
 
 static void destroy(struct directory *directory)

@@ -17,6 +17,7 @@ struct copying {
     uint64_t sequence;      /* of that */
     uint64_t base;          /* frames up to this sequence stay where they are */
     struct record link;     /* to the segment that has the last of them */
+    uint64_t link_salt;     /* of that segment */
     uint64_t n_kept;
 };
 
@@ -157,6 +158,7 @@ static enum sess_status find_link(struct copying *copying, struct sess_error *er
         status = reader_next(copying->reader, end, &read, error);
     }
     file_close(&segment.file);
+    copying->link_salt = segment.salt;
     copying->link.segment = item->number;
     copying->link.sequence = copying->reader->sequence;
     copying->link.offset = copying->reader->at;
@@ -224,22 +226,32 @@ static enum sess_status remove_left_overs(const struct copying *copying, struct 
     return status;
 }
 
-/* Its reserved space goes back. */
-static enum sess_status cut_base(const struct copying *copying, struct sess_error *error)
+/* The reserved space of the segment that is linked to goes back. A seal behind its last frame tells it from
+ * a whole journal if the new segment should ever be missing; nobody reads so far while that is there. */
+static enum sess_status end_base(const struct copying *copying, struct sess_error *error)
 {
+    struct segment base = {.number = copying->link.segment, .salt = copying->link_salt};
     char name[FILE_NAME_SIZE];
-    struct file file;
     enum sess_status status;
 
-    if (copying->link.segment == 0) {
+    if (base.number == 0) {
         return SESS_OK;
     }
-    segment_name(copying->link.segment, name);
-    status = file_open(copying->recovery->directory, name, FILE_CHANGE, &file, error);
-    if (status == SESS_OK) {
-        status = file_truncate(&file, copying->link.offset, error);
-        file_close(&file);
+    segment_name(base.number, name);
+    status = file_open(copying->recovery->directory, name, FILE_CHANGE, &base.file, error);
+    if (status != SESS_OK) {
+        return status;
     }
+    status = file_truncate(&base.file, copying->link.offset, error);
+    if (status == SESS_OK) {
+        status = writer_seal(&base, &copying->link, copying->segment.number,
+                             copying->replay->result.time_s, error);
+    }
+    if (status == SESS_OK) {
+        status = file_sync(&base.file, error);
+    }
+    file_close(&base.file);
+    failpoint("recovery.sealed");
     return status;
 }
 
@@ -259,7 +271,7 @@ static enum sess_status make_segment(struct copying *copying, struct sess_error 
             status = remove_left_overs(copying, error);
         }
         if (status == SESS_OK) {
-            status = cut_base(copying, error);
+            status = end_base(copying, error);
         }
         if (status != SESS_OK) {
             file_close(&copying->segment.file);

@@ -1,7 +1,7 @@
 /* Recovery: replay, and a new segment to go on in.
  *
  * Private to the journal. Frames above the last mark are copied into a new segment, which is synced before
- * anybody is served; no old one is ever written to again, nor read beyond the end that the new one names.
+ * anybody is served; no old one is read again beyond the end that the new one names, where a seal is put.
  * It starts no thread and ends no process; of what it finds damaged it changes nothing. Threads: one.
  * Source: durability.md, "Recovery". */
 #ifndef SESSIOND_SRC_JOURNAL_RECOVERY_H

@@ -49,9 +49,17 @@ bool segment_number_of(const char *name, uint64_t *number)
 bool segment_is_unfinished(const char *name)
 {
     struct slice text = slice_from_text(name);
+    struct slice end = slice_of(unfinished_suffix, sizeof unfinished_suffix - 1);
+    char finished[FILE_NAME_SIZE];
+    uint64_t number;
 
-    return slice_starts_with(text, slice_of(prefix, sizeof prefix - 1)) &&
-           slice_ends_with(text, slice_of(unfinished_suffix, sizeof unfinished_suffix - 1));
+    if (text.size >= sizeof finished || !slice_ends_with(text, end)) {
+        return false;
+    }
+    /* It will be removed: no other name may do. */
+    memcpy(finished, name, text.size - end.size);
+    finished[text.size - end.size] = '\0';
+    return segment_number_of(finished, &number);
 }
 
 static uint64_t header_checksum(const uint8_t *header)

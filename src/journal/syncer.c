@@ -165,6 +165,9 @@ static void sync_once(struct journal *journal)
     if (status == SESS_OK) {
         note_sync(journal, now_us() - began_us);
         end_sync(journal, &job);
+    } else {
+        /* Before anybody else can write: what it wrote would be answered. */
+        journal_fail(journal, &error);
     }
     (void)pthread_mutex_unlock(&journal->lock);
     journal_wake(journal);
@@ -193,8 +196,9 @@ static bool is_done(const struct journal *journal)
 static void run_due(struct journal *journal)
 {
     if (journal->is_writing) {
-        /* Whoever writes is the last to do so before the sync. */
-        journal->is_sync_due = true;
+        /* Whoever writes is the last to do so before the sync. A mark is no longer wanted then: its frame
+         * carries it, and the next sync is not yet due. */
+        journal->is_sync_due = !wants_mark(journal) || journal->writer.has_previous;
         wait_until(journal, INT64_MAX);
     } else if (!wants_mark(journal) || journal->writer.has_previous) {
         sync_once(journal);

@@ -22,7 +22,8 @@ enum {
     UPLOAD_COST =
         640, /* of a large value that has begun: the request's copy, and what the store knows */
 };
-_Static_assert(sizeof(struct connection) + PLACES_COST + UPLOAD_COST <= NET_CONNECTION_COST,
+_Static_assert(sizeof(struct connection) + PLACES_COST + UPLOAD_COST + NET_CONNECTION_FREE <=
+                   NET_CONNECTION_COST,
                "a connection takes no more than is said");
 
 /* How many are on a list: of the lists that are counted. */
@@ -288,6 +289,7 @@ bool connection_charge(struct connection *connection)
     struct budget *budget = connection->loop->config->connections;
     size_t held = connection->unread.capacity + connection->outgoing.unsent.capacity;
 
+    held -= held < NET_CONNECTION_FREE ? held : (size_t)NET_CONNECTION_FREE;
     if (held > connection->charged && !budget_charge(budget, held - connection->charged)) {
         metric_add(&connection->loop->metrics.closed_for_memory, 1);
         return false;

@@ -64,7 +64,7 @@ class ListenersTest(IntegrationCase):
         for conversation in fresh:
             conversation.expect_open()
         filled = self.sockets_by_epoll(daemon.pid)
-        self.assertEqual(sorted(filled[loop] - before[loop] for loop in filled)[1:], [3, 3, 3])
+        self.assertEqual(sorted(filled[loop] - before[loop] for loop in filled)[-3:], [3, 3, 3])
 
     def test_two_ports_are_one_store(self):
         daemon = self.start("--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0")

@@ -17,7 +17,9 @@ enum {
 
 /* What the net takes beside its buffers: upper bounds in bytes, for those who divide memory. */
 enum {
-    NET_CONNECTION_COST = 1600, /* a connection without what it holds back */
+    NET_CONNECTION_COST = 2112, /* a connection with the little that it may always hold back */
+    NET_CONNECTION_FREE = 512,  /* of it: a reply that waits for the disk must find room, whoever
+                                   has used up the rest */
     NET_WORKER_COST = 1 << 20,  /* a worker with its buffers, its stack and a report being made */
     NET_DESCRIPTOR_COST = 48,   /* in each worker for each connection that there may be: libevent
                                    keeps an entry for every descriptor number it has ever seen */

@@ -11,7 +11,18 @@ static void release(void)
     journal_release(&parking.journal);
 }
 
-/* There is no memory to keep the reply: the connection is closed unanswered. */
+/* Many replies in one turn: more than a connection may always hold back. */
+static void send_long(int fd)
+{
+    char text[900] = SET;
+
+    while (strlen(text) < sizeof text - 16) {
+        strcat(text, "version\r\n");
+    }
+    send_text(fd, text);
+}
+
+/* There is no memory to keep the replies: the connection is closed unanswered. */
 START_TEST(test_closed_for_memory)
 {
     int fd;
@@ -20,12 +31,48 @@ START_TEST(test_closed_for_memory)
     ck_assert(budget_charge(&parking.connections, parking.connections.limit - 100));
     parking_start(&parking);
     fd = parking_connect(&parking);
-    send_text(fd, SET);
+    send_long(fd);
     expect_end(fd);
     ck_assert_uint_eq(NET_METRIC(closed_for_memory), 1);
     ck_assert_uint_eq(COMMAND_METRIC(cmd_set), 1);
     budget_release(&parking.connections, parking.connections.limit - 100);
     parking_close(&parking, WORKER_STOP);
+}
+END_TEST
+
+/* Others have used up all there is: a short reply waits all the same. */
+START_TEST(test_short_reply_finds_room)
+{
+    int fd;
+
+    parking_prepare(&parking);
+    ck_assert(budget_charge(&parking.connections, parking.connections.limit));
+    parking_start(&parking);
+    fd = parking_connect(&parking);
+    send_text(fd, SET);
+    expect_parked(&parking, 1);
+    release();
+    expect_text(fd, "STORED\r\n");
+    ck_assert_uint_eq(NET_METRIC(closed_for_memory), 0);
+    budget_release(&parking.connections, parking.connections.limit);
+    parking_close(&parking, WORKER_STOP);
+    expect_end(fd);
+}
+END_TEST
+
+/* Replies that wait are charged, but for the first few bytes. */
+START_TEST(test_waiting_replies_are_charged)
+{
+    int fd;
+
+    parking_open(&parking);
+    fd = parking_connect(&parking);
+    send_long(fd);
+    expect_parked(&parking, 1);
+    ck_assert_uint_gt(budget_used(&parking.connections), 1024);
+    parking_close(&parking, WORKER_ABANDON);
+    expect_end(fd);
+    ck_assert_uint_eq(budget_used(&parking.connections), 0);
 }
 END_TEST
 
@@ -156,5 +203,6 @@ START_TEST(test_abandon)
 }
 END_TEST
 
-SUITE_MAIN("net/park_end", test_closed_for_memory, test_time_stands, test_client_gone, test_quit,
+SUITE_MAIN("net/park_end", test_closed_for_memory, test_short_reply_finds_room,
+           test_waiting_replies_are_charged, test_time_stands, test_client_gone, test_quit,
            test_stop_timeout, test_stop_with_release, test_abandon)
