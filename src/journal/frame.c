@@ -8,6 +8,7 @@
 
 enum {
     CHECKED_FROM = 8, /* where the checksum begins */
+    CHECK_AT = 44,    /* of the head alone */
     PIECES_MAX = 64,  /* FILE_PIECES_MAX */
 };
 
@@ -22,6 +23,13 @@ static uint64_t checksum(uint64_t salt, const struct slice *pieces, size_t n_pie
     return checksum_of(salt, checked, n_pieces);
 }
 
+static uint32_t head_check(const uint8_t *head, uint64_t salt)
+{
+    struct slice checked = slice_of(head + CHECKED_FROM, CHECK_AT - CHECKED_FROM);
+
+    return (uint32_t)checksum_of(salt, &checked, 1);
+}
+
 void frame_encode(const struct frame *frame, uint64_t salt, uint8_t *head,
                   const struct slice *pieces, size_t n_pieces)
 {
@@ -31,13 +39,14 @@ void frame_encode(const struct frame *frame, uint64_t salt, uint8_t *head,
     bytes_put_u64(head + 24, frame->durable);
     bytes_put_u64(head + 32, (uint64_t)frame->time_s);
     bytes_put_u32(head + 40, frame->n_records);
-    bytes_put_u32(head + 44, 0);
+    bytes_put_u32(head + CHECK_AT, head_check(head, salt));
     bytes_put_u64(head, checksum(salt, pieces, n_pieces));
 }
 
-bool frame_peek(struct slice bytes, struct frame *out)
+bool frame_peek(struct slice bytes, uint64_t salt, struct frame *out)
 {
-    if (bytes.size < FRAME_HEAD_SIZE || bytes_u32(bytes.data + 8) != FRAME_MAGIC) {
+    if (bytes.size < FRAME_HEAD_SIZE || bytes_u32(bytes.data + 8) != FRAME_MAGIC ||
+        bytes_u32(bytes.data + CHECK_AT) != head_check(bytes.data, salt)) {
         return false;
     }
     *out = (struct frame){

@@ -10,7 +10,8 @@
  *     24      8   durable: every frame up to this sequence is on disk
  *     32      8   time, wall seconds
  *     40      4   number of records
- *     44      4   0
+ *     44      4   check of bytes 8 to 43, the checksum's low half over them alone: values may look like
+ *                 heads, and whoever searches for frames must not read all that one of them claims to be
  *     48          body, then 0 to 7 bytes to the next multiple of 8 */
 #ifndef SESSIOND_SRC_JOURNAL_FRAME_H
 #define SESSIOND_SRC_JOURNAL_FRAME_H
@@ -49,8 +50,8 @@ static inline uint64_t frame_size(uint64_t body_size)
 void frame_encode(const struct frame *frame, uint64_t salt, uint8_t *head,
                   const struct slice *pieces, size_t n_pieces);
 
-/** Whether bytes at a frame's place could be one, by the head alone; *out is then what it says. */
-bool frame_peek(struct slice bytes, struct frame *out);
+/** Whether bytes at a frame's place are a head of that salt; *out is then what it says. */
+bool frame_peek(struct slice bytes, uint64_t salt, struct frame *out);
 
 /** Whether these bytes, head and whole body, are a frame of that salt. */
 bool frame_is_valid(struct slice bytes, uint64_t salt);

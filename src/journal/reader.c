@@ -75,7 +75,7 @@ static enum sess_status read_at(struct reader *reader, uint64_t at, struct frame
     if (status != SESS_OK) {
         return status;
     }
-    if (!frame_peek(bytes, &out->frame) ||
+    if (!frame_peek(bytes, reader->segment->salt, &out->frame) ||
         out->frame.body_size > reader->file_size - at - FRAME_HEAD_SIZE) {
         return SESS_NOT_FOUND;
     }
@@ -142,7 +142,8 @@ static uint64_t skip(struct reader *reader, uint64_t at)
     size_t from = (size_t)(at - reader->window_at);
     struct frame frame;
 
-    while (from + FRAME_HEAD_SIZE <= window.size && !frame_peek(slice_from(window, from), &frame)) {
+    while (from + FRAME_HEAD_SIZE <= window.size &&
+           !frame_peek(slice_from(window, from), reader->segment->salt, &frame)) {
         if (bytes_u64(window.data + from) != 0) {
             reader->dirty_to = reader->window_at + from + FRAME_ALIGN;
         }

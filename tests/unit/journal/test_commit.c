@@ -217,10 +217,10 @@ START_TEST(a_mark_that_comes_late_holds_nobody_up)
     ticket = open_accept(&open, open_delete("a"));
     open_await(&open, 0, ticket, ticket);
     memory_directory_stall(open.memory, MEMORY_WRITE);
+    clock_advance(open.clock, MARK_AFTER_MS);
     writing.ticket = open_accept(&open, open_set("b", "1"));
     ck_assert_int_eq(pthread_create(&thread, NULL, write_pending, &writing), 0);
     memory_directory_await_stalled(open.memory, MEMORY_WRITE);
-    clock_advance(open.clock, MARK_AFTER_MS);
     /* Long enough for the syncer to look; if it were not, the test would only see less. */
     (void)usleep(1500000);
     memory_directory_release(open.memory, MEMORY_WRITE);

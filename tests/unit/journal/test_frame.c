@@ -31,7 +31,7 @@ START_TEST(is_read_as_it_was_written)
     struct slice whole = write_example(bytes);
     struct frame read;
 
-    ck_assert(frame_peek(whole, &read));
+    ck_assert(frame_peek(whole, SALT, &read));
     ck_assert_uint_eq(read.sequence, example.sequence);
     ck_assert_uint_eq(read.durable, example.durable);
     ck_assert_int_eq(read.time_s, example.time_s);
@@ -114,10 +114,26 @@ START_TEST(zeros_and_short_runs_are_no_frame)
     uint8_t bytes[FRAME_HEAD_SIZE + BODY] = {0};
     struct frame read;
 
-    ck_assert(!frame_peek(slice_of(bytes, sizeof bytes), &read));
+    ck_assert(!frame_peek(slice_of(bytes, sizeof bytes), SALT, &read));
     (void)write_example(bytes);
     for (size_t size = 0; size < FRAME_HEAD_SIZE; size++) {
-        ck_assert(!frame_peek(slice_of(bytes, size), &read));
+        ck_assert(!frame_peek(slice_of(bytes, size), SALT, &read));
+    }
+}
+END_TEST
+
+/* What a client can write: all but the salt. */
+START_TEST(a_head_of_another_salt_is_none)
+{
+    uint8_t bytes[FRAME_HEAD_SIZE + BODY];
+    struct slice whole = write_example(bytes);
+    struct frame read;
+
+    ck_assert(!frame_peek(whole, SALT + 1, &read));
+    for (size_t bit = 8 * 8; bit < (size_t)8 * FRAME_HEAD_SIZE; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        HOT_ASSERT(!frame_peek(whole, SALT, &read));
+        bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
 }
 END_TEST
@@ -137,4 +153,5 @@ END_TEST
 SUITE_MAIN("journal/frame", is_read_as_it_was_written, every_flipped_bit_is_noticed,
            every_other_length_is_noticed, another_salt_is_another_file,
            pieces_and_one_run_are_the_same, a_checksum_is_that_of_all_pieces,
-           zeros_and_short_runs_are_no_frame, frames_end_at_multiples_of_8)
+           zeros_and_short_runs_are_no_frame, a_head_of_another_salt_is_none,
+           frames_end_at_multiples_of_8)

@@ -388,6 +388,10 @@ static inline void written_check(struct store_fixture *fixture, const struct wri
     for (size_t t = 0; t < 2 * n_times; t++) {
         int64_t now_s = times[t / 2] - (t % 2 == 0);
 
+        /* The store's time does not go back. */
+        if (t >= 2 && times[t / 2] == times[t / 2 - 1]) {
+            continue;
+        }
         for (unsigned i = 0; i < WRITTEN_KEYS; i++) {
             HOT_ASSERT((written_look(fixture, i, now_s).status == SESS_OK) ==
                        (state->keys[i].is_there && state->keys[i].deadline_s > now_s));
