@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of the one place that the process was started for. */
+static _Atomic uint64_t n_reached;
+
 /* Whether `spec`, NAME:ACTION:N, names this place; action and N are what follows. */
 static bool names(const char *spec, const char *name, const char **action)
 {
@@ -24,8 +27,6 @@ static bool names(const char *spec, const char *name, const char **action)
 
 void failpoint(const char *name)
 {
-    /* Of the one place that the process was started for. */
-    static _Atomic uint64_t n_reached;
     const char *action;
     const char *count;
     uint64_t wanted = 1;

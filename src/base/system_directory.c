@@ -15,14 +15,33 @@ static struct system_directory *self_of(struct directory *directory)
     return (struct system_directory *)(void *)directory;
 }
 
+/* What passes is told from what does not. */
+static enum sess_status status_of(int reason)
+{
+    switch (reason) {
+    case ENOSPC:
+    case EDQUOT:
+        return SESS_NO_SPACE;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return SESS_LIMIT;
+    case ENOENT:
+        return SESS_NOT_FOUND;
+    case EEXIST:
+        return SESS_EXISTS;
+    default:
+        return SESS_IO;
+    }
+}
+
 /* What was tried, on what, and why it failed. */
 static enum sess_status fail(struct directory *directory, const char *tried, const char *name,
                              struct sess_error *error)
 {
     int reason = errno;
-    bool is_full = reason == ENOSPC || reason == EDQUOT;
 
-    return error_set(error, is_full ? SESS_NO_SPACE : SESS_IO, "cannot %s %s/%s: %s", tried,
+    return error_set(error, status_of(reason), "cannot %s %s/%s: %s", tried,
                      self_of(directory)->path, name, strerror(reason));
 }
 
@@ -41,14 +60,7 @@ static enum sess_status open_file(struct directory *directory, const char *name,
                     S_IRUSR | S_IWUSR);
 
     if (fd < 0) {
-        int reason = errno;
-        enum sess_status status = fail(directory, "open", name, error);
-
-        if (reason == ENOENT || reason == EEXIST) {
-            status = reason == ENOENT ? SESS_NOT_FOUND : SESS_EXISTS;
-            error->status = status;
-        }
-        return status;
+        return fail(directory, "open", name, error);
     }
     *out = (struct file){.directory = directory, .handle = fd};
     (void)snprintf(out->name, sizeof out->name, "%s", name);
@@ -178,16 +190,9 @@ static enum sess_status rename_file(struct directory *directory, const char *fro
 static enum sess_status remove_file(struct directory *directory, const char *name,
                                     struct sess_error *error)
 {
-    if (unlinkat(self_of(directory)->fd, name, 0) != 0) {
-        bool is_missing = errno == ENOENT;
+    int fd = self_of(directory)->fd;
 
-        (void)fail(directory, "remove", name, error);
-        if (is_missing) {
-            error->status = SESS_NOT_FOUND;
-        }
-        return error->status;
-    }
-    return SESS_OK;
+    return unlinkat(fd, name, 0) == 0 ? SESS_OK : fail(directory, "remove", name, error);
 }
 
 static enum sess_status list(struct directory *directory, directory_list_fn visit, void *context,

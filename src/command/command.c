@@ -30,11 +30,21 @@ void answer(const struct request *request, struct buffer *out, enum reply reply)
     }
 }
 
-void note_ticket(struct command_context *context, const struct store_outcome *outcome)
+static void note(struct command_context *context, struct store_tickets tickets)
 {
-    if (outcome->ticket > context->ticket) {
-        context->ticket = outcome->ticket;
-    }
+    context->tickets = store_tickets_max(context->tickets, tickets);
+}
+
+void note_read(struct command_context *context, const struct store_outcome *outcome)
+{
+    note(context, (struct store_tickets){.seen = outcome->ticket});
+}
+
+void note_change(struct command_context *context, const struct store_outcome *outcome)
+{
+    note(context, (struct store_tickets){.seen = outcome->ticket,
+                                         .changed = outcome->ticket,
+                                         .revoked = outcome->revocation_ticket});
 }
 
 /* Room for any fixed line must be there before anything changes: a change whose reply cannot be

@@ -48,7 +48,9 @@ static enum sess_status flush(struct command_context *context, struct slice word
 
     if (status == SESS_OK) {
         status = store_flush(context->shared->store, at_s, context->now.wall_s, &outcome);
-        note_ticket(context, &outcome);
+        if (status != SESS_BUSY) {
+            note_change(context, &outcome);
+        }
     }
     if (status == SESS_OK) {
         tell_flush(context, at_s);

@@ -98,7 +98,11 @@ static enum sess_status get_one(struct command_context *context, const struct re
     if (status == SESS_BUSY) {
         return status;
     }
-    note_ticket(context, &reading.outcome);
+    if (renews(request)) {
+        note_change(context, &reading.outcome);
+    } else {
+        note_read(context, &reading.outcome);
+    }
     count_look(&context->metrics, request, status);
     if (status == SESS_OK) {
         append_value(context, request, &reading, out);

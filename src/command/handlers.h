@@ -38,8 +38,13 @@ enum sess_status command_quit(struct command_context *context, const struct requ
 /** The reply line, unless the client asked for none. */
 void answer(const struct request *request, struct buffer *out, enum reply reply);
 
-/** What the replies of this turn must wait for. */
-void note_ticket(struct command_context *context, const struct store_outcome *outcome);
+/** What the reply to a command that only reads must wait for. */
+void note_read(struct command_context *context, const struct store_outcome *outcome);
+
+/** The same for a command that changes, or would have, whatever came of it and whether it is answered
+ *  or not. It waits for the shard's last revocation, too: a logout is tried again when its reply does
+ *  not come, and the second finds nothing to do, but must not be answered before the first is safe. */
+void note_change(struct command_context *context, const struct store_outcome *outcome);
 
 /** The store command's fixed part, from a request. */
 struct store_write store_write_of(const struct request *request);

@@ -84,7 +84,7 @@ enum sess_status command_store(struct command_context *context, const struct req
     if (status == SESS_BUSY) {
         return status;
     }
-    note_ticket(context, &outcome);
+    note_change(context, &outcome);
     answer_store(context, request, status, out);
     return SESS_OK;
 }
@@ -100,7 +100,7 @@ enum sess_status command_delete(struct command_context *context, const struct re
     if (status == SESS_BUSY) {
         return status;
     }
-    note_ticket(context, &outcome);
+    note_change(context, &outcome);
     if (status == SESS_REFUSED) {
         answer(request, out, REPLY_REFUSED);
         return SESS_OK;
@@ -121,7 +121,7 @@ enum sess_status command_touch(struct command_context *context, const struct req
     if (status == SESS_BUSY) {
         return status;
     }
-    note_ticket(context, &outcome);
+    note_change(context, &outcome);
     metric_add(&context->metrics.cmd_touch, 1);
     switch (status) {
     case SESS_OK:
@@ -189,7 +189,7 @@ enum sess_status command_count(struct command_context *context, const struct req
     if (status == SESS_BUSY) {
         return status;
     }
-    note_ticket(context, &outcome);
+    note_change(context, &outcome);
     answer_count(context, request, status, number, out);
     return SESS_OK;
 }

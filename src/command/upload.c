@@ -99,7 +99,7 @@ enum sess_status command_upload_finish(struct command_context *context,
     if (status == SESS_BUSY) {
         return status;
     }
-    note_ticket(context, &outcome);
+    note_change(context, &outcome);
     answer_store(context, &(*upload)->request, status, out);
     command_upload_abort(upload);
     return SESS_OK;

@@ -4,7 +4,9 @@
 #include "sessiond/daemon/daemon.h"
 
 #include "allocator.h"
+#include "sessiond/base/directory.h"
 #include "sessiond/base/log.h"
+#include "sessiond/daemon/data_dir.h"
 #include "sessiond/daemon/privileges.h"
 #include "wiring.h"
 
@@ -12,8 +14,17 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+/* What ends the daemon, as descriptors that become readable. */
+struct alarms {
+    int signals;
+    int failure; /* an eventfd: the disk has failed */
+    int any;     /* readable when one of the others is */
+};
 
 static enum exit_code exit_code_of(enum sess_status status)
 {
@@ -21,7 +32,10 @@ static enum exit_code exit_code_of(enum sess_status status)
     case SESS_OK:
         return EXIT_DONE;
     case SESS_ADDRESS_IN_USE:
+    case SESS_LOCKED:
         return EXIT_UNAVAILABLE;
+    case SESS_DAMAGED:
+        return EXIT_DAMAGED;
     case SESS_INVALID:
     case SESS_OUT_OF_RANGE:
     case SESS_NOT_FOUND:
@@ -47,6 +61,47 @@ static enum sess_status open_signals(int *fd, struct sess_error *error)
     *fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     return *fd < 0 ? error_set(error, SESS_IO, "cannot receive signals: %s", strerror(errno))
                    : SESS_OK;
+}
+
+static bool watch(int any, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    return epoll_ctl(any, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static enum sess_status open_alarms(struct alarms *alarms, struct sess_error *error)
+{
+    enum sess_status status = open_signals(&alarms->signals, error);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    alarms->failure = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    alarms->any = epoll_create1(EPOLL_CLOEXEC);
+    if (alarms->failure < 0 || alarms->any < 0 || !watch(alarms->any, alarms->signals) ||
+        !watch(alarms->any, alarms->failure)) {
+        return error_set(error, SESS_IO, "cannot wait for signals: %s", strerror(errno));
+    }
+    return SESS_OK;
+}
+
+static void close_alarms(struct alarms *alarms)
+{
+    const int fds[] = {alarms->signals, alarms->failure, alarms->any};
+
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+        if (fds[i] >= 0) {
+            (void)close(fds[i]);
+        }
+    }
+}
+
+static bool has_failed(const struct alarms *alarms)
+{
+    uint64_t count;
+
+    return read(alarms->failure, &count, sizeof count) == (ssize_t)sizeof count;
 }
 
 /* Returns true when the signal says to stop. */
@@ -78,30 +133,68 @@ static void print_ready_lines(const struct net_server *server)
     (void)fflush(stdout);
 }
 
-static enum sess_status serve(struct net_server *server, int signals, struct sess_error *error)
+static void tell_durability(const struct settings *settings, const char *path)
 {
+    if (path[0] == '\0') {
+        log_write(LOG_LEVEL_WARNING,
+                  "sessiond %s keeps sessions in memory only: a restart logs everybody out",
+                  SESSIOND_VERSION);
+    } else if (settings->journal.fsync == FSYNC_NEVER) {
+        log_write(LOG_LEVEL_WARNING,
+                  "sessiond %s keeps sessions in %s, and with fsync = never a power cut may take "
+                  "them back",
+                  SESSIOND_VERSION, path);
+    } else {
+        log_write(LOG_LEVEL_INFO, "sessiond %s keeps sessions in %s", SESSIOND_VERSION, path);
+    }
+}
+
+/* Stop in an orderly way, or at once when the disk has failed: nothing may be acknowledged then. */
+static enum sess_status stop(struct wiring *wiring, bool must_abandon, struct sess_error *error)
+{
+    enum sess_status status;
+
+    if (must_abandon) {
+        net_server_abandon(wiring_server(wiring));
+    } else {
+        net_server_stop(wiring_server(wiring));
+    }
+    status = wiring_close_journal(wiring, error);
+    if (status == SESS_OK) {
+        log_write(LOG_LEVEL_INFO, "stopped");
+    }
+    return status;
+}
+
+static enum sess_status serve(struct wiring *wiring, const struct alarms *alarms,
+                              struct sess_error *error)
+{
+    struct net_server *server = wiring_server(wiring);
     enum sess_status status = net_server_start(server, error);
+    enum sess_status accepted;
+    bool is_broken;
 
     if (status != SESS_OK) {
         return status;
     }
-    log_write(LOG_LEVEL_WARNING,
-              "sessiond %s keeps sessions in memory only: a restart logs everybody out",
-              SESSIOND_VERSION);
     print_ready_lines(server);
     do {
-        status = net_server_accept(server, signals);
-    } while (status == SESS_OK && !take_signal(signals));
-    net_server_stop(server);
-    log_write(LOG_LEVEL_INFO, "stopped");
-    return status == SESS_OK ? SESS_OK : error_set(error, status, "the event loop failed");
+        accepted = net_server_accept(server, alarms->any);
+        is_broken = has_failed(alarms);
+    } while (accepted == SESS_OK && !is_broken && !take_signal(alarms->signals));
+    status = stop(wiring, is_broken, error);
+    if (status == SESS_OK && accepted != SESS_OK) {
+        return error_set(error, accepted, "the event loop failed");
+    }
+    return status;
 }
 
-static enum sess_status run(struct settings *settings, struct registry *registry,
-                            struct sess_error *error)
+/* Everything up to the point where clients may come. */
+static enum sess_status prepare(struct settings *settings, struct registry *registry,
+                                struct alarms *alarms, struct wiring **wiring,
+                                struct sess_error *error)
 {
-    struct wiring *wiring = NULL;
-    int signals = -1;
+    char path[DATA_DIR_SIZE];
     struct identity identity;
     enum sess_status status = privileges_check(settings->daemon.user, error);
 
@@ -109,22 +202,45 @@ static enum sess_status run(struct settings *settings, struct registry *registry
         status = privileges_find(settings->daemon.user, &identity, error);
     }
     if (status == SESS_OK) {
-        status = open_signals(&signals, error);
+        status = data_dir_find(settings->journal.data_dir, path, error);
     }
     if (status == SESS_OK) {
-        status = wiring_create(settings, registry, &wiring, error);
+        status = open_alarms(alarms, error);
+    }
+    if (status == SESS_OK) {
+        status = wiring_create(settings, registry, wiring, error);
+    }
+    if (status == SESS_OK && path[0] != '\0') {
+        bool becomes = identity.name[0] != '\0';
+
+        status = directory_make(path, becomes ? identity.uid : geteuid(),
+                                becomes ? identity.gid : getegid(), error);
     }
     if (status == SESS_OK && identity.name[0] != '\0') {
-        net_server_hand_over(wiring_server(wiring), identity.uid, identity.gid);
+        net_server_hand_over(wiring_server(*wiring), identity.uid, identity.gid);
         status = privileges_drop(&identity, error);
     }
     if (status == SESS_OK) {
-        status = serve(wiring_server(wiring), signals, error);
+        status = wiring_recover(*wiring, settings, path, alarms->failure, registry, error);
+    }
+    if (status == SESS_OK) {
+        tell_durability(settings, path);
+    }
+    return status;
+}
+
+static enum sess_status run(struct settings *settings, struct registry *registry,
+                            struct sess_error *error)
+{
+    struct wiring *wiring = NULL;
+    struct alarms alarms = {.signals = -1, .failure = -1, .any = -1};
+    enum sess_status status = prepare(settings, registry, &alarms, &wiring, error);
+
+    if (status == SESS_OK) {
+        status = serve(wiring, &alarms, error);
     }
     wiring_destroy(&wiring);
-    if (signals >= 0) {
-        (void)close(signals);
-    }
+    close_alarms(&alarms);
     return status;
 }
 

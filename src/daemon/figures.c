@@ -17,6 +17,11 @@ static const struct registry_alias session_rows[] = {
     {"refused_too_large", "store_too_large"},
 };
 
+static const struct registry_alias journal_rows[] = {
+    {"parked_connections", "conn_parked_now"},
+    {"parked_replies", "conn_parked"},
+};
+
 static void report_session_counts(void *registry, struct report *report)
 {
     struct registry_figures figures;
@@ -92,4 +97,24 @@ enum sess_status figures_register(struct registry *registry, struct process *pro
     enum sess_status status = add_metrics(registry, process, server, store);
 
     return status == SESS_OK ? add_sections(registry, server, store) : status;
+}
+
+static void report_parked(void *registry, struct report *report)
+{
+    struct registry_figures figures;
+
+    registry_read(registry, REGISTRY_SINCE_START, &figures);
+    registry_report_aliases(&figures, "", journal_rows,
+                            sizeof journal_rows / sizeof journal_rows[0], report);
+}
+
+enum sess_status figures_register_journal(struct registry *registry, struct journal *journal)
+{
+    enum sess_status status = registry_add_section(
+        registry, "journal",
+        "how changes get to the disk, what waits for it, and what the last start recovered",
+        journal_report, journal);
+
+    return status == SESS_OK ? registry_extend_section(registry, "journal", report_parked, registry)
+                             : status;
 }

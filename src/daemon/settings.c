@@ -1,6 +1,7 @@
 /* Settings as a whole. Reading them: config_file.c, command_line.c. Threads: start-up only. */
 #include "sessiond/daemon/settings.h"
 
+#include "sessiond/journal/journal.h"
 #include "sessiond/protocol/request.h"
 
 #include <unistd.h>
@@ -12,6 +13,13 @@ enum {
     CONNECTION_VALUES = 3, /* of the largest, at least in the connections' part */
     REPLY_VALUES = 2,      /* of them: room that the seats leave for replies */
     LINES_ROOM = 64 << 10, /* bytes: and that they leave for lines around those */
+    BATCH_SHARE = 256,
+    BATCH_MIN = 64 << 10, /* bytes */
+    BATCH_MAX = 1 << 20,
+    SEGMENT_SHARE = 16,
+    SEGMENT_MIN = 4 << 20, /* bytes */
+    SEGMENT_MAX = 64 << 20,
+    SEGMENT_UNIT = 4096,
     WORKERS_OUTSIDE = 8 << 20,   /* bytes: the workers' part of what the process may take on top */
     MEMORY_PER_WORKER = 8 << 20, /* at least, for `threads = auto` */
 };
@@ -30,6 +38,9 @@ enum sess_status settings_register(struct settings *settings, struct registry *r
 
     if (status == SESS_OK) {
         status = registry_add_options(registry, &store_option_table, &settings->store, error);
+    }
+    if (status == SESS_OK) {
+        status = registry_add_options(registry, &journal_option_table, &settings->journal, error);
     }
     if (status == SESS_OK) {
         status = registry_add_options(registry, &command_option_table, &settings->commands, error);
@@ -68,6 +79,18 @@ static size_t workers_beyond(const struct settings *settings, size_t max_connect
     return larger(all, WORKERS_OUTSIDE) - WORKERS_OUTSIDE;
 }
 
+static size_t batch_bytes(size_t memory)
+{
+    return larger(BATCH_MIN, smaller(memory / BATCH_SHARE, BATCH_MAX));
+}
+
+static size_t journal_bytes(const struct settings *settings)
+{
+    return settings->journal.data_dir[0] == '\0'
+               ? 0
+               : journal_memory(batch_bytes(settings->store.memory), settings->store.max_value);
+}
+
 static enum sess_status refuse_memory(size_t memory, struct sess_error *error)
 {
     return error_set(error, SESS_OUT_OF_RANGE,
@@ -84,6 +107,7 @@ enum sess_status settings_split_memory(const struct settings *settings, struct m
     size_t upload = value + REQUEST_LINE_END_SIZE;
     size_t connections = settings->net.connection_memory;
     size_t in_flight = larger(memory / IN_FLIGHT_SHARE, IN_FLIGHT_VALUES * upload);
+    size_t journal = journal_bytes(settings);
     size_t max_connections;
     size_t seats;
     size_t workers;
@@ -98,22 +122,34 @@ enum sess_status settings_split_memory(const struct settings *settings, struct m
             "raise it, or lower max-value",
             connections >> 10, CONNECTION_VALUES);
     }
-    if (connections > memory / 2 || in_flight > memory / 2 - connections) {
+    if (connections > memory / 2 || in_flight > memory / 2 - connections ||
+        journal > memory / 2 - connections - in_flight) {
         return refuse_memory(memory, error);
     }
     max_connections = count_seats(settings, connections);
     seats = max_connections * NET_CONNECTION_COST;
     workers = workers_beyond(settings, max_connections);
-    if (workers > memory / 2 - connections - in_flight) {
+    if (workers > memory / 2 - connections - in_flight - journal) {
         return refuse_memory(memory, error);
     }
     *out = (struct memory_split){.seats = seats,
                                  .connections = connections - seats,
                                  .in_flight = in_flight - upload,
+                                 .journal = journal,
+                                 .batch = batch_bytes(memory),
                                  .workers = workers,
-                                 .data = memory - connections - in_flight - workers,
+                                 .data = memory - connections - in_flight - journal - workers,
                                  .max_connections = max_connections};
     return SESS_OK;
+}
+
+size_t settings_segment_bytes(const struct settings *settings)
+{
+    size_t memory = settings->store.memory;
+    size_t size = larger(SEGMENT_MIN, smaller(memory / SEGMENT_SHARE, SEGMENT_MAX));
+    size_t batches = 2 * journal_memory(batch_bytes(memory), settings->store.max_value);
+
+    return larger(size, batches) / SEGMENT_UNIT * SEGMENT_UNIT;
 }
 
 unsigned settings_threads(const struct settings *settings)

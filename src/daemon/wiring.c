@@ -1,20 +1,23 @@
 /* Where the rooms are joined: every call that does not go straight down is set here.
  *
  *     worker -> store   tick(time, budget)     net_config.tick
- *     store -> journal  mutation               store_on_mutation: nobody asks yet, no journal
- *     worker -> journal committed?(ticket)     comes with the journal
- *     journal -> worker wake                   comes with the journal
+ *     store -> journal  mutation               store_on_mutation
+ *     worker -> journal committed?(ticket)     net_config.committed
+ *     journal -> worker wake                   journal_config.wake
  *
- * Threads: start-up and stop only. Memory: one struct that owns all rooms. */
+ * Threads: start-up and stop only, but for on_wake and on_failure. Memory: one struct that owns all rooms. */
 #include "wiring.h"
 
 #include "sessiond/base/log.h"
 #include "sessiond/command/command.h"
 #include "sessiond/daemon/figures.h"
 #include "sessiond/daemon/privileges.h"
+#include "sessiond/journal/journal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct wiring {
     struct memory_split split;
@@ -27,8 +30,38 @@ struct wiring {
     struct log_limit flush_log;
     struct log_limit binary_log;
     struct net_server *server;
+    struct directory *directory; /* NULL: memory only */
+    struct journal *journal;     /* likewise */
+    int failure_fd;
     struct process process;
 };
+
+/* Any thread. */
+static void on_wake(void *context)
+{
+    struct wiring *wiring = context;
+
+    net_server_wake(wiring->server);
+}
+
+/* Any thread: the first thread then ends the daemon. */
+static void on_failure(void *context)
+{
+    const struct wiring *wiring = context;
+    uint64_t one = 1;
+
+    if (write(wiring->failure_fd, &one, sizeof one) < 0) {
+        return;
+    }
+}
+
+/* Without a journal nothing has to be waited for. */
+static bool is_committed(void *context, const struct store_tickets *tickets)
+{
+    const struct wiring *wiring = context;
+
+    return wiring->journal == NULL || journal_committed(wiring->journal, tickets);
+}
 
 static enum sess_status make_budgets(struct wiring *wiring, const struct settings *settings,
                                      struct sess_error *error)
@@ -114,6 +147,8 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .n_threads = settings_threads(settings),
         .tick = command_tick,
         .tick_context = &wiring->commands,
+        .committed = is_committed,
+        .committed_context = wiring,
     };
     enum sess_status status =
         allow_connections(wiring, settings, config.n_threads, &config.max_connections, error);
@@ -166,11 +201,106 @@ enum sess_status wiring_create(const struct settings *settings, struct registry 
     return SESS_OK;
 }
 
+/* What a start that cannot go on says to do. */
+static enum sess_status advise(enum sess_status status, const char *path, struct sess_error *error)
+{
+    const char *said = error->text;
+    struct sess_error whole;
+
+    if (status == SESS_DAMAGED) {
+        status = error_set(&whole, status,
+                           "%s: sessions that were acknowledged cannot be read, so nothing was "
+                           "started and nothing was changed. Bring the directory back from a "
+                           "backup; or, to start without its sessions: mv '%s' '%s.damaged'",
+                           said, path, path);
+        *error = whole;
+    }
+    return status == SESS_REFUSED ? SESS_DAMAGED : status;
+}
+
+static void tell_recovered(const struct wiring *wiring, const char *path)
+{
+    const struct recovered *found = journal_recovered(wiring->journal);
+
+    if (found->cut_segment != 0) {
+        log_write(LOG_LEVEL_WARNING,
+                  "data-dir %s: the journal ends at offset %" PRIu64 " of its file %" PRIu64
+                  "; %" PRIu64 " bytes behind it had not been synced and were dropped",
+                  path, found->cut_offset, found->cut_segment, found->n_cut);
+    }
+    log_write(LOG_LEVEL_INFO,
+              "data-dir %s: %" PRIu64 " changes in %" PRIu64 " MiB were read in %" PRIu64 " ms",
+              path, found->n_records, found->n_bytes >> 20, found->took_ms);
+}
+
+static enum sess_status open_journal(struct wiring *wiring, const struct settings *settings,
+                                     struct sess_error *error)
+{
+    struct journal_config config = {
+        .options = &settings->journal,
+        .directory = wiring->directory,
+        .clock = wiring->clock,
+        .store = wiring->store,
+        .batch_bytes = wiring->split.batch,
+        .segment_bytes = settings_segment_bytes(settings),
+        .wake = on_wake,
+        .wake_context = wiring,
+        .failed = on_failure,
+        .failed_context = wiring,
+    };
+    enum sess_status status = journal_open(&config, &wiring->journal, error);
+
+    if (status == SESS_OK) {
+        store_on_mutation(wiring->store, journal_accept, wiring->journal);
+        status = journal_start(wiring->journal, error);
+    }
+    return status;
+}
+
+enum sess_status wiring_recover(struct wiring *wiring, const struct settings *settings,
+                                const char *path, int failure_fd, struct registry *registry,
+                                struct sess_error *error)
+{
+    enum sess_status status;
+
+    wiring->failure_fd = failure_fd;
+    if (path[0] == '\0') {
+        return SESS_OK;
+    }
+    status = directory_open(path, &wiring->directory, error);
+    if (status == SESS_OK) {
+        status = open_journal(wiring, settings, error);
+    }
+    if (status != SESS_OK) {
+        return advise(status, path, error);
+    }
+    tell_recovered(wiring, path);
+    return figures_register_journal(registry, wiring->journal) == SESS_OK
+               ? SESS_OK
+               : error_set(error, SESS_LIMIT, "too many figures for the registry");
+}
+
+enum sess_status wiring_close_journal(struct wiring *wiring, struct sess_error *error)
+{
+    return wiring->journal == NULL ? SESS_OK : journal_stop(wiring->journal, error);
+}
+
+/* A start that failed has running threads, but no change that they would have to write. */
+static void end_journal(struct wiring *wiring)
+{
+    struct sess_error ignored;
+
+    (void)!wiring_close_journal(wiring, &ignored);
+    journal_destroy(&wiring->journal);
+    directory_destroy(&wiring->directory);
+}
+
 void wiring_destroy(struct wiring **wiring)
 {
     if (*wiring == NULL) {
         return;
     }
+    end_journal(*wiring);
     net_server_destroy(&(*wiring)->server);
     store_destroy(&(*wiring)->store);
     clock_destroy(&(*wiring)->clock);

@@ -14,6 +14,20 @@ SESS_MUST_CHECK enum sess_status wiring_create(const struct settings *settings,
                                                struct registry *registry, struct wiring **out,
                                                struct sess_error *error);
 
+/** Open the data directory and recover what is in it; nothing to do for memory only. To be called when the
+ *  process has become the user that it stays. `failure_fd` is an eventfd that is written to when the disk
+ *  fails.
+ *  path     the directory, or ""
+ *  returns  OK | LOCKED | DAMAGED | OUT_OF_RANGE (more sessions than `memory`) | NO_SPACE | IO | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status wiring_recover(struct wiring *wiring,
+                                                const struct settings *settings, const char *path,
+                                                int failure_fd, struct registry *registry,
+                                                struct sess_error *error);
+
+/** Write and sync all that was accepted. returns OK | IO (also when the disk had failed before) */
+SESS_MUST_CHECK enum sess_status wiring_close_journal(struct wiring *wiring,
+                                                      struct sess_error *error);
+
 /** Take everything down in the reverse order; *wiring may be NULL and is NULL afterwards. */
 void wiring_destroy(struct wiring **wiring);
 

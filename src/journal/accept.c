@@ -1,6 +1,8 @@
 /* Accepting changes: under a shard's lock, before the change, never waiting.
  *
  * Threads: any. Memory: the pending batch. */
+#include "sessiond/journal/journal.h"
+
 #include "state.h"
 
 /* Whether this change must be on disk before it is answered: the rules of sync-revocations. */

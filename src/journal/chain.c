@@ -85,10 +85,10 @@ static enum sess_status read_link(struct chain_item *item, struct reader *reader
     return status == SESS_NOT_FOUND ? SESS_OK : status;
 }
 
-static enum sess_status look_into(struct chain *chain, uint64_t number, struct directory *directory,
-                                  struct reader *reader, struct sess_error *error)
+static enum sess_status look_into(struct chain *chain, struct chain_item *item, uint64_t number,
+                                  struct directory *directory, struct reader *reader,
+                                  struct sess_error *error)
 {
-    struct chain_item *item = &chain->items[chain->n_items];
     struct segment segment;
     enum sess_status status = segment_open(directory, number, &segment, error);
 
@@ -121,7 +121,7 @@ enum sess_status chain_load(struct chain *chain, struct directory *directory, st
         }
     }
     for (size_t i = 0; status == SESS_OK && i < listing.n_numbers; i++) {
-        status = look_into(chain, listing.numbers[i], directory, reader, error);
+        status = look_into(chain, &chain->items[i], listing.numbers[i], directory, reader, error);
     }
     free(listing.numbers);
     if (status != SESS_OK) {

@@ -4,17 +4,37 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-uint64_t checksum_of(uint64_t seed, const struct slice *pieces, size_t n_pieces)
+enum { STACK_USED = 2048 }; /* bytes, at most, by what follows */
+
+static __attribute__((noinline)) uint64_t of_pieces(uint64_t seed, const struct slice *pieces,
+                                                    size_t n_pieces)
 {
     XXH3_state_t state;
 
-    if (n_pieces == 1) {
-        return XXH3_64bits_withSeed(pieces[0].data, pieces[0].size, seed);
-    }
     XXH3_INITSTATE(&state);
     (void)XXH3_64bits_reset_withSeed(&state, seed);
     for (size_t i = 0; i < n_pieces; i++) {
         (void)XXH3_64bits_update(&state, pieces[i].data, pieces[i].size);
     }
     return XXH3_64bits_digest(&state);
+}
+
+/* The library leaves the last bytes on the stack, and they may be a value's. */
+static __attribute__((noinline)) void wipe_stack(void)
+{
+    uint8_t used[STACK_USED];
+
+    explicit_bzero(used, sizeof used);
+}
+
+uint64_t checksum_of(uint64_t seed, const struct slice *pieces, size_t n_pieces)
+{
+    uint64_t checksum;
+
+    if (n_pieces == 1) {
+        return XXH3_64bits_withSeed(pieces[0].data, pieces[0].size, seed);
+    }
+    checksum = of_pieces(seed, pieces, n_pieces);
+    wipe_stack();
+    return checksum;
 }

@@ -3,6 +3,8 @@
  * While the disk is idle, the worker that asks writes by itself: nothing is cheaper, and nothing makes it
  * wait then. While a sync runs, a write may be held up by it, and the flusher's thread does it instead, so
  * that reads keep their latency. Threads: any. Memory: none. */
+#include "sessiond/journal/journal.h"
+
 #include "state.h"
 
 bool commit_can_write(const struct journal *journal)

@@ -1,4 +1,6 @@
 /* What `stats journal` tells. Threads: any. Memory: the report's. */
+#include "sessiond/journal/journal.h"
+
 #include "state.h"
 
 #include <inttypes.h>
@@ -11,7 +13,7 @@ static const char *mode_text(enum fsync_choice fsync)
     return texts[fsync];
 }
 
-static void report_recovery(const struct recovery_result *found, struct report *report)
+static void report_recovery(const struct recovered *found, struct report *report)
 {
     report_add_u64(report, "recovered_segments", found->n_segments);
     report_add_u64(report, "recovered_frames", found->n_frames);

@@ -1,11 +1,12 @@
 /* The journal's life. Changes are accept.c, writing is commit.c, the threads are syncer.c and maker.c.
  *
- * Threads: the creator's, but for journal_fail and journal_wake. Memory: the struct and two batches. */
-#include "state.h"
+ * Threads: the creator's. Memory: the struct and two batches. */
+#include "sessiond/journal/journal.h"
 
 #include "recovery.h"
 #include "sessiond/base/log.h"
 #include "sessiond/store/image.h"
+#include "state.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,39 +27,11 @@ const struct metric_table journal_metric_table = {
 
 enum { PROGRESS_MS = 2000 };
 
-int64_t journal_ms(const struct journal *journal)
-{
-    return clock_now(journal->config.clock).boot_ms;
-}
-
 size_t journal_memory(size_t batch_bytes, size_t max_value_bytes)
 {
     size_t each = batch_bytes + BATCH_RECORD_MAX + FRAME_HEAD_SIZE + max_value_bytes;
 
     return 2 * each;
-}
-
-void journal_wake(struct journal *journal)
-{
-    if (journal->config.wake != NULL) {
-        journal->config.wake(journal->config.wake_context);
-    }
-}
-
-void journal_fail(struct journal *journal, const struct sess_error *error)
-{
-    bool is_first = !atomic_load(&journal->has_failed);
-
-    if (is_first) {
-        journal->failure = *error;
-        atomic_store(&journal->has_failed, true);
-    }
-    (void)pthread_cond_broadcast(&journal->write_wanted);
-    (void)pthread_cond_broadcast(&journal->sync_wanted);
-    (void)pthread_cond_broadcast(&journal->spare_wanted);
-    if (is_first && journal->config.failed != NULL) {
-        journal->config.failed(journal->config.failed_context);
-    }
 }
 
 /* When progress was told last. */
@@ -82,7 +55,7 @@ static void tell_progress(void *context, uint64_t done, uint64_t all)
 /* The store goes on where the files end: no id comes twice, and time does not go back. */
 static void begin_store(const struct journal *journal)
 {
-    const struct recovery_result *found = &journal->recovered;
+    const struct recovered *found = &journal->recovered;
     int64_t now_s = clock_now(journal->config.clock).wall_s;
 
     store_begin(journal->config.store, found->time_s > now_s ? found->time_s : now_s,
@@ -168,33 +141,23 @@ enum sess_status journal_open(const struct journal_config *config, struct journa
     return SESS_OK;
 }
 
-const struct recovery_result *journal_recovered(const struct journal *journal)
+const struct recovered *journal_recovered(const struct journal *journal)
 {
     return &journal->recovered;
 }
 
 enum sess_status journal_start(struct journal *journal, struct sess_error *error)
 {
-    void *(*const bodies[])(void *) = {flusher_run, syncer_run, maker_run};
-    pthread_t *const threads[] = {&journal->flusher, &journal->syncer, &journal->maker};
+    void *(*const bodies[JOURNAL_THREADS])(void *) = {flusher_run, syncer_run, maker_run};
 
-    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
-        if (pthread_create(threads[i], NULL, bodies[i], journal) != 0) {
+    for (; journal->n_threads < JOURNAL_THREADS; journal->n_threads++) {
+        unsigned i = journal->n_threads;
+
+        if (pthread_create(&journal->threads[i], NULL, bodies[i], journal) != 0) {
             return error_set(error, SESS_NO_MEMORY, "cannot start the journal's threads");
         }
-        journal->n_threads++;
     }
     return SESS_OK;
-}
-
-static void join_threads(struct journal *journal)
-{
-    pthread_t *const threads[] = {&journal->flusher, &journal->syncer, &journal->maker};
-
-    for (size_t i = 0; i < journal->n_threads; i++) {
-        (void)pthread_join(*threads[i], NULL);
-    }
-    journal->n_threads = 0;
 }
 
 enum sess_status journal_stop(struct journal *journal, struct sess_error *error)
@@ -205,7 +168,9 @@ enum sess_status journal_stop(struct journal *journal, struct sess_error *error)
     (void)pthread_cond_broadcast(&journal->sync_wanted);
     (void)pthread_cond_broadcast(&journal->spare_wanted);
     (void)pthread_mutex_unlock(&journal->lock);
-    join_threads(journal);
+    for (; journal->n_threads > 0; journal->n_threads--) {
+        (void)pthread_join(journal->threads[journal->n_threads - 1], NULL);
+    }
     if (atomic_load(&journal->has_failed)) {
         *error = journal->failure;
         return error->status == SESS_OK ? SESS_IO : error->status;

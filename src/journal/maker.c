@@ -45,7 +45,7 @@ static enum sess_status fill(struct journal *journal, struct segment *segment,
     return status;
 }
 
-/* returns  OK | CLOSED | NO_SPACE | IO; but for OK nothing is left of it */
+/* returns  OK | CLOSED | NO_SPACE | LIMIT | IO; but for OK nothing is left of it */
 static enum sess_status make(struct journal *journal, uint64_t number, struct segment *segment,
                              struct sess_error *error)
 {
@@ -97,8 +97,8 @@ static void meet_full_disk(struct journal *journal, const struct sess_error *err
 {
     if (!journal->is_out_of_space) {
         log_write(LOG_LEVEL_ERROR,
-                  "%s: when the journal's present file is full, changes will be refused; free "
-                  "space, and they go on by themselves",
+                  "%s: when the journal's present file is full, changes will be refused until "
+                  "there is room; it is tried again every second",
                   error->text);
     }
     journal->is_out_of_space = true;
@@ -123,6 +123,7 @@ static void make_next(struct journal *journal)
     case SESS_CLOSED:
         break;
     case SESS_NO_SPACE:
+    case SESS_LIMIT:
         meet_full_disk(journal, &error);
         break;
     default:

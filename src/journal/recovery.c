@@ -319,7 +319,7 @@ static enum sess_status go_on(const struct recovery *recovery, struct replay *re
 }
 
 enum sess_status recovery_run(const struct recovery *recovery, struct writer *writer,
-                              struct recovery_result *result, struct sess_error *error)
+                              struct recovered *result, struct sess_error *error)
 {
     struct reader reader = {.segment = NULL};
     struct chain chain;

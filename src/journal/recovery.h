@@ -23,7 +23,7 @@ struct recovery {
  *  returns  OK (writer_fini) | DAMAGED | REFUSED | OUT_OF_RANGE (does not fit `memory`) | NO_SPACE | IO |
  *           NO_MEMORY */
 SESS_MUST_CHECK enum sess_status recovery_run(const struct recovery *recovery,
-                                              struct writer *writer, struct recovery_result *result,
+                                              struct writer *writer, struct recovered *result,
                                               struct sess_error *error);
 
 #endif

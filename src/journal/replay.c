@@ -3,6 +3,7 @@
 
 #include "sessiond/base/failpoint.h"
 #include "sessiond/store/image.h"
+#include "sessiond/store/terms.h"
 
 #include <inttypes.h>
 
@@ -43,13 +44,14 @@ static struct store_image image_of(const struct record *record)
 
 static enum sess_status apply(struct replay *replay, const struct record *record)
 {
-    struct recovery_result *result = &replay->result;
+    struct recovered *result = &replay->result;
     struct store_image image;
 
     result->highest_cas = later(result->highest_cas, record->cas);
     if (record->type == RECORD_LINK) {
         return SESS_OK;
     }
+    result->n_records++;
     if (record->type == RECORD_FLUSH) {
         result->flush_at_s = record->is_scheduled ? record->deadline_s : STORE_NO_DEADLINE;
         if (record->is_scheduled) {
@@ -94,11 +96,10 @@ static enum sess_status apply_frame(struct replay *replay, uint64_t number,
 
 static void count_frame(struct replay *replay, const struct frame_read *read)
 {
-    struct recovery_result *result = &replay->result;
+    struct recovered *result = &replay->result;
     uint64_t before = result->n_bytes;
 
     result->n_frames++;
-    result->n_records += read->frame.n_records;
     result->n_bytes += frame_size(read->frame.body_size);
     result->highest_sequence = later(result->highest_sequence, read->frame.sequence);
     if (read->frame.time_s > result->time_s) {
@@ -147,7 +148,7 @@ static enum sess_status replay_segment(struct replay *replay, uint64_t number, u
 
 static void note_unreached(struct replay *replay, const struct frame_read *read)
 {
-    struct recovery_result *result = &replay->result;
+    struct recovered *result = &replay->result;
     struct slice rest = read->body;
 
     result->highest_sequence = later(result->highest_sequence, read->frame.sequence);
@@ -287,7 +288,7 @@ enum sess_status replay_run(struct replay *replay, struct sess_error *error)
     struct chain_item *item = replay->chain->items;
     enum sess_status status = SESS_OK;
 
-    replay->result = (struct recovery_result){.flush_at_s = STORE_NO_DEADLINE};
+    replay->result = (struct recovered){.flush_at_s = STORE_NO_DEADLINE};
     replay->durable = 0;
     replay->next_sequence = 1;
     replay->last = NULL;

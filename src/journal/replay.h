@@ -6,7 +6,7 @@
 #define SESSIOND_SRC_JOURNAL_REPLAY_H
 
 #include "chain.h"
-#include "sessiond/journal/recovery.h"
+#include "sessiond/journal/recovered.h"
 
 /* Called now and then with bytes that are done, and all bytes. */
 typedef void (*replay_progress_fn)(void *context, uint64_t done, uint64_t all);
@@ -18,7 +18,7 @@ struct replay {
     struct reader *reader;       /* borrowed */
     replay_progress_fn progress; /* NULL: tell nobody */
     void *progress_context;
-    struct recovery_result result;
+    struct recovered result;
     uint64_t durable;        /* the highest mark: frames up to it were synced */
     uint64_t next_sequence;  /* behind the last frame */
     struct chain_item *last; /* the segment that it is in; NULL: there is none */

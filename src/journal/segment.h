@@ -55,7 +55,7 @@ bool segment_number_of(const char *name, uint64_t *number);
 bool segment_is_unfinished(const char *name);
 
 /** Begin a segment under its unfinished name: space reserved, header written; nothing is synced.
- *  returns  OK (the caller closes out->file) | NO_SPACE | IO */
+ *  returns  OK (the caller closes out->file) | NO_SPACE | LIMIT | IO */
 SESS_MUST_CHECK enum sess_status segment_begin(struct directory *directory, uint64_t number,
                                                uint64_t size, int64_t now_s, struct segment *out,
                                                struct sess_error *error);

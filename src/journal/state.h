@@ -1,5 +1,5 @@
 /* The journal's struct, shared by its bodies: journal.c (life), accept.c (changes), commit.c (writing and
- * what may leave), syncer.c, spare.c (the other threads), figures.c.
+ * what may leave), syncer.c and maker.c (the threads), figures.c.
  *
  * Private to the journal. Lock order: a shard's, the arena's, then `lock`. Nobody holds it during a call of
  * a file, nor when the last reference of a large value may go. */
@@ -8,13 +8,15 @@
 
 #include "writer.h"
 
-#include "sessiond/journal/journal.h"
+#include "sessiond/journal/config.h"
 #include "sessiond/journal/metrics.h"
+#include "sessiond/journal/recovered.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 enum {
+    JOURNAL_THREADS = 3,
     SYNC_AFTER_MS = 500,   /* everysec: age of the oldest unsynced change at which a sync begins */
     LATE_AFTER_MS = 1000,  /* everysec: age at which replies to changes wait for the sync */
     MARK_AFTER_MS = 1000,  /* after a sync without a frame behind it */
@@ -29,7 +31,7 @@ struct journal {
     enum fsync_choice fsync;
     enum revocations_choice revocations;
     int64_t min_life_s;
-    struct recovery_result recovered;
+    struct recovered recovered;
 
     /* any thread; written under `lock` */
     _Atomic uint64_t accepted; /* highest ticket given out */
@@ -64,10 +66,8 @@ struct journal {
     struct journal_metrics metrics;
 
     /* the creator's */
-    pthread_t flusher;
-    pthread_t syncer;
-    pthread_t maker;
-    unsigned n_threads; /* that were started, in this order */
+    pthread_t threads[JOURNAL_THREADS]; /* flusher, syncer, maker */
+    unsigned n_threads;                 /* that were started */
 };
 
 /** Elapsed milliseconds. */

@@ -22,10 +22,19 @@ enum {
     UPLOAD_COST =
         640, /* of a large value that has begun: the request's copy, and what the store knows */
 };
-_Static_assert(sizeof(struct connection) + PLACES_COST + UPLOAD_COST <= NET_CONNECTION_COST,
+_Static_assert(sizeof(struct connection) + PLACES_COST + UPLOAD_COST + NET_CONNECTION_FREE <=
+                   NET_CONNECTION_COST,
                "a connection takes no more than is said");
 
-static void unlink_from_list(struct connection *connection)
+/* How many are on a list: of the lists that are counted. */
+static void count_listed(const struct connection_list *list, uint64_t n)
+{
+    if (list->gauge != NULL) {
+        metric_add(list->gauge, n);
+    }
+}
+
+void connection_delist(struct connection *connection)
 {
     struct connection_list *list = connection->listed;
     struct connection *next = connection->listed_next;
@@ -37,6 +46,7 @@ static void unlink_from_list(struct connection *connection)
     *(previous == NULL ? &list->first : &previous->listed_next) = next;
     *(next == NULL ? &list->last : &next->listed_previous) = previous;
     connection->listed = NULL;
+    count_listed(list, -(uint64_t)1);
 }
 
 void connection_enlist(struct connection *connection, struct connection_list *list)
@@ -49,6 +59,7 @@ void connection_enlist(struct connection *connection, struct connection_list *li
     connection->listed_previous = list->last;
     *(list->last == NULL ? &list->first : &list->last->listed_next) = connection;
     list->last = connection;
+    count_listed(list, 1);
 }
 
 struct connection *connection_unlist(struct connection_list *list)
@@ -56,7 +67,7 @@ struct connection *connection_unlist(struct connection_list *list)
     struct connection *first = list->first;
 
     if (first != NULL) {
-        unlink_from_list(first);
+        connection_delist(first);
     }
     return first;
 }
@@ -141,6 +152,11 @@ static void wait_for(struct connection *connection, enum connection_wait wait, b
 static bool is_in_request(const struct connection *connection)
 {
     return connection->unread.size > 0 || !parser_is_between(&connection->parser);
+}
+
+void connection_wait_for_nobody(struct connection *connection)
+{
+    wait_for(connection, WAIT_NONE, false);
 }
 
 void connection_wait_for_input(struct connection *connection, bool has_progress)
@@ -254,7 +270,7 @@ void connection_destroy(struct connection *connection)
     log_write(LOG_LEVEL_DEBUG, "connection from %s closed", connection->peer);
     (void)event_del(&connection->io);
     (void)event_del(&connection->timer);
-    unlink_from_list(connection);
+    connection_delist(connection);
     command_upload_abort(&connection->upload);
     leave(connection);
     buffer_release(&connection->unread);
@@ -273,6 +289,7 @@ bool connection_charge(struct connection *connection)
     struct budget *budget = connection->loop->config->connections;
     size_t held = connection->unread.capacity + connection->outgoing.unsent.capacity;
 
+    held -= held < NET_CONNECTION_FREE ? held : (size_t)NET_CONNECTION_FREE;
     if (held > connection->charged && !budget_charge(budget, held - connection->charged)) {
         metric_add(&connection->loop->metrics.closed_for_memory, 1);
         return false;
@@ -331,15 +348,30 @@ void connection_try_again(struct connection *connection)
     connection_enlist(connection, &connection->loop->ready);
 }
 
+/* Its part of the loop's output. */
+static struct slice fresh_output(const struct connection *connection)
+{
+    struct slice output = buffer_slice(&connection->loop->output);
+
+    return slice_first(slice_from(output, connection->output_start), connection->output_size);
+}
+
+bool connection_keep_output(struct connection *connection)
+{
+    enum sess_status status = outgoing_keep(&connection->outgoing, fresh_output(connection));
+
+    connection->output_size = 0;
+    return status == SESS_OK && connection_charge(connection);
+}
+
 /* Send once. Returns false when the connection is broken or holds back more than it may. */
 static bool send_output(struct connection *connection)
 {
     struct loop *loop = connection->loop;
-    struct slice part = slice_first(
-        slice_from(buffer_slice(&loop->output), connection->output_start), connection->output_size);
     size_t sent;
-    enum sess_status status = outgoing_send(&connection->outgoing, loop->context.shared,
-                                            &connection->transport, part, &sent);
+    enum sess_status status =
+        outgoing_send(&connection->outgoing, loop->context.shared, &connection->transport,
+                      fresh_output(connection), &sent);
 
     connection->output_size = 0;
     metric_add(&loop->metrics.bytes_written, sent);

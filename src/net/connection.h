@@ -3,7 +3,8 @@
  * Private to net. An idle connection owns no buffer. It is in one of three states: reading requests
  * (upload NULL), receiving a large value (upload set), or paused because it still has replies to send
  * (outgoing is not empty): the socket does not take them, or a large value is among them, behind which
- * nothing is run before it is sent. Plus closing, when what is outgoing is the last it gets.
+ * nothing is run before it is sent. Plus parked, when what is outgoing may not leave yet (park.c), and
+ * closing, when it is the last that the connection gets.
  * Threads: its worker's. */
 #ifndef SESSIOND_SRC_NET_CONNECTION_H
 #define SESSIOND_SRC_NET_CONNECTION_H
@@ -26,6 +27,7 @@ enum connection_wait { WAIT_NONE, WAIT_COMMAND, WAIT_VALUE, WAIT_OUTPUT, WAIT_ID
     X(SWALLOW, "conn_swallow")   /* dropping a value that was refused */                           \
     X(RUNNING, "conn_parse_cmd") /* having its turn */                                             \
     X(STALLED, "conn_io_queue")  /* waiting for memory or for the journal */                       \
+    X(PARKED, "conn_io_pending") /* its replies wait for the disk */                               \
     X(SENDING, "conn_mwrite")    /* the socket does not take its replies */                        \
     X(CLOSING, "conn_closing")   /* has had its last reply */
 #define CONNECTION_STATE_ID(id, name) STATE_##id,
@@ -48,7 +50,7 @@ struct connection {
     struct transport transport;
     struct connection *listed_next; /* in the list it is on, if any */
     struct connection *listed_previous;
-    struct connection_list *listed; /* ready, replied, stalled, or NULL */
+    struct connection_list *listed; /* ready, replied, stalled, parked, or NULL */
     struct event io;                /* readable, or writable while paused */
     struct event timer;
     enum connection_wait wait; /* what `timer` is armed for */
@@ -56,7 +58,8 @@ struct connection {
     struct command_upload *upload;
     struct buffer unread; /* input that is not run yet */
     struct outgoing outgoing;
-    size_t output_start; /* of its part in the loop's output */
+    struct store_tickets tickets; /* what its next reply waits for */
+    size_t output_start;          /* of its part in the loop's output */
     size_t output_size;
     size_t charged;       /* to the connections' budget, for unread and unsent bytes */
     bool has_more;        /* unread may hold what can be run without reading */
@@ -86,12 +89,22 @@ void connection_destroy(struct connection *connection);
 /** Put on a list; no effect when it is on one already. */
 void connection_enlist(struct connection *connection, struct connection_list *list);
 
+/** Take it off its list, if it is on one. */
+void connection_delist(struct connection *connection);
+
 /** Take the first off a list, or NULL. */
 struct connection *connection_unlist(struct connection_list *list);
 
 /** Give it time for what it has begun: a value, a command, or the next one. The time counts from now
  *  if it waited for something else before or if there was progress. */
 void connection_wait_for_input(struct connection *connection, bool has_progress);
+
+/** Stop its time. */
+void connection_wait_for_nobody(struct connection *connection);
+
+/** Move its part of the loop's output to the connection, to be sent later.
+ *  Returns false when there is no memory for it: the connection is to be closed. */
+bool connection_keep_output(struct connection *connection);
 
 /** Send its part of the loop's output, keep the rest, pause or close it as needed. The connection
  *  may be gone afterwards. */

@@ -36,6 +36,7 @@ enum sess_status loop_init(struct loop *loop, const struct net_config *config)
         .inline_max = config->inline_value_bytes,
     };
     loop->context.shared = config->commands;
+    loop->parked.gauge = &loop->metrics.conn_parked_now;
     loop->input = malloc(LOOP_INPUT_SIZE);
     if (loop->input == NULL || buffer_reserve(&loop->output, LOOP_OUTPUT_SIZE) != SESS_OK) {
         return SESS_NO_MEMORY;

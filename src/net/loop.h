@@ -31,6 +31,7 @@ enum {
 struct connection_list {
     struct connection *first;
     struct connection *last;
+    _Atomic uint64_t *gauge; /* NULL, or counts those that are on it */
 };
 
 struct loop {
@@ -48,11 +49,15 @@ struct loop {
     struct connection_list ready;   /* have a turn next */
     struct connection_list replied; /* have a part of `output`, or are to be closed or paused */
     struct connection_list stalled; /* wait for memory or the journal */
+    struct connection_list parked;  /* have replies that wait for the disk: park.c */
+    struct store_tickets tickets;   /* the highest of this turn's connections */
     struct trim trim;               /* what connections take */
     size_t attached_size;           /* bytes of large values in this turn's replies */
     bool time_is_read;              /* context.now is of this turn */
     bool is_stopping;
-    int64_t drain_until_ms;       /* elapsed time up to which a stopping loop still reads */
+    int64_t drain_until_ms;  /* elapsed time up to which a stopping loop still reads */
+    _Atomic bool wants_wake; /* something waits for the journal, which takes this back as it wakes
+                                     the worker; any thread */
     _Atomic size_t n_connections; /* given to this worker and not closed yet; any thread reads */
 
     /* The owner alone adds and takes out, under connections_lock; others look under it. */

@@ -58,8 +58,8 @@ static void release_sent_value(struct outgoing *outgoing, const struct command_s
     }
 }
 
-/* Keep the fresh bytes that are not sent, and count from the first of them. */
-static enum sess_status keep_rest(struct outgoing *outgoing, struct slice fresh)
+/* What of them was sent is dropped, and counting begins behind it. */
+enum sess_status outgoing_keep(struct outgoing *outgoing, struct slice fresh)
 {
     bool is_in_value = outgoing->value != NULL && outgoing->n_sent > outgoing->value_at;
     size_t cut = is_in_value ? outgoing->value_at : outgoing->n_sent;
@@ -90,7 +90,7 @@ enum sess_status outgoing_send(struct outgoing *outgoing, const struct command_s
         outgoing_release(outgoing, shared);
         return SESS_OK;
     }
-    return fresh.size > 0 ? keep_rest(outgoing, fresh) : SESS_OK;
+    return fresh.size > 0 ? outgoing_keep(outgoing, fresh) : SESS_OK;
 }
 
 void outgoing_release(struct outgoing *outgoing, const struct command_shared *shared)

@@ -1,7 +1,7 @@
 /* What a connection has to send: bytes, and at most one large value among them, by reference.
  *
- * Private to net. The bytes are fresh ones of this turn, or those that the socket did not take before;
- * never both, since a connection that has something unsent runs nothing. A large value is sent from
+ * Private to net. The bytes are fresh ones of this turn, or those that were kept, because the socket
+ * did not take them or they may not leave yet; never both, since a connection that has something unsent runs nothing. A large value is sent from
  * where it is: a slow reader costs no copy of it. Threads: the connection's worker. */
 #ifndef SESSIOND_SRC_NET_OUTGOING_H
 #define SESSIOND_SRC_NET_OUTGOING_H
@@ -14,7 +14,7 @@ enum {
 }; /* bytes of a value in one send: others want to be served too */
 
 struct outgoing {
-    struct buffer unsent;      /* bytes that the socket did not take */
+    struct buffer unsent;      /* bytes that were kept */
     struct value_block *value; /* NULL, or the large value: reference and charge are owned */
     size_t value_at;           /* where among the bytes it belongs */
     size_t n_sent;             /* of bytes and value together */
@@ -32,6 +32,9 @@ SESS_MUST_CHECK enum sess_status outgoing_send(struct outgoing *outgoing,
                                                const struct command_shared *shared,
                                                struct transport *transport, struct slice fresh,
                                                size_t *sent);
+
+/** Keep the fresh bytes, to be sent later; nothing is kept yet. returns OK | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status outgoing_keep(struct outgoing *outgoing, struct slice fresh);
 
 /** Let everything go. */
 void outgoing_release(struct outgoing *outgoing, const struct command_shared *shared);

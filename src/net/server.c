@@ -123,16 +123,33 @@ enum sess_status net_server_accept(struct net_server *server, int wake_fd)
     return acceptor_run(&server->acceptor, wake_fd);
 }
 
-void net_server_stop(struct net_server *server)
+static void stop(struct net_server *server, enum worker_stop how)
 {
     acceptor_close(&server->acceptor);
     for (unsigned i = 0; i < server->n_started; i++) {
-        worker_ask_stop(server->workers[i]);
+        worker_ask_stop(server->workers[i], how);
     }
     for (unsigned i = 0; i < server->n_started; i++) {
         worker_join(server->workers[i]);
     }
     server->n_started = 0;
+}
+
+void net_server_stop(struct net_server *server)
+{
+    stop(server, WORKER_STOP);
+}
+
+void net_server_abandon(struct net_server *server)
+{
+    stop(server, WORKER_ABANDON);
+}
+
+void net_server_wake(struct net_server *server)
+{
+    for (unsigned i = 0; i < server->n_workers; i++) {
+        worker_wake_waiting(server->workers[i]);
+    }
 }
 
 void net_server_destroy(struct net_server **server)

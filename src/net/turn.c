@@ -257,6 +257,8 @@ static void end_turn(struct turn *turn)
 
     connection->output_start = turn->output_start;
     connection->output_size = loop->output.size - turn->output_start;
+    connection->tickets = store_tickets_max(connection->tickets, turn->context->tickets);
+    loop->tickets = store_tickets_max(loop->tickets, connection->tickets);
     connection->is_drained = turn->received == SESS_CLOSED || turn->received == SESS_AGAIN;
     connection->is_closing = is_last_turn(turn);
     if (!connection->is_closing && !keep_rest(turn)) {
@@ -294,7 +296,7 @@ void turn_run(struct connection *connection)
         turn.context->now = loop_now(loop);
         turn.context->peer = connection->peer;
         turn.context->must_close = false;
-        turn.context->ticket = 0;
+        turn.context->tickets = (struct store_tickets){.seen = 0};
         connection->has_more = false;
         run_requests(&turn);
         end_turn(&turn);

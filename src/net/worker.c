@@ -1,9 +1,10 @@
 /* The worker's thread. Not what a connection does in its turn (turn.c).
  *
- * Threads: worker_create, _give, _ask_stop, _join, _destroy are the acceptor's; the rest is the
- * worker's own. Memory: the struct and its loop's buffers. */
+ * Threads: worker_create, _give, _ask_stop, _join, _destroy are the acceptor's, _wake_waiting anybody's;
+ * the rest is the worker's own. Memory: the struct and its loop's buffers. */
 #include "worker.h"
 
+#include "park.h"
 #include "sessiond/base/log.h"
 #include "turn.h"
 
@@ -15,9 +16,16 @@
 
 static void send_replies(struct worker *worker)
 {
+    bool may_all_leave = park_ask(&worker->loop);
     struct connection *connection;
 
     while ((connection = connection_unlist(&worker->loop.replied)) != NULL) {
+        if (may_all_leave) {
+            connection->tickets = (struct store_tickets){.seen = 0};
+        } else if (!park_may_leave(connection)) {
+            park_connection(connection);
+            continue;
+        }
         connection_flush(connection);
     }
     buffer_clear(&worker->loop.output, LOOP_OUTPUT_SIZE);
@@ -42,12 +50,8 @@ static void run_ready(struct worker *worker)
     }
 }
 
-static void on_stall_over(evutil_socket_t fd, short what, void *context)
+static void try_stalled(struct worker *worker)
 {
-    struct worker *worker = context;
-
-    (void)fd;
-    (void)what;
     for (unsigned i = 0; i < WORKER_STALLED_TRIES; i++) {
         struct connection *connection = connection_unlist(&worker->loop.stalled);
 
@@ -56,6 +60,20 @@ static void on_stall_over(evutil_socket_t fd, short what, void *context)
         }
         connection_try_again(connection);
     }
+}
+
+/* What waits for others looks whether it still must. */
+static void try_waiting(struct worker *worker)
+{
+    park_release(&worker->loop);
+    try_stalled(worker);
+}
+
+static void on_stall_over(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    try_waiting(context);
 }
 
 static void run_slice(struct worker *worker)
@@ -81,15 +99,18 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)trim_after_burst(&worker->loop.trim);
 }
 
-static void on_stop_timeout(evutil_socket_t fd, short what, void *context)
+static void close_all(struct worker *worker)
 {
-    struct worker *worker = context;
-
-    (void)fd;
-    (void)what;
     while (worker->loop.connections != NULL) {
         connection_destroy(worker->loop.connections);
     }
+}
+
+static void on_stop_timeout(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    close_all(context);
 }
 
 static void begin_stop(struct worker *worker)
@@ -102,6 +123,19 @@ static void begin_stop(struct worker *worker)
         if (!connection->is_writing && !connection->is_closing) {
             connection_enlist(connection, &worker->loop.ready);
         }
+    }
+}
+
+/* Do what the acceptor's thread asks for. */
+static void obey(struct worker *worker)
+{
+    enum worker_stop asked = atomic_load(&worker->stop_asked);
+
+    if (asked == WORKER_ABANDON) {
+        worker->loop.is_stopping = true;
+        close_all(worker);
+    } else if (asked == WORKER_STOP && !worker->loop.is_stopping) {
+        begin_stop(worker);
     }
 }
 
@@ -148,8 +182,22 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
             log_write(LOG_LEVEL_ERROR, "no memory for a connection: closed");
         }
     }
-    if (atomic_load(&worker->stop_asked) && !worker->loop.is_stopping) {
-        begin_stop(worker);
+    obey(worker);
+    try_waiting(worker);
+}
+
+/* Something may wait for others: be woken by the journal, and look after a while, for the budgets wake
+ * nobody. */
+static void watch_waiting(struct worker *worker)
+{
+    struct loop *loop = &worker->loop;
+
+    if (loop->stalled.first == NULL && loop->parked.first == NULL) {
+        return;
+    }
+    atomic_store(&loop->wants_wake, true);
+    if (!event_pending(&worker->stall_event, EV_TIMEOUT, NULL)) {
+        loop_arm(&worker->stall_event, WORKER_STALL_MS);
     }
 }
 
@@ -169,9 +217,7 @@ static void *run(void *context)
         if (worker->is_late) {
             run_slice(worker);
         }
-        if (loop->stalled.first != NULL && !event_pending(&worker->stall_event, EV_TIMEOUT, NULL)) {
-            loop_arm(&worker->stall_event, WORKER_STALL_MS);
-        }
+        watch_waiting(worker);
     }
     return NULL;
 }
@@ -253,10 +299,17 @@ static void wake(struct worker *worker)
     }
 }
 
-void worker_ask_stop(struct worker *worker)
+void worker_ask_stop(struct worker *worker, enum worker_stop how)
 {
-    atomic_store(&worker->stop_asked, true);
+    atomic_store(&worker->stop_asked, how);
     wake(worker);
+}
+
+void worker_wake_waiting(struct worker *worker)
+{
+    if (atomic_exchange(&worker->loop.wants_wake, false)) {
+        wake(worker);
+    }
 }
 
 void worker_join(struct worker *worker)

@@ -1,6 +1,6 @@
 /* One worker: a thread, its loop, and the way connections come to it.
  *
- * Private to net. Threads: the calls below are the acceptor's. */
+ * Private to net. Threads: the calls below are the acceptor's, unless they say otherwise. */
 #ifndef SESSIOND_SRC_NET_WORKER_H
 #define SESSIOND_SRC_NET_WORKER_H
 
@@ -17,12 +17,19 @@ enum {
     WORKER_STALLED_TRIES = 64, /* of them at once */
 };
 
+/* What a worker is asked to do, in the order of urgency. */
+enum worker_stop {
+    WORKER_RUN,
+    WORKER_STOP,    /* answer what has arrived, within stop-timeout */
+    WORKER_ABANDON, /* close every connection unanswered */
+};
+
 struct worker {
     /* the owner's thread only */
     struct loop loop;
     struct event wake_event;
     struct event tick_event;
-    struct event stall_event; /* armed while connections are stalled */
+    struct event stall_event; /* armed while connections are stalled or parked */
     struct event stop_event;  /* armed while stopping */
     struct store_ticker ticker;
     struct pace pace;
@@ -30,7 +37,7 @@ struct worker {
 
     /* any thread */
     int wake_fd; /* immutable */
-    _Atomic bool stop_asked;
+    _Atomic enum worker_stop stop_asked;
 
     /* under inbox_lock */
     pthread_mutex_t inbox_lock;
@@ -51,8 +58,11 @@ void worker_destroy(struct worker **worker);
 SESS_MUST_CHECK enum sess_status worker_start(struct worker *worker);
 
 /** Ask it to stop; then wait until it has. */
-void worker_ask_stop(struct worker *worker);
+void worker_ask_stop(struct worker *worker, enum worker_stop how);
 void worker_join(struct worker *worker);
+
+/** Wake it if something of it waits for the journal (net_server_wake). Threads: any. */
+void worker_wake_waiting(struct worker *worker);
 
 /** Hand an accepted connection over. Threads: the acceptor's.
  *  returns  OK (the worker owns the descriptor) | NO_MEMORY */

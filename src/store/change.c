@@ -198,13 +198,10 @@ static enum sess_status find_place(struct change *change, const struct entry_fie
         return SESS_LIMIT;
     }
     *place = compact_place(change->store, shard, entry_size_for(fields));
-    if (*place == NULL) {
-        return SESS_LIMIT;
-    }
     if (change->present != NULL) {
         change_find(change, fields->key);
     }
-    return SESS_OK;
+    return *place == NULL ? SESS_LIMIT : SESS_OK;
 }
 
 static enum sess_status put_anew(struct change *change, const struct entry_fields *fields)
@@ -285,6 +282,26 @@ enum sess_status change_put_as_is(struct change *change, const struct entry_fiel
     return SESS_OK;
 }
 
+/* There is no place in a page for a small value; but what it replaces is large, and has one of its own. An
+ * overwrite that is no larger must not fail: it gets one, too. */
+static enum sess_status put_by_reference(struct change *change, const struct entry_fields *fields)
+{
+    struct entry_fields large = *fields;
+    size_t size = fields->value.size;
+    enum sess_status status = SESS_LIMIT;
+
+    if (!change->is_live || fields->block != NULL || entry_block(change->present) == NULL) {
+        return SESS_LIMIT;
+    }
+    large.block = block_create(change->store->arena, size, size);
+    if (large.block != NULL) {
+        memcpy(large.block->bytes, fields->value.data, size);
+        status = change_put_as_is(change, &large);
+        value_block_release(large.block);
+    }
+    return status;
+}
+
 enum sess_status change_put(struct change *change, struct entry_fields *fields, uint64_t *cas)
 {
     struct shard *shard = change->place.shard;
@@ -293,6 +310,9 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
 
     fields->cas = shard->next_cas;
     status = change_put_as_is(change, fields);
+    if (status == SESS_LIMIT) {
+        status = put_by_reference(change, fields);
+    }
     if (status == SESS_OK) {
         *cas = shard->next_cas++;
         metric_add(&metrics->total_items, 1);

@@ -145,9 +145,8 @@ static void write_in_part(struct disk_file *file, const struct log_entry *entry,
 
     switch (fate) {
     case FATE_TORN_SECTORS:
-        end = end / SECTOR * SECTOR;
-        /* fall through */
     case FATE_TORN_BYTES:
+        end = fate == FATE_TORN_SECTORS ? end / SECTOR * SECTOR : end;
         put(file, entry->offset, entry->bytes,
             end > entry->offset ? (size_t)(end - entry->offset) : 0);
         break;

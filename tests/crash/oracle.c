@@ -73,6 +73,7 @@ void history_begin(struct history *history, const struct history *other, size_t 
     *history = (struct history){.changes = NULL};
     for (size_t i = 0; i < n_changes; i++) {
         history_add(history, &other->changes[i]);
+        history->changes[i].made_ms = INT64_MIN;
     }
 }
 

@@ -6,6 +6,7 @@
 #include "recording.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,12 +48,13 @@ struct state {
     int64_t wall_s;
     const enum fate *fates;
     uint64_t shown_cas;
-    size_t k; /* changes that it was found to hold */
+    int64_t time_s; /* that its store had */
+    size_t k;       /* changes that it was found to hold */
 };
 
-static const char *const calls[] = {"open",           "create",   "write",    "read",
-                                    "size",           "allocate", "truncate", "sync",
-                                    "sync directory", "rename",   "remove"};
+static const char *const call_names[] = {"open",           "create",   "write",    "read",
+                                         "size",           "allocate", "truncate", "sync",
+                                         "sync directory", "rename",   "remove"};
 static const char *const fate_names[] = {
     "kept", "lost", "torn at 512", "torn at a byte", "some sectors of", "garbled"};
 
@@ -62,7 +64,7 @@ static void print_pending(const struct disk *disk, const enum fate *fates)
         const struct log_entry *entry = &disk->log->entries[disk->pending[i]];
 
         (void)printf("  %-15s call %zu: %s file %" PRIu64 " %s %s, %" PRIu64 " + %zu\n",
-                     fate_names[fates[i]], disk->pending[i], calls[entry->call], entry->file,
+                     fate_names[fates[i]], disk->pending[i], call_names[entry->call], entry->file,
                      entry->name, entry->to, entry->offset, entry->size);
     }
 }
@@ -147,6 +149,7 @@ static bool open_state(const struct run *run, const struct state *state, struct 
 static bool check_first(const struct run *run, struct state *state, struct subject *subject,
                         struct picture *found)
 {
+    state->time_s = subject->time_s;
     subject_look(subject, state->wall_s, found);
     if (oracle_find(history_of(run), state->least, found, subject->time_s, &state->k)) {
         return true;
@@ -174,8 +177,6 @@ static bool check_second(const struct run *run, const struct state *state, struc
         return wrong(run, state, "recovered again it has", "another flush to come");
     }
     if (subject->recovered->n_segments != n_files) {
-        (void)printf("%zu files, of the journal %" PRIu64 "\n", n_files,
-                     subject->recovered->n_segments);
         (void)!directory_list(subject->directory, print_name, NULL, &error);
         return wrong(run, state, "recovery leaves", "a file that is no part of the journal");
     }
@@ -256,25 +257,29 @@ static void keep_for_later(struct run *run, struct state *state)
     history_end(&run->history);
     run->files = state->files;
     run->n_files = state->n_files;
-    run->wall_s = state->wall_s;
+    run->wall_s = state->time_s;
     run->shown_cas = state->shown_cas;
     history_begin(&run->history, history_of(run), state->k);
     state->files = NULL;
 }
 
-/* Mostly the clock goes on; it may also have been put back, or much time may have passed. */
+/* Mostly the clock goes on; it may also have been put back, but not to before the life began: what had
+ * expired then is in no frame yet. Or much time may have passed. */
 static int64_t draw_wall(struct run *run)
 {
     static const int64_t steps_s[] = {0, 0, 0, 1, 3, 50, 700, -5000};
-    int64_t wall_s = WALL_S;
+    const struct log_entry *entries = run->disk.log->entries;
+    int64_t step_s = steps_s[test_random_below(&run->random, sizeof steps_s / sizeof steps_s[0])];
+    int64_t wall_s = 0;
+    int64_t began_s;
+    size_t at = run->disk.at;
 
-    for (size_t i = run->disk.at; i-- > 0;) {
-        if (run->disk.log->entries[i].kind == LOG_CALL) {
-            wall_s = run->disk.log->entries[i].wall_s;
-            break;
-        }
+    while (at-- > 0 && entries[at].kind != LOG_LIFE) {
+        wall_s = entries[at].wall_s > wall_s ? entries[at].wall_s : wall_s;
     }
-    return wall_s + steps_s[test_random_below(&run->random, sizeof steps_s / sizeof steps_s[0])];
+    began_s = entries[at].wall_s;
+    wall_s += step_s;
+    return wall_s > began_s ? wall_s : began_s;
 }
 
 /* Ids of changes that were acknowledged, lost since or not: a client may still come with one. */
@@ -488,6 +493,9 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: power_cut SEED STATES\n");
         return 64;
     }
+    /* Each state needs the same memory again. */
+    (void)mallopt(M_MMAP_THRESHOLD, 64 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
     run->seed = strtoull(argv[1], NULL, 10);
     run->n_wanted = strtoull(argv[2], NULL, 10);
     run->random = (struct test_random){.state = run->seed};

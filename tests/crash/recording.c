@@ -11,6 +11,7 @@ enum {
     PROMISES_MAX = 256,
     TRIES_MAX = 200,
     PAUSE_US = 100,
+    LATE_MS = 1000, /* everysec: no reply leaves while a change that is older is not synced */
 };
 
 /* A reply that waits for the journal. */
@@ -95,7 +96,10 @@ static enum mutation_answer hear(void *context, const struct mutation *mutation,
 {
     struct life *life = context;
     struct change change = oracle_change(mutation);
-    enum mutation_answer answer = journal_accept(life->subject.journal, mutation, receipt);
+    enum mutation_answer answer;
+
+    change.made_ms = clock_now(life->clock).boot_ms;
+    answer = journal_accept(life->subject.journal, mutation, receipt);
 
     if (answer == MUTATION_ACCEPTED) {
         note_change(life, &change);
@@ -105,12 +109,31 @@ static enum mutation_answer hear(void *context, const struct mutation *mutation,
 
 /* ---- replies ---- */
 
+/* With everysec: a reply to a change tells that all changes before it that are older than a second are
+ * synced. */
+static size_t count_late(const struct life *life, const struct promise *promise)
+{
+    int64_t now_ms = clock_now(life->clock).boot_ms;
+    size_t k = promise->k;
+
+    if (life->recording->options.fsync != FSYNC_EVERYSEC) {
+        return 0;
+    }
+    while (k > 0 && life->history->changes[k - 1].made_ms >= now_ms - LATE_MS) {
+        k--;
+    }
+    return k;
+}
+
 static void keep_promise(struct life *life, const struct promise *promise)
 {
+    size_t k_late = count_late(life, promise);
+    size_t k_durable = promise->k_durable > k_late ? promise->k_durable : k_late;
+
     log_add(&life->recording->log,
             &(struct log_entry){.kind = LOG_ACK, .k = promise->k, .is_durable = false});
     log_add(&life->recording->log,
-            &(struct log_entry){.kind = LOG_ACK, .k = promise->k_durable, .is_durable = true});
+            &(struct log_entry){.kind = LOG_ACK, .k = k_durable, .is_durable = true});
 }
 
 static void look_at_promises(struct life *life)
@@ -339,9 +362,11 @@ static bool find_past(struct life *life, const struct history *before, size_t n_
         life->last_of_key[key] = k;
         life->last_revocation_of_key[key] = k;
     }
-    log_add(&life->recording->log,
-            &(struct log_entry){
-                .kind = LOG_LIFE, .life = life->recording->n_lives, .k = k, .is_durable = true});
+    log_add(&life->recording->log, &(struct log_entry){.kind = LOG_LIFE,
+                                                       .wall_s = life->subject.time_s,
+                                                       .life = life->recording->n_lives,
+                                                       .k = k,
+                                                       .is_durable = true});
     return true;
 }
 
@@ -439,7 +464,8 @@ bool recording_make(struct recording *recording, const struct journal_options *o
     life->n_values = test_random_next(random) % 1000000000 * 1000000;
     history_begin(&recording->histories[0], history, history->n_changes);
     log_add(&recording->log,
-            &(struct log_entry){.kind = LOG_LIFE, .k = history->n_changes, .is_durable = true});
+            &(struct log_entry){
+                .kind = LOG_LIFE, .wall_s = wall_s, .k = history->n_changes, .is_durable = true});
     is_good = load(recording, files, n_files, memory) &&
               clock_create_manual(wall_s, &life->clock) == SESS_OK;
     memory_directory_observe(memory, observe, life);

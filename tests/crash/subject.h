@@ -8,6 +8,7 @@
 #include "oracle.h"
 
 #include "sessiond/journal/journal.h"
+#include "sessiond/journal/recovered.h"
 #include "sessiond/store/store.h"
 
 enum {
@@ -24,7 +25,7 @@ struct subject {
     struct budget in_flight;
     struct store *store;
     struct journal *journal;
-    const struct recovery_result *recovered;
+    const struct recovered *recovered;
     int64_t time_s; /* of the store: not before this */
 };
 

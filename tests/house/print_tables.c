@@ -87,7 +87,8 @@ int main(int argc, char *argv[])
     struct sess_error error;
 
     if (settings_register(&settings, &registry, &error) != SESS_OK ||
-        figures_register(&registry, NULL, NULL, NULL) != SESS_OK) {
+        figures_register(&registry, NULL, NULL, NULL) != SESS_OK ||
+        figures_register_journal(&registry, NULL) != SESS_OK) {
         (void)fputs("print_tables: the rows cannot be registered\n", stderr);
         return 1;
     }

@@ -53,8 +53,8 @@ class ListenersTest(IntegrationCase):
         for conversation in pool:
             conversation.expect_open()
         after = self.sockets_by_epoll(daemon.pid)
-        # The fourth and least is the acceptor's, which may have taken up its listener meanwhile.
-        self.assertEqual(sorted(after[loop] - before[loop] for loop in after)[1:], [3, 3, 3])
+        # The others, with the least, are not workers'; the acceptor may have taken up its listener meanwhile.
+        self.assertEqual(sorted(after[loop] - before[loop] for loop in after)[-3:], [3, 3, 3])
         # Places that became free on one worker are filled again, there.
         gone = pool[0:9:3]
         for conversation in gone:
@@ -64,7 +64,7 @@ class ListenersTest(IntegrationCase):
         for conversation in fresh:
             conversation.expect_open()
         filled = self.sockets_by_epoll(daemon.pid)
-        self.assertEqual(sorted(filled[loop] - before[loop] for loop in filled)[1:], [3, 3, 3])
+        self.assertEqual(sorted(filled[loop] - before[loop] for loop in filled)[-3:], [3, 3, 3])
 
     def test_two_ports_are_one_store(self):
         daemon = self.start("--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0")

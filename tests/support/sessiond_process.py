@@ -478,6 +478,7 @@ class SessiondProcess(_DaemonProcess):
 
     args     options after the defaults `--listen 127.0.0.1:0 --threads 2` (+ `--user root` as root);
              a default is left out when args name it, `--listen` also when they name --config, -l, -p or -s
+             data-dir is the default one, in a directory of this object's: it lasts from start to start
     binary   default $SESSIOND
     env      added to this process's environment
     listeners  ready lines to wait for; default: as many as args name, at least 1
@@ -507,8 +508,10 @@ class SessiondProcess(_DaemonProcess):
     def start(self):
         if self._directory is None:
             self._directory = tempfile.TemporaryDirectory(prefix="sessiond-test-")
+            os.chmod(self._directory.name, 0o755)  # the daemon may become another user
             self.clock = TestClock(os.path.join(self._directory.name, "clock"))
-        env = {**os.environ, "SESSIOND_TEST_CLOCK": self.clock.path, **self._env}
+        env = {**os.environ, "SESSIOND_TEST_CLOCK": self.clock.path, "XDG_STATE_HOME": self._directory.name,
+               **self._env}
         self._spawn(self.command(), env, **self._popen)
 
         def all_ready(lines):
@@ -527,6 +530,11 @@ class SessiondProcess(_DaemonProcess):
             self.clock.close()
         if self._directory is not None:
             self._directory.cleanup()
+
+    @property
+    def data_dir(self):
+        """Where it keeps its sessions unless args say otherwise."""
+        return os.path.join(self._directory.name, "sessiond")
 
     @property
     def addresses(self):
@@ -553,11 +561,14 @@ def run_sessiond(args, binary=None, env=None, timeout_s=START_DEADLINE_S, as_roo
     """
     args = [str(arg) for arg in args]
     command = [sessiond_binary(binary), *(root_options(args) if as_root_options else []), *args]
+    state = tempfile.TemporaryDirectory(prefix="sessiond-test-")
     try:
-        ended = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s,
-            env={**os.environ, **(env or {})}, encoding="utf-8", errors="backslashreplace", check=False, **popen,
-        )
+        with state:
+            ended = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s,
+                env={**os.environ, "XDG_STATE_HOME": state.name, **(env or {})},
+                encoding="utf-8", errors="backslashreplace", check=False, **popen,
+            )
     except subprocess.TimeoutExpired as error:
         raise DaemonError(f"{shlex.join(command)}: still running after {timeout_s} s") from error
     if SANITIZER_REPORT.search(ended.stderr):

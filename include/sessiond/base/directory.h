@@ -76,7 +76,8 @@ SESS_MUST_CHECK enum sess_status directory_open(const char *path, struct directo
 /** Close a directory, and set *directory to NULL. Its files must be closed. */
 void directory_destroy(struct directory **directory);
 
-/** Open a file. returns OK (close it) | NOT_FOUND | EXISTS (to be created, but there) | NO_SPACE | IO */
+/** Open a file. returns OK (close it) | NOT_FOUND | EXISTS (to be created, but there) | NO_SPACE |
+ *  LIMIT (no descriptor or memory for it: that may pass) | IO */
 SESS_MUST_CHECK enum sess_status file_open(struct directory *directory, const char *name,
                                            enum file_mode mode, struct file *out,
                                            struct sess_error *error);

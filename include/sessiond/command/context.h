@@ -9,6 +9,7 @@
 #include "sessiond/base/registry.h"
 #include "sessiond/command/metrics.h"
 #include "sessiond/store/store.h"
+#include "sessiond/store/tickets.h"
 
 /* What all workers share. Immutable after the start; everything is borrowed. */
 struct command_shared {
@@ -25,8 +26,8 @@ struct command_context {
     struct command_metrics metrics; /* the owner's thread writes */
     struct instant now;             /* of this turn */
     const char *peer;               /* of this connection, for the log; terminated, borrowed */
-    uint64_t ticket;                /* the highest that the replies so far must wait for */
-    bool must_close;                /* quit, or a reply that could not be written */
+    struct store_tickets tickets; /* what the replies so far must wait for; the caller zeroes it */
+    bool must_close;              /* quit, or a reply that could not be written */
     /* A large value is not copied: NULL, or the block that belongs into `out` at attached_at. It is lent
      * (store/value.h), and charged to `replies`. The caller takes it over, gives it back with
      * attached_release, and sets this to NULL again before it runs another command. */

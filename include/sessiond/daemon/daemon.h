@@ -10,8 +10,9 @@
 enum exit_code {
     EXIT_DONE = 0,
     EXIT_COMMAND_LINE = 64,
+    EXIT_DAMAGED = 65, /* data that was acknowledged cannot be read, or is of a later version */
     EXIT_IO = 74,
-    EXIT_UNAVAILABLE = 75, /* address in use */
+    EXIT_UNAVAILABLE = 75, /* address in use, or the data directory */
     EXIT_CONFIGURATION = 78,
 };
 

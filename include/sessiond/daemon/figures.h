@@ -6,6 +6,7 @@
 
 #include "sessiond/base/registry.h"
 #include "sessiond/daemon/process.h"
+#include "sessiond/journal/journal.h"
 #include "sessiond/net/server.h"
 #include "sessiond/store/store.h"
 
@@ -14,5 +15,9 @@
 SESS_MUST_CHECK enum sess_status figures_register(struct registry *registry,
                                                   struct process *process,
                                                   struct net_server *server, struct store *store);
+
+/** The same for the section of the journal, when there is one. returns OK | LIMIT */
+SESS_MUST_CHECK enum sess_status figures_register_journal(struct registry *registry,
+                                                          struct journal *journal);
 
 #endif

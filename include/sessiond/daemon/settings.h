@@ -7,6 +7,7 @@
 
 #include "sessiond/base/registry.h"
 #include "sessiond/command/options.h"
+#include "sessiond/journal/options.h"
 #include "sessiond/net/server.h"
 #include "sessiond/store/store.h"
 
@@ -25,6 +26,7 @@ extern const struct option_table daemon_option_table;
 struct settings {
     struct net_options net;
     struct store_options store;
+    struct journal_options journal;
     struct command_options commands;
     struct daemon_options daemon;
 };
@@ -34,6 +36,8 @@ struct memory_split {
     size_t seats;       /* connections that do nothing, max_connections of them */
     size_t connections; /* what connections still have to read or send */
     size_t in_flight;   /* large values on their way in; one more of the largest may come on top */
+    size_t journal;     /* changes on their way to the disk; 0 without a data directory */
+    size_t batch;       /* of them: bytes of a batch; the rest are the largest values */
     size_t workers;     /* what workers take beyond the memory that the process may take on top */
     size_t data;        /* entries and index */
     size_t max_connections; /* no bytes: how many there are seats for, at most as set */
@@ -50,6 +54,9 @@ SESS_MUST_CHECK enum sess_status settings_register(struct settings *settings,
 SESS_MUST_CHECK enum sess_status settings_split_memory(const struct settings *settings,
                                                        struct memory_split *out,
                                                        struct sess_error *error);
+
+/** Bytes of a journal file that has room for several batches and largest values. */
+size_t settings_segment_bytes(const struct settings *settings);
 
 /** Number of workers: as set, or one for each processor that `memory` has room for. */
 unsigned settings_threads(const struct settings *settings);

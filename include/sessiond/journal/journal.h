@@ -8,29 +8,13 @@
 #ifndef SESSIOND_JOURNAL_JOURNAL_H
 #define SESSIOND_JOURNAL_JOURNAL_H
 
-#include "sessiond/base/clock.h"
-#include "sessiond/base/directory.h"
-#include "sessiond/base/registry.h"
-#include "sessiond/journal/options.h"
-#include "sessiond/journal/recovery.h"
+#include "sessiond/base/report.h"
+#include "sessiond/journal/config.h"
+#include "sessiond/journal/recovered.h"
+#include "sessiond/store/mutation.h"
 #include "sessiond/store/tickets.h"
 
 struct journal;
-
-struct journal_config {
-    const struct journal_options *options; /* borrowed */
-    struct directory *directory;           /* borrowed, locked */
-    struct clock *clock;                   /* borrowed */
-    struct store *store;                   /* borrowed, empty */
-    size_t batch_bytes;     /* records that wait to be written, at most, and one more */
-    uint64_t segment_bytes; /* of a journal file; a multiple of 4096, and room for a batch */
-    /* Wired call, journal to worker: tickets became durable, or there is room again. Any thread. */
-    void (*wake)(void *context);
-    void *wake_context;
-    /* The disk failed: nothing is acknowledged any more. Called once, any thread. */
-    void (*failed)(void *context);
-    void *failed_context;
-};
 
 /** Memory that a journal with such batches and such largest values takes, in bytes. */
 size_t journal_memory(size_t batch_bytes, size_t max_value_bytes);
@@ -42,7 +26,7 @@ SESS_MUST_CHECK enum sess_status journal_open(const struct journal_config *confi
                                               struct journal **out, struct sess_error *error);
 
 /** What was recovered. */
-const struct recovery_result *journal_recovered(const struct journal *journal);
+const struct recovered *journal_recovered(const struct journal *journal);
 
 /** Start the journal's threads. returns OK | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status journal_start(struct journal *journal, struct sess_error *error);

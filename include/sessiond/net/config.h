@@ -17,7 +17,9 @@ enum {
 
 /* What the net takes beside its buffers: upper bounds in bytes, for those who divide memory. */
 enum {
-    NET_CONNECTION_COST = 1600, /* a connection without what it holds back */
+    NET_CONNECTION_COST = 2112, /* a connection with the little that it may always hold back */
+    NET_CONNECTION_FREE = 512,  /* of it: a reply that waits for the disk must find room, whoever
+                                   has used up the rest */
     NET_WORKER_COST = 1 << 20,  /* a worker with its buffers, its stack and a report being made */
     NET_DESCRIPTOR_COST = 48,   /* in each worker for each connection that there may be: libevent
                                    keeps an entry for every descriptor number it has ever seen */
@@ -70,6 +72,14 @@ struct net_config {
     /* Wired call, worker to store: see store_tick. */
     bool (*tick)(void *context, struct store_ticker *ticker, int64_t now_s, unsigned max_steps);
     void *tick_context;
+    /* Wired call, worker to journal: whether replies with these tickets may leave; NULL: always. It may
+     * write what is pending, but never waits. Each worker asks once a turn in which there was any ticket,
+     * and again for each connection when that is a no. If these may leave, so may replies of which no
+     * ticket is higher. After a no, net_server_wake is to be called when that may have changed; what the
+     * answer is made of must then be read and written under one lock, or by sequentially consistent
+     * atomics, so that a worker which has missed the change does not miss the wake. */
+    bool (*committed)(void *context, const struct store_tickets *tickets);
+    void *committed_context;
 };
 
 #endif

@@ -22,6 +22,8 @@
     X(idle_kicks, COUNTER, "connections closed by one of the timeouts")                            \
     X(closed_for_memory, TOTAL, "connections closed because connection-memory was used up")        \
     X(conn_yields, COUNTER, "times that a connection had more to do than one turn allows")         \
+    X(conn_parked, TOTAL, "replies that had to wait for the disk")                                 \
+    X(conn_parked_now, GAUGE, "connections that wait for the disk now")                            \
     X(binary_refused, TOTAL, "connections closed because they spoke the binary protocol")          \
     X(bytes_read, COUNTER, "bytes received from clients")                                          \
     X(bytes_written, COUNTER, "bytes sent to clients")                                             \

@@ -1,8 +1,8 @@
 /* The server: listeners, worker threads and their connections.
  *
  * The only room that uses libevent. Knows requests and replies as bytes and as the command room's
- * calls; nothing of the store's inside. Threads: the calls below are for the one that created it;
- * each worker is a thread of its own. */
+ * calls; nothing of the store's inside. Threads: the calls below are for the one that created it,
+ * unless they say otherwise; each worker is a thread of its own. */
 #ifndef SESSIOND_NET_SERVER_H
 #define SESSIOND_NET_SERVER_H
 
@@ -43,6 +43,16 @@ SESS_MUST_CHECK enum sess_status net_server_accept(struct net_server *server, in
 /** Stop: accept nothing more, answer what has arrived, send it, within stop_timeout; then join the
  *  workers. On a server that was not started it only closes the listeners. */
 void net_server_stop(struct net_server *server);
+
+/** Stop at once: every connection is closed, unanswered, then the workers are joined. For a journal that
+ *  has failed, and says no to every reply that tells of a change. On a server that was not started it
+ *  only closes the listeners. */
+void net_server_abandon(struct net_server *server);
+
+/** Wired call, journal to worker: replies may leave that might not before, or there is room for changes
+ *  again. Only workers that wait for it are woken; it never blocks. Threads: any, from the server's
+ *  creation to its end. */
+void net_server_wake(struct net_server *server);
 
 /** Free everything and set *server to NULL. It must not be running. */
 void net_server_destroy(struct net_server **server);

@@ -63,20 +63,35 @@ START_TEST(test_answer)
 }
 END_TEST
 
-/* Outcomes come in any order: the highest ticket counts. */
-START_TEST(test_note_ticket)
+/* Outcomes come in any order: of each ticket the highest counts. What only reads waits for what it saw,
+ * what changes for the last revocation, too. */
+START_TEST(test_note)
 {
     static const struct {
-        uint64_t ticket;
-        uint64_t noted;
-    } rows[] = {{0, 0}, {5, 5}, {3, 5}, {0, 5}, {6, 6}, {UINT64_MAX, UINT64_MAX}};
+        void (*note)(struct command_context *context, const struct store_outcome *outcome);
+        struct store_outcome outcome;
+        struct store_tickets noted;
+    } rows[] = {
+        {note_read, {.ticket = 0}, {0, 0, 0}},
+        {note_read, {.ticket = 5, .revocation_ticket = 4}, {5, 0, 0}},
+        {note_read, {.ticket = 3, .revocation_ticket = 3}, {5, 0, 0}},
+        {note_change, {.ticket = 0}, {5, 0, 0}},
+        {note_change, {.ticket = 3, .revocation_ticket = 2}, {5, 3, 2}},
+        {note_change, {.ticket = 6}, {6, 6, 2}},
+        {note_read, {.ticket = 9, .revocation_ticket = 8}, {9, 6, 2}},
+        {note_change, {.ticket = 7, .revocation_ticket = 7}, {9, 7, 7}},
+        {note_change, {.ticket = 1, .revocation_ticket = 1}, {9, 7, 7}},
+        {note_change,
+         {.ticket = UINT64_MAX, .revocation_ticket = UINT64_MAX},
+         {UINT64_MAX, UINT64_MAX, UINT64_MAX}},
+    };
 
     command_fixture_open(&fixture);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct store_outcome outcome = {.ticket = rows[i].ticket};
-
-        note_ticket(&fixture.context, &outcome);
-        ck_assert_uint_eq(fixture.context.ticket, rows[i].noted);
+        rows[i].note(&fixture.context, &rows[i].outcome);
+        ck_assert_uint_eq(fixture.context.tickets.seen, rows[i].noted.seen);
+        ck_assert_uint_eq(fixture.context.tickets.changed, rows[i].noted.changed);
+        ck_assert_uint_eq(fixture.context.tickets.revoked, rows[i].noted.revoked);
     }
     command_fixture_close(&fixture);
 }
@@ -136,5 +151,5 @@ START_TEST(test_replies_are_added)
 }
 END_TEST
 
-SUITE_MAIN("command/command", test_every_command_answers, test_answer, test_note_ticket,
-           test_reject, test_reject_without_memory, test_replies_are_added)
+SUITE_MAIN("command/command", test_every_command_answers, test_answer, test_note, test_reject,
+           test_reject_without_memory, test_replies_are_added)

@@ -111,7 +111,9 @@ START_TEST(test_now)
         say(texts[i], "OK\r\n");
         command_fixture_expect_metrics(&fixture, "cmd_flush=1");
         assert_there(false);
-        ck_assert_uint_eq(fixture.context.ticket, 2);
+        ck_assert_uint_eq(fixture.context.tickets.seen, 2);
+        ck_assert_uint_eq(fixture.context.tickets.changed, 2);
+        ck_assert_uint_eq(fixture.context.tickets.revoked, 2);
         say("set k 0 0 1\r\na\r\n", "STORED\r\n");
         assert_there(true);
         command_fixture_close(&fixture);

@@ -124,7 +124,7 @@ START_TEST(test_gat)
     COMMAND_CONVERSE(&fixture, later);
     command_fixture_advance(&fixture, 1000000);
     COMMAND_CONVERSE(&fixture, much_later);
-    ck_assert_uint_eq(fixture.context.ticket, 4);
+    ck_assert_uint_eq(fixture.context.tickets.seen, 4);
     command_fixture_close(&fixture);
 }
 END_TEST

@@ -456,27 +456,99 @@ START_TEST(test_ticket_rises)
 {
     command_fixture_open(&fixture);
     say("get k\r\n", "END\r\n");
-    ck_assert_uint_eq(fixture.context.ticket, 0);
+    ck_assert_uint_eq(fixture.context.tickets.seen, 0);
     say("set k 0 0 1\r\na\r\n", "STORED\r\n");
-    ck_assert_uint_eq(fixture.context.ticket, 1);
+    ck_assert_uint_eq(fixture.context.tickets.seen, 1);
     say("set other 0 0 1\r\na\r\n", "STORED\r\n");
-    ck_assert_uint_eq(fixture.context.ticket, 2);
+    ck_assert_uint_eq(fixture.context.tickets.seen, 2);
     say("get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n");
-    ck_assert_uint_eq(fixture.context.ticket, 2);
-    fixture.context.ticket = 0;
+    ck_assert_uint_eq(fixture.context.tickets.seen, 2);
+    fixture.context.tickets = (struct store_tickets){.seen = 0};
     say("get k\r\n", "VALUE k 0 1\r\na\r\nEND\r\n");
-    ck_assert_uint_eq(fixture.context.ticket, 1);
+    ck_assert_uint_eq(fixture.context.tickets.seen, 1);
     say("touch k 100\r\n", "TOUCHED\r\n");
-    ck_assert_uint_eq(fixture.context.ticket, 3);
+    ck_assert_uint_eq(fixture.context.tickets.seen, 3);
     say("delete k\r\n", "DELETED\r\n");
-    ck_assert_uint_eq(fixture.context.ticket, 4);
-    fixture.context.ticket = 0;
+    ck_assert_uint_eq(fixture.context.tickets.seen, 4);
+    fixture.context.tickets = (struct store_tickets){.seen = 0};
     say("get k\r\n", "END\r\n");
-    ck_assert_uint_eq(fixture.context.ticket, 4);
-    fixture.context.ticket = 0;
+    ck_assert_uint_eq(fixture.context.tickets.seen, 4);
+    fixture.context.tickets = (struct store_tickets){.seen = 0};
     say("add other 0 0 1\r\nb\r\n", "NOT_STORED\r\n");
-    ck_assert_uint_eq(fixture.context.ticket, 2);
+    ck_assert_uint_eq(fixture.context.tickets.seen, 2);
     command_fixture_close(&fixture);
+}
+END_TEST
+
+/* What each command waits for, behind a session that was stored (1), and two changes of its shard: one
+ * that took it away (2) and one that brought another one (3). Whatever comes of a command, a word for
+ * silence included, it waits for the shard's last change and for its last revocation; a look does not. */
+START_TEST(test_tickets_by_command)
+{
+    static const struct {
+        const char *text;
+        const char *reply;
+        struct store_tickets tickets;
+    } rows[] = {
+        {"get k\r\n", "VALUE k 0 1\r\n5\r\nEND\r\n", {3, 0, 0}},
+        {"gets k\r\n", "VALUE k 0 1 2\r\n5\r\nEND\r\n", {3, 0, 0}},
+        {"version\r\n", "VERSION 1.6.18\r\n", {0, 0, 0}},
+        {"set k 0 0 1\r\na\r\n", "STORED\r\n", {4, 4, 2}},
+        {"set k 0 0 1 noreply\r\na\r\n", "", {4, 4, 2}},
+        {"set k 0 -1 1\r\na\r\n", "STORED\r\n", {4, 4, 4}},
+        {"add k 0 0 1\r\na\r\n", "NOT_STORED\r\n", {3, 3, 2}},
+        {"add k 0 0 1 noreply\r\na\r\n", "", {3, 3, 2}},
+        {"cas k 0 0 1 1\r\na\r\n", "EXISTS\r\n", {3, 3, 2}},
+        {"append k 0 0 1\r\n0\r\n", "STORED\r\n", {4, 4, 2}},
+        {"touch k 0\r\n", "TOUCHED\r\n", {3, 3, 2}},
+        {"touch k -1\r\n", "TOUCHED\r\n", {4, 4, 4}},
+        {"touch k -1 noreply\r\n", "", {4, 4, 4}},
+        {"gat 0 k\r\n", "VALUE k 0 1\r\n5\r\nEND\r\n", {3, 3, 2}},
+        {"incr k 1\r\n", "6\r\n", {4, 4, 2}},
+        {"decr k 1 noreply\r\n", "", {4, 4, 2}},
+        {"delete k\r\n", "DELETED\r\n", {4, 4, 4}},
+        {"delete k noreply\r\n", "", {4, 4, 4}},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        command_fixture_open(&fixture);
+        say("set k 0 0 1\r\n5\r\ndelete k\r\nset k 0 0 1\r\n5\r\n",
+            "STORED\r\nDELETED\r\nSTORED\r\n");
+        fixture.context.tickets = (struct store_tickets){.seen = 0};
+        say(rows[i].text, rows[i].reply);
+        ck_assert_uint_eq(fixture.context.tickets.seen, rows[i].tickets.seen);
+        ck_assert_uint_eq(fixture.context.tickets.changed, rows[i].tickets.changed);
+        ck_assert_uint_eq(fixture.context.tickets.revoked, rows[i].tickets.revoked);
+        command_fixture_close(&fixture);
+    }
+}
+END_TEST
+
+/* A logout that is tried again, in each of its forms, waits for the first one. */
+START_TEST(test_retried_logout)
+{
+    static const struct {
+        const char *text;
+        const char *reply;
+    } rows[] = {
+        {"delete k\r\n", "NOT_FOUND\r\n"},
+        {"touch k -1\r\n", "NOT_FOUND\r\n"},
+        {"gat -1 k\r\n", "END\r\n"},
+        {"set k 0 -1 1\r\na\r\n", "STORED\r\n"},
+        {"replace k 0 -1 1\r\na\r\n", "NOT_STORED\r\n"},
+        {"cas k 0 -1 1 1\r\na\r\n", "NOT_FOUND\r\n"},
+        {"incr k 1\r\n", "NOT_FOUND\r\n"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        command_fixture_open(&fixture);
+        say("set k 0 0 1\r\n5\r\ndelete k\r\n", "STORED\r\nDELETED\r\n");
+        fixture.context.tickets = (struct store_tickets){.seen = 0};
+        say(rows[i].text, rows[i].reply);
+        ck_assert_uint_eq(fixture.context.tickets.revoked, 2);
+        ck_assert_uint_eq(fixture.context.tickets.changed, 2);
+        command_fixture_close(&fixture);
+    }
 }
 END_TEST
 
@@ -517,4 +589,5 @@ END_TEST
 SUITE_MAIN("command/session", test_store, test_join, test_join_too_large, test_cas, test_count,
            test_relative_exptimes_count_from_the_shard, test_noreply, test_delete, test_touch,
            test_dead_on_arrival, test_reject, test_store_says_too_large, test_no_memory,
-           test_refused, test_busy, test_ticket_rises, test_no_room_for_a_reply, test_tick)
+           test_refused, test_busy, test_ticket_rises, test_tickets_by_command, test_retried_logout,
+           test_no_room_for_a_reply, test_tick)

@@ -50,7 +50,8 @@ START_TEST(test_modes)
     say(compose("set k 4 0 100000\r\n", 'e', "\r\nversion\r\n"), "STORED\r\nVERSION 1.6.18\r\n");
     assert_value("VALUE k 4 100000\r\n", 'e');
     command_fixture_expect_metrics(&fixture, "cmd_get=4 cmd_set=5 get_hits=4");
-    ck_assert_uint_eq(fixture.context.ticket, 3);
+    ck_assert_uint_eq(fixture.context.tickets.seen, 3);
+    ck_assert_uint_eq(fixture.context.tickets.changed, 3);
     say(compose("cas k 5 0 100000 1\r\n", 'f', "\r\n"), "EXISTS\r\n");
     say(compose("cas k 5 0 100000 3\r\n", 'f', "\r\n"), "STORED\r\n");
     assert_value("VALUE k 5 100000\r\n", 'f');

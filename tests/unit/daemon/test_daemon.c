@@ -19,7 +19,8 @@ static struct settings_fixture fixture;
 static void open_settings(const char *words)
 {
     settings_open(&fixture);
-    ck_assert_int_eq(settings_read_line(&fixture, "--listen 127.0.0.1:0 --memory 64m --threads 1"),
+    ck_assert_int_eq(settings_read_line(
+                         &fixture, "--listen 127.0.0.1:0 --memory 64m --threads 1 --data-dir none"),
                      SESS_OK);
     if (geteuid() == 0) {
         ck_assert_int_eq(settings_read_line(&fixture, "--user root"), SESS_OK);

@@ -110,6 +110,8 @@ START_TEST(test_memory_adds_up)
         "--memory 64m --connection-memory 20m",
         "--memory 1g --max-value 64m",
         "--memory 1g --threads 64 --max-connections 1000000",
+        "--memory 16m --data-dir none",
+        "--memory 1g --data-dir none",
     };
 
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -120,7 +122,7 @@ START_TEST(test_memory_adds_up)
         ck_assert_int_eq(split(lines[i], &parts, &fixture), SESS_OK);
         largest = fixture.settings.store.max_value + 2;
         ck_assert_uint_eq(parts.seats + parts.connections + parts.in_flight + largest +
-                              parts.workers + parts.data,
+                              parts.journal + parts.workers + parts.data,
                           fixture.settings.store.memory);
         ck_assert_uint_eq(parts.seats, parts.max_connections * NET_CONNECTION_COST);
         ck_assert_uint_ge(parts.connections, parts.seats);

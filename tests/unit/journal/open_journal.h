@@ -4,6 +4,7 @@
 #ifndef SESSIOND_TESTS_UNIT_JOURNAL_OPEN_JOURNAL_H
 #define SESSIOND_TESTS_UNIT_JOURNAL_OPEN_JOURNAL_H
 
+#include "sessiond/journal/journal.h"
 #include "state.h"
 
 #include "memory_directory.h"

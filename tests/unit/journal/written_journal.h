@@ -61,7 +61,7 @@ struct written {
     uint64_t cas;
     struct written_state state;
     struct reader reader;
-    struct recovery_result found;
+    struct recovered found;
     struct written_frame frames[WRITTEN_FRAMES_MAX]; /* in order; a seal behind its segment's last */
     size_t n_frames;
     struct sess_error error;

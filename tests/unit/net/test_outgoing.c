@@ -204,6 +204,32 @@ START_TEST(test_value_in_many_parts)
 }
 END_TEST
 
+/* Kept whole, because it may not leave yet, then sent like what the socket did not take. */
+START_TEST(test_kept)
+{
+    static const size_t steps[] = {1000, SIZE_MAX};
+
+    prepare();
+    ck_assert_int_eq(outgoing_keep(&outgoing, SLICE_LITERAL("bytes")), SESS_OK);
+    ck_assert(!outgoing_is_empty(&outgoing));
+    ck_assert_int_eq(send_some("", 2), SESS_OK);
+    ck_assert_int_eq(send_some("", 3), SESS_OK);
+    ck_assert(outgoing_is_empty(&outgoing));
+    ck_assert(slice_is(buffer_slice(&received), "bytes"));
+    buffer_clear(&received, SIZE_MAX);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        attach(4);
+        ck_assert_int_eq(outgoing_keep(&outgoing, SLICE_LITERAL("headtail")), SESS_OK);
+        ck_assert_uint_eq(received.size, 0);
+        while (!outgoing_is_empty(&outgoing)) {
+            ck_assert_int_eq(send_some("", steps[i]), SESS_OK);
+        }
+        expect_received("head", "tail");
+    }
+    clean_up();
+}
+END_TEST
+
 /* The value is overwritten and deleted while it is being sent: the old one arrives, whole. */
 START_TEST(test_value_is_overwritten_meanwhile)
 {
@@ -241,5 +267,5 @@ START_TEST(test_peer_is_gone)
 }
 END_TEST
 
-SUITE_MAIN("net/outgoing", test_bytes, test_value_in_two_parts, test_value_in_many_parts,
+SUITE_MAIN("net/outgoing", test_bytes, test_value_in_two_parts, test_value_in_many_parts, test_kept,
            test_value_is_overwritten_meanwhile, test_peer_is_gone)

@@ -97,15 +97,20 @@ static void start(void)
     ck_assert_int_eq(pthread_create(&served.acceptor, NULL, accept_all, NULL), 0);
 }
 
-static void stop(void)
+static void stop_accepting(void)
 {
     void *result = NULL;
 
     ck_assert_int_eq(eventfd_write(served.wake_fd, 1), 0);
     ck_assert_int_eq(pthread_join(served.acceptor, &result), 0);
     ck_assert_ptr_eq(result, &served);
-    net_server_stop(served.server);
     ck_assert_int_eq(close(served.wake_fd), 0);
+}
+
+static void stop(void)
+{
+    stop_accepting();
+    net_server_stop(served.server);
 }
 
 static const char *description(size_t index)
@@ -364,6 +369,79 @@ START_TEST(test_too_many_connections)
 }
 END_TEST
 
+/* A journal: whether its disk has written what it was given. */
+static _Atomic bool is_on_disk;
+
+static bool is_committed(void *context, const struct store_tickets *tickets)
+{
+    (void)context;
+    return tickets->changed == 0 || atomic_load(&is_on_disk);
+}
+
+/* One connection for each worker, and the reply to its change waits for the disk. */
+static void start_and_park(int *fds)
+{
+    atomic_store(&is_on_disk, false);
+    prepare();
+    served.config.committed = is_committed;
+    start();
+    for (size_t i = 0; i < N_THREADS; i++) {
+        unsigned n_waits = 0;
+
+        fds[i] = connect_client();
+        talk(fds[i], "set k 0 0 1\r\nx\r\n", "");
+        while (figure("conn_parked_now") != i + 1) {
+            HOT_ASSERT(n_waits++ < PATIENCE_MS);
+            (void)usleep(1000);
+        }
+    }
+}
+
+/* A wake reaches every worker. */
+START_TEST(test_wake)
+{
+    int fds[N_THREADS];
+
+    start_and_park(fds);
+    net_server_wake(served.server); /* for nothing: all wait on */
+    atomic_store(&is_on_disk, true);
+    net_server_wake(served.server);
+    for (size_t i = 0; i < N_THREADS; i++) {
+        talk(fds[i], "get k\r\n", "STORED\r\nVALUE k 0 1\r\nx\r\nEND\r\n");
+    }
+    ck_assert_uint_eq(figure("conn_parked_now"), 0);
+    ck_assert_uint_eq(figure("conn_parked"), N_THREADS);
+    stop();
+    net_server_wake(served.server);
+    for (size_t i = 0; i < N_THREADS; i++) {
+        expect_end(fds[i]);
+    }
+    clean_up();
+}
+END_TEST
+
+/* The journal has failed: all connections are closed, none gets its reply, and no worker is left. */
+START_TEST(test_abandon)
+{
+    int fds[N_THREADS];
+    int idle;
+
+    start_and_park(fds);
+    idle = connect_client();
+    talk(idle, "version\r\n", "VERSION 1.6.18\r\n");
+    stop_accepting();
+    net_server_abandon(served.server);
+    for (size_t i = 0; i < N_THREADS; i++) {
+        expect_end(fds[i]);
+    }
+    expect_end(idle);
+    ck_assert_uint_eq(figure("curr_connections"), 0);
+    ck_assert_uint_eq(figure("conn_parked_now"), 0);
+    net_server_stop(served.server);
+    clean_up();
+}
+END_TEST
+
 /* Expiry with a lot to do: how many slices there are, how many were run, by all workers. */
 static _Atomic unsigned slices_wanted;
 static _Atomic unsigned slices_run;
@@ -588,6 +666,6 @@ END_TEST
 
 SUITE_MAIN("net/server", test_never_started, test_stop_with_nobody_there, test_listeners,
            test_port_in_use, test_wide_listeners, test_no_address, test_create_without_memory,
-           test_serves, test_stop_closes_idle_connections, test_too_many_connections,
-           test_late_expiry_does_not_pause, test_late_expiry_serves_and_stops,
+           test_serves, test_stop_closes_idle_connections, test_too_many_connections, test_wake,
+           test_abandon, test_late_expiry_does_not_pause, test_late_expiry_serves_and_stops,
            test_leaving_with_a_large_value, test_conns, test_conns_are_bounded, test_gauges)

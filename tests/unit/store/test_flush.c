@@ -613,6 +613,44 @@ START_TEST(test_sweep_comes_in_slices)
 }
 END_TEST
 
+/* Store keys that all belong into one bucket of the first shard, from a number on. Returns the number
+ * behind the last. */
+static unsigned put_crowd(struct store_fixture *fixture, unsigned from)
+{
+    enum { CROWD = 20, BUCKETS = 32 };
+    struct store *store = fixture->store;
+
+    for (unsigned n_there = 0; n_there < CROWD; from++) {
+        struct slice key = slice_from_text(fixture_numbered(from));
+        uint64_t hash = hash_bytes(&store->config.hash_key, key);
+
+        if (shard_of(store, hash) == store->shards && hash % BUCKETS == 0) {
+            put(fixture, fixture_numbered(from));
+            n_there++;
+        }
+    }
+    ck_assert_uint_le(store->shards[0].index.n_buckets, BUCKETS);
+    return from;
+}
+
+/* A bucket that overflows, with new keys in front of flushed ones in the end, is swept to its end. */
+START_TEST(test_sweep_takes_overflow_pieces)
+{
+    struct store_fixture fixture;
+    unsigned next;
+
+    fixture_open(&fixture);
+    next = put_crowd(&fixture, 0);
+    flush(&fixture, 0);
+    (void)put_crowd(&fixture, next);
+    (void)fixture_tick_all(&fixture);
+    ck_assert_uint_eq(fixture_figure(&fixture, "sessions_flushed"),
+                      fixture_figure(&fixture, "curr_items"));
+    inside_check_budget(&fixture);
+    fixture_close(&fixture);
+}
+END_TEST
+
 /* Keys come while the sweep is under way, so many that its index grows: none of them is taken, all of
  * the old ones are. */
 START_TEST(test_sweep_while_the_index_grows)
@@ -714,5 +752,6 @@ SUITE_MAIN("store/flush", test_all_are_gone, test_barrier_is_no_comparison_of_se
            test_hook_is_asked_once, test_due_one_is_asked_once,
            test_due_one_is_in_effect_everywhere, test_due_one_finds_no_room,
            test_due_one_and_the_next, test_due_one_among_threads, test_hook_says_no,
-           test_without_a_hook, test_sweep_comes_in_slices, test_sweep_while_the_index_grows,
-           test_flush_during_a_sweep, test_sweep_releases_blocks, test_misses_are_counted)
+           test_without_a_hook, test_sweep_comes_in_slices, test_sweep_takes_overflow_pieces,
+           test_sweep_while_the_index_grows, test_flush_during_a_sweep, test_sweep_releases_blocks,
+           test_misses_are_counted)

@@ -1,25 +1,20 @@
-/* Recovery: from the files of a directory to a store that holds what they say.
+/* What recovery found in a directory, and made a store of.
  *
- * A library function: it starts no thread and ends no process. What it finds damaged it changes nothing of.
- * Threads: one, before the store has any other user. Memory: a window of 1 MiB, or of the largest frame.
- * Source: durability.md, "Recovery"; docs/decisions/0010-journal.md. */
-#ifndef SESSIOND_JOURNAL_RECOVERY_H
-#define SESSIOND_JOURNAL_RECOVERY_H
-
-#include "sessiond/base/directory.h"
-#include "sessiond/store/store.h"
+ * Filled once, at the start; read-only afterwards. Source: durability.md, "Recovery". */
+#ifndef SESSIOND_JOURNAL_RECOVERED_H
+#define SESSIOND_JOURNAL_RECOVERED_H
 
 #include <stdint.h>
 
-/* CAS ids begin this far above the highest in any file: those that were given out and never written are
- * not given out again. */
+/* CAS ids begin this far above the highest in any file, and the new file's link says where: ids that were
+ * given out and never reached the disk are not given out again. */
 #define RECOVERY_CAS_JUMP ((uint64_t)1 << 24)
 
 /* What was found. */
-struct recovery_result {
+struct recovered {
     uint64_t n_segments; /* that were replayed */
     uint64_t n_frames;
-    uint64_t n_records;
+    uint64_t n_records;   /* changes */
     uint64_t n_bytes;     /* of frames */
     uint64_t n_kept;      /* frames above the last mark, which were copied */
     uint64_t n_cut;       /* bytes behind the last frame that are not 0: the unsynced tail */
