@@ -70,10 +70,8 @@ static void large_begin(struct large *large)
 
 static struct record large_record(const struct large *large)
 {
-    return (struct record){.type = RECORD_SET,
-                           .key = SLICE_LITERAL("large"),
-                           .value = large->reading.value,
-                           .cas = 8};
+    return (struct record){
+        .type = RECORD_SET, .key = SLICE_LITERAL("large"), .value = large->reading.value, .cas = 8};
 }
 
 START_TEST(records_stand_one_behind_the_other)

@@ -340,9 +340,8 @@ static void tear(struct scene *scene, size_t file, size_t at, enum filling filli
         return;
     }
     for (size_t i = at; i < to; i++) {
-        bytes[i] = filling == ZEROS || filling == ZEROS_IN_BLOCK
-                       ? 0
-                       : (uint8_t)test_random_next(random);
+        bytes[i] =
+            filling == ZEROS || filling == ZEROS_IN_BLOCK ? 0 : (uint8_t)test_random_next(random);
     }
 }
 

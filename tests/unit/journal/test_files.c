@@ -176,8 +176,7 @@ START_TEST(a_header_alone_is_damage)
     struct written written;
 
     write_chain(&written);
-    put(&written, (uint64_t)_i,
-        slice_first(bytes_of(&written, (uint64_t)_i), SEGMENT_HEADER_SIZE));
+    put(&written, (uint64_t)_i, slice_first(bytes_of(&written, (uint64_t)_i), SEGMENT_HEADER_SIZE));
     is_refused(&written);
     written_end(&written);
 }
@@ -211,9 +210,9 @@ END_TEST
 START_TEST(what_is_no_file_of_ours_stays_and_means_nothing)
 {
     static const char *const names[] = {
-        "lost+found",           "journal-",         "journal-1",
-        "journal-00000000000x", "journal-old.new",  "journal-000000000001.bak",
-        "journal-.new",         "core.new",         "journal-0000000000001",
+        "lost+found",           "journal-",        "journal-1",
+        "journal-00000000000x", "journal-old.new", "journal-000000000001.bak",
+        "journal-.new",         "core.new",        "journal-0000000000001",
         "journal-1.new",
     };
     struct written written;
@@ -244,8 +243,7 @@ START_TEST(a_segment_that_was_being_made_is_removed)
                                            SLICE_LITERAL("half of it")),
                       0);
     ck_assert_int_eq(start(&written), SESS_OK);
-    ck_assert_ptr_null(
-        memory_directory_bytes(written.memory, "journal-000000000099.new", &size));
+    ck_assert_ptr_null(memory_directory_bytes(written.memory, "journal-000000000099.new", &size));
     written_end(&written);
 }
 END_TEST

@@ -84,8 +84,7 @@ START_TEST(pieces_and_one_run_are_the_same)
 
     for (size_t cut = FRAME_HEAD_SIZE; cut <= whole.size; cut += 19) {
         uint8_t head[FRAME_HEAD_SIZE + BODY];
-        struct slice pieces[] = {slice_of(head, cut), slice_from(whole, cut),
-                                 slice_of(NULL, 0)};
+        struct slice pieces[] = {slice_of(head, cut), slice_from(whole, cut), slice_of(NULL, 0)};
 
         memcpy(head, bytes, cut);
         memset(head, 0, FRAME_HEAD_SIZE);

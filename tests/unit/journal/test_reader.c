@@ -45,8 +45,8 @@ static void put(struct scene *scene, uint64_t at, size_t body_size)
 
 static void begin_reading(struct scene *scene)
 {
-    ck_assert_int_eq(
-        reader_begin(&scene->written.reader, &scene->segment, &scene->written.error), SESS_OK);
+    ck_assert_int_eq(reader_begin(&scene->written.reader, &scene->segment, &scene->written.error),
+                     SESS_OK);
 }
 
 static enum sess_status next(struct scene *scene, struct frame_read *read)

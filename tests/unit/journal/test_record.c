@@ -22,7 +22,10 @@ static const struct record examples[] = {
     {.type = RECORD_DELETE, .key = {(const uint8_t *)"a-key", 5}},
     {.type = RECORD_FLUSH, .deadline_s = 1234},
     {.type = RECORD_FLUSH, .deadline_s = 1234, .is_scheduled = true},
-    {.type = RECORD_LINK, .segment = 1, .sequence = 0x1122334455667788, .offset = UINT64_MAX,
+    {.type = RECORD_LINK,
+     .segment = 1,
+     .sequence = 0x1122334455667788,
+     .offset = UINT64_MAX,
      .cas = 99},
     {.type = RECORD_SEAL, .segment = 0x1122334455667788},
 };

@@ -151,8 +151,8 @@ START_TEST(the_ids_of_what_is_cut_are_not_given_out_again)
     written_set(&written, 1, 10, FAR_S);
     sequence = written.writer.next_sequence;
     written_commit(&written);
-    bytes = (uint8_t *)(uintptr_t)memory_directory_bytes(written.memory, "journal-000000000001",
-                                                         &size);
+    bytes =
+        (uint8_t *)(uintptr_t)memory_directory_bytes(written.memory, "journal-000000000001", &size);
     bytes[at + FRAME_HEAD_SIZE] ^= 1;
     written.state.keys[0].is_there = false;
     written.state.keys[1].is_there = false;
@@ -234,8 +234,9 @@ static bool fail_at(enum memory_call call, unsigned n)
 }
 
 static const enum memory_call failing[] = {
-    MEMORY_OPEN, MEMORY_CREATE,   MEMORY_WRITE, MEMORY_READ, MEMORY_SIZE, MEMORY_ALLOCATE,
-    MEMORY_SYNC, MEMORY_TRUNCATE, MEMORY_SYNC_DIRECTORY, MEMORY_RENAME, MEMORY_LIST,
+    MEMORY_OPEN,           MEMORY_CREATE,   MEMORY_WRITE, MEMORY_READ,
+    MEMORY_SIZE,           MEMORY_ALLOCATE, MEMORY_SYNC,  MEMORY_TRUNCATE,
+    MEMORY_SYNC_DIRECTORY, MEMORY_RENAME,   MEMORY_LIST,
 };
 
 START_TEST(a_start_that_fails_anywhere_loses_nothing)

@@ -65,8 +65,8 @@ static uint8_t *make(struct written *written, struct segment *segment)
     const uint8_t *bytes;
 
     written_prepare(written);
-    ck_assert_int_eq(
-        segment_begin(written->directory, 7, SIZE, 1234, segment, &written->error), SESS_OK);
+    ck_assert_int_eq(segment_begin(written->directory, 7, SIZE, 1234, segment, &written->error),
+                     SESS_OK);
     ck_assert_int_eq(segment_finish(segment, &written->error), SESS_OK);
     bytes = memory_directory_bytes(written->memory, "journal-000000000007", &size);
     ck_assert_ptr_nonnull(bytes);
@@ -120,8 +120,8 @@ START_TEST(has_its_name_only_when_it_is_finished)
     size_t size;
 
     written_prepare(&written);
-    ck_assert_int_eq(
-        segment_begin(written.directory, 7, SIZE, 1234, &segment, &written.error), SESS_OK);
+    ck_assert_int_eq(segment_begin(written.directory, 7, SIZE, 1234, &segment, &written.error),
+                     SESS_OK);
     ck_assert_ptr_null(memory_directory_bytes(written.memory, "journal-000000000007", &size));
     ck_assert_int_eq(open_again(&written), SESS_NOT_FOUND);
     ck_assert_uint_eq(memory_directory_calls(written.memory, MEMORY_SYNC), 0);
@@ -171,13 +171,12 @@ static const struct {
     uint32_t value;
     enum sess_status status;
 } headers[] = {
-    {8, 2, SESS_REFUSED},          /* version */
-    {8, 0, SESS_REFUSED},          /* version */
-    {12, 1, SESS_REFUSED},         /* required feature */
-    {12, 0x80000000, SESS_REFUSED},
-    {16, 1, SESS_OK},              /* other feature */
-    {20, 1, SESS_REFUSED},         /* cipher */
-    {48, 8, SESS_DAMAGED},         /* number */
+    {8, 2, SESS_REFUSED},                             /* version */
+    {8, 0, SESS_REFUSED},                             /* version */
+    {12, 1, SESS_REFUSED},                            /* required feature */
+    {12, 0x80000000, SESS_REFUSED}, {16, 1, SESS_OK}, /* other feature */
+    {20, 1, SESS_REFUSED},                            /* cipher */
+    {48, 8, SESS_DAMAGED},                            /* number */
 };
 
 START_TEST(a_header_of_another_version_is_refused)
@@ -201,8 +200,8 @@ static const struct {
     enum memory_call call;
     enum sess_status status;
 } failures[] = {
-    {MEMORY_CREATE, SESS_IO},      {MEMORY_CREATE, SESS_NO_SPACE}, {MEMORY_ALLOCATE, SESS_NO_SPACE},
-    {MEMORY_ALLOCATE, SESS_IO},    {MEMORY_WRITE, SESS_IO},
+    {MEMORY_CREATE, SESS_IO},   {MEMORY_CREATE, SESS_NO_SPACE}, {MEMORY_ALLOCATE, SESS_NO_SPACE},
+    {MEMORY_ALLOCATE, SESS_IO}, {MEMORY_WRITE, SESS_IO},
 };
 
 START_TEST(nothing_is_left_of_one_that_could_not_be_made)
@@ -212,9 +211,8 @@ START_TEST(nothing_is_left_of_one_that_could_not_be_made)
 
     written_prepare(&written);
     memory_directory_fail(written.memory, failures[_i].call, 1, failures[_i].status);
-    ck_assert_int_eq(
-        segment_begin(written.directory, 7, SIZE, 1234, &segment, &written.error),
-        failures[_i].status);
+    ck_assert_int_eq(segment_begin(written.directory, 7, SIZE, 1234, &segment, &written.error),
+                     failures[_i].status);
     ck_assert_uint_eq(memory_directory_count(written.memory), 0);
     written_end(&written);
 }

@@ -39,8 +39,8 @@ START_TEST(room_is_what_is_left_from_the_next_block_on)
     uint64_t left;
 
     written_begin(&written);
-    left = segment_end(written.writer.current.size) -
-           frame_round(written.writer.at, FRAME_BLOCK) - FRAME_HEAD_SIZE;
+    left = segment_end(written.writer.current.size) - frame_round(written.writer.at, FRAME_BLOCK) -
+           FRAME_HEAD_SIZE;
     ck_assert_int_eq(writer_room(&written.writer, left), ROOM_HERE);
     ck_assert_int_eq(writer_room(&written.writer, left + 1), ROOM_NOT_YET);
     written_make_next(&written);
@@ -113,7 +113,7 @@ START_TEST(a_seal_fits_behind_whatever_was_written)
     written_begin(&written);
     /* To the very end. */
     (void)place(&written, segment_end(written.writer.current.size) -
-                        frame_round(written.writer.at, FRAME_BLOCK) - FRAME_HEAD_SIZE);
+                              frame_round(written.writer.at, FRAME_BLOCK) - FRAME_HEAD_SIZE);
     written_make_next(&written);
     placement = place(&written, BODY);
     link = placement.link;
@@ -124,6 +124,5 @@ START_TEST(a_seal_fits_behind_whatever_was_written)
 END_TEST
 
 SUITE_MAIN("journal/writer", frames_stand_behind_each_other_and_at_a_block_after_a_sync,
-           room_is_what_is_left_from_the_next_block_on,
-           a_full_segment_is_gone_on_from_in_the_next, the_one_after_next_waits_for_the_seal,
-           a_seal_fits_behind_whatever_was_written)
+           room_is_what_is_left_from_the_next_block_on, a_full_segment_is_gone_on_from_in_the_next,
+           the_one_after_next_waits_for_the_seal, a_seal_fits_behind_whatever_was_written)

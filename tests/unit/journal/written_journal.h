@@ -62,7 +62,8 @@ struct written {
     struct written_state state;
     struct reader reader;
     struct recovered found;
-    struct written_frame frames[WRITTEN_FRAMES_MAX]; /* in order; a seal behind its segment's last */
+    struct written_frame
+        frames[WRITTEN_FRAMES_MAX]; /* in order; a seal behind its segment's last */
     size_t n_frames;
     struct sess_error error;
 };
@@ -200,9 +201,9 @@ static inline void written_commit(struct written *written)
 
     ck_assert_int_ne(writer_room(&written->writer, written->batch.facts.total), ROOM_NOT_YET);
     writer_place(&written->writer, written->batch.facts.total, &placement);
-    ck_assert_int_eq(writer_write(&placement, &written->batch, written->durable, FIXTURE_NOW_S,
-                                  &written->error),
-                     SESS_OK);
+    ck_assert_int_eq(
+        writer_write(&placement, &written->batch, written->durable, FIXTURE_NOW_S, &written->error),
+        SESS_OK);
     batch_clear(&written->batch);
 }
 
@@ -305,8 +306,8 @@ static inline void written_survey_segment(struct written *written, struct chain 
     struct segment segment;
     struct frame_read read;
 
-    ck_assert_int_eq(
-        segment_open(written->directory, item->number, &segment, &written->error), SESS_OK);
+    ck_assert_int_eq(segment_open(written->directory, item->number, &segment, &written->error),
+                     SESS_OK);
     ck_assert_int_eq(reader_begin(&written->reader, &segment, &written->error), SESS_OK);
     while (written->reader.at < limit &&
            reader_next(&written->reader, limit, &read, &written->error) == SESS_OK) {
