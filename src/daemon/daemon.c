@@ -5,6 +5,7 @@
 
 #include "allocator.h"
 #include "sessiond/base/directory.h"
+#include "sessiond/base/failpoint.h"
 #include "sessiond/base/log.h"
 #include "sessiond/daemon/data_dir.h"
 #include "sessiond/daemon/privileges.h"
@@ -154,12 +155,15 @@ static enum sess_status stop(struct wiring *wiring, bool must_abandon, struct se
 {
     enum sess_status status;
 
+    failpoint("stop.begun");
     if (must_abandon) {
         net_server_abandon(wiring_server(wiring));
     } else {
         net_server_stop(wiring_server(wiring));
     }
+    failpoint("stop.drained");
     status = wiring_close_journal(wiring, error);
+    failpoint("stop.synced");
     if (status == SESS_OK) {
         log_write(LOG_LEVEL_INFO, "stopped");
     }

@@ -5,6 +5,8 @@
 
 #include "state.h"
 
+#include "sessiond/base/failpoint.h"
+
 /* Whether this change must be on disk before it is answered: the rules of sync-revocations. */
 static bool is_revocation(const struct journal *journal, const struct mutation *mutation)
 {
@@ -66,6 +68,7 @@ static void add(struct journal *journal, const struct mutation *mutation,
     atomic_store_explicit(&journal->accepted, receipt->ticket, memory_order_relaxed);
     metric_add(&journal->metrics.journal_records, 1);
     metric_add(&journal->metrics.journal_revocations, receipt->is_revocation);
+    failpoint("change.accepted");
 }
 
 enum mutation_answer journal_accept(void *journal, const struct mutation *mutation,

@@ -4,6 +4,7 @@
  * Memory: a chunk of zeros, read-only. */
 #include "state.h"
 
+#include "sessiond/base/failpoint.h"
 #include "sessiond/base/log.h"
 
 #include <inttypes.h>
@@ -40,6 +41,7 @@ static enum sess_status fill(struct journal *journal, struct segment *segment,
         if (status == SESS_OK) {
             status = file_sync(&segment->file, error);
         }
+        failpoint("segment.filled");
         (void)usleep(SPARE_REST_US);
     }
     return status;

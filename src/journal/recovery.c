@@ -193,6 +193,7 @@ static enum sess_status copy_all(struct copying *copying, struct sess_error *err
     if (status == SESS_OK) {
         status = put_link(copying, error);
     }
+    failpoint("recovery.linked");
     if (copying->replay->last != NULL) {
         for (struct chain_item *item = find_base(copying); status == SESS_OK && item != NULL;
              item = next_of(copying, item)) {
@@ -273,6 +274,7 @@ static enum sess_status make_segment(struct copying *copying, struct sess_error 
         if (status == SESS_OK) {
             status = end_base(copying, error);
         }
+        failpoint("recovery.cut");
         if (status != SESS_OK) {
             file_close(&copying->segment.file);
         }
@@ -331,8 +333,10 @@ enum sess_status recovery_run(const struct recovery *recovery, struct writer *wr
         .progress = recovery->progress,
         .progress_context = recovery->progress_context,
     };
-    enum sess_status status = chain_load(&chain, recovery->directory, &reader, error);
+    enum sess_status status;
 
+    failpoint("recovery.begun");
+    status = chain_load(&chain, recovery->directory, &reader, error);
     if (status == SESS_OK) {
         status = replay_run(&replay, error);
         failpoint("recovery.replayed");

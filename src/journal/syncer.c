@@ -97,9 +97,13 @@ static void begin_sync(struct journal *journal, struct sync_job *job)
 
 static enum sess_status sync_files(struct sync_job *job, struct sess_error *error)
 {
-    enum sess_status status = job->has_previous ? file_sync(&job->previous.file, error) : SESS_OK;
+    enum sess_status status;
 
     failpoint("sync.begun");
+    status = job->has_previous ? file_sync(&job->previous.file, error) : SESS_OK;
+    if (job->has_previous) {
+        failpoint("sync.previous");
+    }
     if (status == SESS_OK) {
         status = file_sync(&job->file, error);
     }
@@ -116,6 +120,7 @@ static enum sess_status seal_previous(struct sync_job *job, int64_t now_s, struc
     if (status == SESS_OK) {
         status = file_sync(&job->previous.file, error);
     }
+    failpoint("seal.synced");
     file_close(&job->previous.file);
     return status;
 }
@@ -170,6 +175,7 @@ static void sync_once(struct journal *journal)
         journal_fail(journal, &error);
     }
     (void)pthread_mutex_unlock(&journal->lock);
+    failpoint("sync.published");
     journal_wake(journal);
     if (status == SESS_OK && job.has_previous) {
         is_closed = true;

@@ -109,6 +109,7 @@ enum sess_status writer_write(struct placement *placement, struct batch *batch, 
         status = writer_put_record(&placement->file, placement->salt, at, &first, &placement->link,
                                    &end, error);
         at += LINK_ROOM;
+        failpoint("frame.linked");
     }
     frame.body_size = (uint32_t)batch->facts.total;
     frame.n_records = batch->facts.n_records;

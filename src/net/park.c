@@ -9,6 +9,8 @@
  * parks it only after the wake may have come does not matter: it sees the wake in its next turn. */
 #include "park.h"
 
+#include "sessiond/base/failpoint.h"
+
 #include <event2/event.h>
 
 static bool is_committed(const struct loop *loop, const struct store_tickets *tickets)
@@ -59,6 +61,7 @@ void park_connection(struct connection *connection)
     connection_show(connection, STATE_PARKED);
     metric_add(&loop->metrics.conn_parked, 1);
     connection_enlist(connection, &loop->parked);
+    failpoint("reply.parked");
 }
 
 /* Send, and go on where the connection stopped. */

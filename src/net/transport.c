@@ -1,6 +1,8 @@
 /* Plain sockets as a transport. Threads: the connection's worker. Memory: none. */
 #include "transport.h"
 
+#include "sessiond/base/failpoint.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -44,6 +46,7 @@ static enum sess_status plain_send(struct transport *transport, const struct sli
     if (n < 0) {
         return status_of_errno();
     }
+    failpoint("reply.sent");
     *sent = (size_t)n;
     return SESS_OK;
 }

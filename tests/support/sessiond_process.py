@@ -480,16 +480,18 @@ class SessiondProcess(_DaemonProcess):
              a default is left out when args name it, `--listen` also when they name --config, -l, -p or -s
              data-dir is the default one, in a directory of this object's: it lasts from start to start
     binary   default $SESSIOND
-    env      added to this process's environment
+    env      added to this process's environment; the attribute may be changed between starts
+    keeps_port  listen where the last start did, so that clients find it again
     listeners  ready lines to wait for; default: as many as args name, at least 1
     popen    more arguments of Popen (preexec_fn, ...)
     """
 
-    def __init__(self, args=(), binary=None, env=None, listeners=None, popen=None):
+    def __init__(self, args=(), binary=None, env=None, listeners=None, popen=None, keeps_port=False):
         super().__init__()
         self.binary = sessiond_binary(binary)
+        self._keeps_port = keeps_port
         self._args = [str(arg) for arg in args]
-        self._env = dict(env or {})
+        self.env = dict(env or {})
         self._popen = dict(popen or {})
         named = sum(arg == "--listen" or arg.startswith("--listen=") for arg in self._args)
         self._listeners = listeners or max(1, named)
@@ -500,7 +502,7 @@ class SessiondProcess(_DaemonProcess):
     def command(self):
         defaults = []
         if not _names_option(self._args, "--listen", "--config", "-l", "-p", "-s"):
-            defaults += ["--listen", "127.0.0.1:0"]
+            defaults += ["--listen", f"127.0.0.1:{self.port if self._keeps_port and self.listening else 0}"]
         if not _names_option(self._args, "--threads", "-t", "--config"):
             defaults += ["--threads", "2"]
         return [self.binary, *defaults, *root_options(self._args), *self._args]
@@ -511,7 +513,7 @@ class SessiondProcess(_DaemonProcess):
             os.chmod(self._directory.name, 0o755)  # the daemon may become another user
             self.clock = TestClock(os.path.join(self._directory.name, "clock"))
         env = {**os.environ, "SESSIOND_TEST_CLOCK": self.clock.path, "XDG_STATE_HOME": self._directory.name,
-               **self._env}
+               **self.env}
         self._spawn(self.command(), env, **self._popen)
 
         def all_ready(lines):

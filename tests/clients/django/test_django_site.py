@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import urllib.error
 import urllib.parse
@@ -260,6 +261,38 @@ class SiteCases:
             self.assertEqual([answer.status for answer in in_flight], [400])
             self.assertEqual(replay(site, "/whoami/", session_id).json, NOT_LOGGED_IN)
             self.assertEqual(replay(site, "/counter/", session_id).json, {"count": 1})
+
+    def find_answered(self, site, session_id):
+        """Whom the session names, once the site has found the restarted server again."""
+        deadline = time.monotonic() + ANSWER_DEADLINE_S
+        while (answer := replay(site, "/whoami/", session_id)).status != 200 or answer.json != LOGGED_IN:
+            self.assertLess(time.monotonic(), deadline, answer.text)
+            time.sleep(0.05)
+
+    def test_restarts_and_crashes_log_nobody_in_or_out(self):
+        with SessiondProcess(keeps_port=True) as sessiond, SiteProcess(self.mode, sessiond, self.memcached) as site:
+            stays, leaves, leaves_at_the_crash = Browser(site), Browser(site), Browser(site)
+            for browser in (stays, leaves, leaves_at_the_crash):
+                self.assertEqual(browser.log_in().json, LOGGED_IN)
+            gone = [leaves.session_id]
+            self.assertEqual(leaves.log_out().json, NOT_LOGGED_IN)
+            for end, leaving in ((sessiond.stop, None), (sessiond.kill, leaves_at_the_crash), (sessiond.kill, None)):
+                if leaving is not None:
+                    gone.append(leaving.session_id)
+                    self.assertEqual(leaving.log_out().json, NOT_LOGGED_IN)
+                end()
+                sessiond.start()
+                self.find_answered(site, stays.session_id)
+                for session_id in gone:
+                    self.assertEqual(replay(site, "/whoami/", session_id).json, NOT_LOGGED_IN)
+                self.assertEqual(stays.get("/whoami/").json, LOGGED_IN)
+            count = stays.get("/counter/").json["count"]
+            sessiond.kill()
+            sessiond.start()
+            self.find_answered(site, stays.session_id)
+            self.assertEqual(stays.get("/counter/").json, {"count": count + 1})
+            for session_id in gone:
+                self.assertEqual(replay(site, "/counter/", session_id).json, {"count": 1})
 
     def test_clearing_the_session_server_by_mistake_is_refused(self):
         browser = self.visitor()
