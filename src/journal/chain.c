@@ -39,7 +39,7 @@ static bool visit(void *context, const char *name)
     if (segment_is_unfinished(name) && strlen(name) < sizeof listing->unfinished) {
         memcpy(listing->unfinished, name, strlen(name) + 1);
     }
-    return !segment_number_of(name, &number) || add_number(listing, number);
+    return !segment_number_of(SEGMENT_JOURNAL, name, &number) || add_number(listing, number);
 }
 
 static int compare(const void *a, const void *b)
@@ -90,7 +90,7 @@ static enum sess_status look_into(struct chain *chain, struct chain_item *item, 
                                   struct sess_error *error)
 {
     struct segment segment;
-    enum sess_status status = segment_open(directory, number, &segment, error);
+    enum sess_status status = segment_open(directory, SEGMENT_JOURNAL, number, &segment, error);
 
     if (status != SESS_OK) {
         return status;

@@ -114,7 +114,7 @@ static enum sess_status copy_item(struct copying *copying, const struct chain_it
     struct segment segment;
     struct frame_read read;
     enum sess_status status =
-        segment_open(copying->recovery->directory, item->number, &segment, error);
+        segment_open(copying->recovery->directory, SEGMENT_JOURNAL, item->number, &segment, error);
 
     if (status != SESS_OK) {
         return status;
@@ -148,7 +148,8 @@ static enum sess_status find_link(struct copying *copying, struct sess_error *er
     if (item == NULL) {
         return SESS_OK;
     }
-    status = segment_open(copying->recovery->directory, item->number, &segment, error);
+    status =
+        segment_open(copying->recovery->directory, SEGMENT_JOURNAL, item->number, &segment, error);
     if (status != SESS_OK) {
         return status;
     }
@@ -219,7 +220,7 @@ static enum sess_status remove_left_overs(const struct copying *copying, struct 
         if (&chain->items[i] == staying) {
             staying = staying->number == copying->link.segment ? NULL : next_of(copying, staying);
         } else {
-            segment_name(chain->items[i].number, name);
+            segment_name(SEGMENT_JOURNAL, chain->items[i].number, name);
             status = directory_remove(directory, name, error);
             failpoint("recovery.removed");
         }
@@ -238,7 +239,7 @@ static enum sess_status end_base(const struct copying *copying, struct sess_erro
     if (base.number == 0) {
         return SESS_OK;
     }
-    segment_name(base.number, name);
+    segment_name(SEGMENT_JOURNAL, base.number, name);
     status = file_open(copying->recovery->directory, name, FILE_CHANGE, &base.file, error);
     if (status != SESS_OK) {
         return status;
@@ -259,8 +260,8 @@ static enum sess_status end_base(const struct copying *copying, struct sess_erro
 static enum sess_status make_segment(struct copying *copying, struct sess_error *error)
 {
     enum sess_status status =
-        segment_begin(copying->recovery->directory, new_number(copying->chain), new_size(copying),
-                      copying->recovery->now_s, &copying->segment, error);
+        segment_begin(copying->recovery->directory, SEGMENT_JOURNAL, new_number(copying->chain),
+                      new_size(copying), copying->recovery->now_s, &copying->segment, error);
 
     if (status == SESS_OK) {
         status = copy_all(copying, error);

@@ -19,7 +19,7 @@ static enum sess_status damaged(uint64_t number, uint64_t offset, const char *wh
 {
     char name[FILE_NAME_SIZE];
 
-    segment_name(number, name);
+    segment_name(SEGMENT_JOURNAL, number, name);
     return error_set(error, SESS_DAMAGED, "%s, offset %" PRIu64 ": %s", name, offset, what);
 }
 
@@ -186,7 +186,8 @@ static enum sess_status search_marks(struct replay *replay, uint64_t from, bool 
 static enum sess_status begin(struct replay *replay, uint64_t number, struct segment *segment,
                               struct sess_error *error)
 {
-    enum sess_status status = segment_open(replay->directory, number, segment, error);
+    enum sess_status status =
+        segment_open(replay->directory, SEGMENT_JOURNAL, number, segment, error);
 
     if (status == SESS_OK) {
         status = reader_begin(replay->reader, segment, error);
@@ -277,7 +278,7 @@ static enum sess_status check_first(const struct replay *replay, struct sess_err
         return damaged(first->number, SEGMENT_HEADER_SIZE, "its first frame is damaged", error);
     }
     if (first->link.segment != 0) {
-        segment_name(first->link.segment, missing);
+        segment_name(SEGMENT_JOURNAL, first->link.segment, missing);
         return error_set(error, SESS_DAMAGED, "%s is missing", missing);
     }
     return SESS_OK;
