@@ -197,7 +197,7 @@ static enum sess_status load_frame(struct loading *loading, const struct frame_r
     if (read->frame.time_s > loading->found->time_s) {
         loading->found->time_s = read->frame.time_s;
     }
-    loading->found->n_bytes += frame_size(read->frame.body_size);
+    loading->found->image_bytes += frame_size(read->frame.body_size);
     for (uint32_t i = 0; status == SESS_OK && i < read->frame.n_records; i++) {
         struct record record;
         size_t used;
@@ -297,6 +297,7 @@ enum sess_status checkpoint_load(struct directory *directory, struct store *stor
             return SESS_OK;
         }
         if (status == SESS_DAMAGED && listing.n_numbers > 0) {
+            found->image_bytes = 0;
             status = forget(store);
         }
     }

@@ -1,6 +1,8 @@
 /* Recovery into a new segment. Threads, memory: see the header. */
 #include "recovery.h"
 
+#include "checkpoint.h"
+
 #include "sessiond/base/failpoint.h"
 
 /* Of the first segment after a start, beyond what is copied: it is not zeroed, and so soon left. */
@@ -24,7 +26,7 @@ struct copying {
 /* The last segment that begins with a frame that stays. */
 static struct chain_item *find_base(const struct copying *copying)
 {
-    struct chain_item *item = copying->chain->items;
+    struct chain_item *item = copying->replay->first;
     struct chain_item *next;
 
     while (item != copying->replay->last &&
@@ -211,7 +213,7 @@ static enum sess_status remove_left_overs(const struct copying *copying, struct 
 {
     struct directory *directory = copying->recovery->directory;
     const struct chain *chain = copying->chain;
-    const struct chain_item *staying = chain->items;
+    const struct chain_item *staying = copying->replay->first;
     enum sess_status status = SESS_OK;
 
     for (size_t i = 0; status == SESS_OK && i < chain->n_items; i++) {
@@ -273,6 +275,10 @@ static enum sess_status make_segment(struct copying *copying, struct sess_error 
             status = remove_left_overs(copying, error);
         }
         if (status == SESS_OK) {
+            status = checkpoint_remove_others(copying->recovery->directory,
+                                              copying->replay->checkpoint, error);
+        }
+        if (status == SESS_OK) {
             status = end_base(copying, error);
         }
         failpoint("recovery.cut");
@@ -310,8 +316,8 @@ static enum sess_status go_on(const struct recovery *recovery, struct replay *re
     enum sess_status status;
 
     /* The first frame of all was synced before its segment had a name. */
-    if (replay->last != NULL && copying.base < copying.chain->items[0].first_sequence) {
-        copying.base = copying.chain->items[0].first_sequence;
+    if (replay->last != NULL && copying.base < replay->first->first_sequence) {
+        copying.base = replay->first->first_sequence;
     }
     status = make_segment(&copying, error);
     replay->result.n_kept = copying.n_kept;

@@ -144,6 +144,7 @@ static void end_sync(struct journal *journal, const struct sync_job *job)
     journal->synced_ms = journal_ms(journal);
     atomic_store(&journal->unsynced_since_ms, journal->written_since_ms);
     atomic_store(&journal->durable, job->target);
+    (void)pthread_cond_signal(&journal->checkpoint_wanted);
 }
 
 static int64_t now_us(void)
