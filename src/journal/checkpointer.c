@@ -82,76 +82,81 @@ static uint64_t sync_all(struct journal *journal)
     return last;
 }
 
-/* Segments that the journal is not read from any more. */
-struct old_segments {
-    struct directory *directory;
-    uint64_t below;
-    uint64_t number; /* of one of them; 0: there is none */
+/* The segment that follows a number, in a listing. */
+struct next_segment {
+    uint64_t above;
+    uint64_t number; /* UINT64_MAX: there is none */
 };
 
-static bool find_old(void *context, const char *name)
+static bool note_segment(void *context, const char *name)
 {
-    struct old_segments *old = context;
+    struct next_segment *next = context;
     uint64_t number;
 
-    if (segment_number_of(SEGMENT_JOURNAL, name, &number) && number < old->below) {
-        old->number = number;
-    }
-    return old->number == 0;
-}
-
-static enum sess_status remove_segments(struct journal *journal, uint64_t below,
-                                        struct sess_error *error)
-{
-    struct old_segments old = {.directory = journal->config.directory, .below = below, .number = 1};
-    enum sess_status status = SESS_OK;
-
-    while (status == SESS_OK && old.number != 0) {
-        char name[FILE_NAME_SIZE];
-
-        old.number = 0;
-        status = directory_list(old.directory, find_old, &old, error);
-        if (status == SESS_OK && old.number != 0) {
-            segment_name(SEGMENT_JOURNAL, old.number, name);
-            status = directory_remove(old.directory, name, error);
-            failpoint("checkpoint.removed");
-        }
-    }
-    return status;
-}
-
-/* What the files take now: they were counted as they came, and some went. */
-struct measuring {
-    struct directory *directory;
-    uint64_t n_segments;
-    uint64_t n_bytes;
-};
-
-static bool measure_file(void *context, const char *name)
-{
-    struct measuring *measuring = context;
-    struct sess_error ignored;
-    struct file file;
-    uint64_t number;
-    uint64_t size = 0;
-
-    if (segment_number_of(SEGMENT_JOURNAL, name, &number) &&
-        file_open(measuring->directory, name, FILE_READ, &file, &ignored) == SESS_OK) {
-        (void)!file_size(&file, &size, &ignored);
-        file_close(&file);
-        measuring->n_segments++;
-        measuring->n_bytes += size;
+    if (segment_number_of(SEGMENT_JOURNAL, name, &number) && number > next->above &&
+        number < next->number) {
+        next->number = number;
     }
     return true;
 }
 
-static struct measuring measure(struct journal *journal)
+/* returns  OK | NOT_FOUND | IO */
+static enum sess_status find_segment(struct directory *directory, uint64_t above, uint64_t *number,
+                                     struct sess_error *error)
 {
-    struct measuring measuring = {.directory = journal->config.directory};
-    struct sess_error ignored;
+    struct next_segment next = {.above = above, .number = UINT64_MAX};
+    enum sess_status status = directory_list(directory, note_segment, &next, error);
 
-    (void)!directory_list(measuring.directory, measure_file, &measuring, &ignored);
-    return measuring;
+    *number = next.number;
+    return status == SESS_OK && next.number == UINT64_MAX ? SESS_NOT_FOUND : status;
+}
+
+/* What the journal is not read from any more. */
+static enum sess_status remove_segments(struct directory *directory, uint64_t below,
+                                        struct sess_error *error)
+{
+    uint64_t number;
+    enum sess_status status = find_segment(directory, 0, &number, error);
+
+    while (status == SESS_OK && number < below) {
+        char name[FILE_NAME_SIZE];
+
+        segment_name(SEGMENT_JOURNAL, number, name);
+        status = directory_remove(directory, name, error);
+        failpoint("checkpoint.removed");
+        if (status == SESS_OK) {
+            status = find_segment(directory, number, &number, error);
+        }
+    }
+    return status == SESS_NOT_FOUND ? SESS_OK : status;
+}
+
+/* What the journal's files take now: they were counted as they came, and some went. */
+struct measure {
+    uint64_t n_segments;
+    uint64_t n_bytes;
+};
+
+static struct measure measure(struct directory *directory)
+{
+    struct measure found = {.n_segments = 0};
+    struct sess_error ignored;
+    uint64_t number = 0;
+
+    while (find_segment(directory, number, &number, &ignored) == SESS_OK) {
+        char name[FILE_NAME_SIZE];
+        struct file file;
+        uint64_t size = 0;
+
+        segment_name(SEGMENT_JOURNAL, number, name);
+        if (file_open(directory, name, FILE_READ, &file, &ignored) == SESS_OK) {
+            (void)!file_size(&file, &size, &ignored);
+            file_close(&file);
+        }
+        found.n_segments++;
+        found.n_bytes += size;
+    }
+    return found;
 }
 
 /* Give it its name; only then does what it replaces go. */
@@ -163,7 +168,7 @@ static enum sess_status finish(struct journal *journal, struct checkpoint *check
 
     failpoint("checkpoint.named");
     if (status == SESS_OK) {
-        status = remove_segments(journal, end->segment, error);
+        status = remove_segments(directory, end->segment, error);
     }
     if (status == SESS_OK) {
         status = checkpoint_remove_others(directory, checkpoint->number, error);
@@ -218,7 +223,7 @@ static enum sess_status take(struct journal *journal, struct checkpoint *checkpo
 }
 
 static void note_done(struct journal *journal, const struct checkpoint *checkpoint,
-                      const struct measuring *files, uint64_t log_bytes, int64_t began_ms)
+                      const struct measure *files, uint64_t log_bytes, int64_t began_ms)
 {
     struct journal_metrics *metrics = &journal->metrics;
 
@@ -238,7 +243,7 @@ static void run_one(struct journal *journal)
     uint64_t log_bytes = journal->log_bytes;
     int64_t began_ms = journal_ms(journal);
     struct checkpoint checkpoint;
-    struct measuring files;
+    struct measure files;
     struct record end;
     struct sess_error error;
     enum sess_status status;
@@ -247,7 +252,7 @@ static void run_one(struct journal *journal)
     (void)pthread_mutex_unlock(&journal->lock);
     begin(journal, &checkpoint, &end);
     status = take(journal, &checkpoint, &end, &error);
-    files = measure(journal);
+    files = measure(journal->config.directory);
     (void)pthread_mutex_lock(&journal->lock);
     switch (status) {
     case SESS_OK:
