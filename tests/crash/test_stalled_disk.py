@@ -84,6 +84,26 @@ class StalledDiskTest(CrashCase):
         self.restart(daemon)
         self.assertIsNone(self.connect(daemon).get("k1"))
 
+    def test_nothing_is_answered_before_it_is_written(self):
+        """Not even what waits for no sync: a crash of the process would take it back."""
+        daemon = self.start_traced(env={"SESSIOND_TEST_FAILPOINT": "frame.made:pause:3"})
+        with Strace(daemon, HELD) as strace:
+            self.assertEqual(self.connect(daemon).set("k0", "x", LONG_S), "STORED")
+            waiting = self.hold(daemon, strace)
+            storing = self.connect(daemon)
+            storing.send("set new 0 0 1\r\nx\r\n")
+            daemon.wait_for_stat("conn_parked_now", 2)
+            self.assertEqual(self.connect(daemon).get("new"), b"x")
+            self.assertFalse(is_answered(waiting))
+            self.assertFalse(is_answered(storing))
+            strace.leave()
+            self.assertEqual(waiting.read_line(), "DELETED")
+            self.assertFalse(is_answered(storing))
+        daemon.kill()
+        daemon.env.clear()
+        daemon.start()
+        self.assertIsNone(self.connect(daemon).get("new"))
+
     def test_old_changes_hold_back_new_ones(self):
         """everysec promises the loss of a second at most: behind it ordinary changes wait, too."""
         daemon = self.start_traced()
