@@ -127,11 +127,13 @@ class Bench:
     def alternate(self, servers, measure_one, told=None):
         """[{server name: measure_one(name, server, seed)}]: --pairs of them, and one before that is dropped.
 
-        told(number, pair) is called after each, also of the one that does not count.
+        Every other pair goes the other way round, so no server always follows the same one. told(number, pair)
+        is called after each pair, also the one that does not count.
         """
         pairs = []
         for seed in range(self.arguments.pairs + 1):
-            pairs.append({name: measure_one(name, server, seed) for name, server in servers.items()})
+            order = list(servers.items())[::-1 if seed % 2 else 1]
+            pairs.append({name: measure_one(name, server, seed) for name, server in order})
             if told:
                 told(seed, pairs[-1])
         return pairs[1:]
