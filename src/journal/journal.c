@@ -29,10 +29,10 @@ enum { PROGRESS_MS = 2000 };
 
 size_t journal_memory(size_t batch_bytes, size_t max_value_bytes)
 {
-    size_t each = batch_bytes + BATCH_RECORD_MAX + FRAME_HEAD_SIZE + max_value_bytes;
+    size_t batch = batch_bytes + BATCH_RECORD_MAX + FRAME_HEAD_SIZE;
 
-    /* Two of changes, and one of a checkpoint. */
-    return 3 * each;
+    /* Two of changes, each with a large value that nobody else may hold any more, and one of a checkpoint. */
+    return 3 * batch + 2 * max_value_bytes;
 }
 
 /* When progress was told last. */
