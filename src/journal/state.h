@@ -19,7 +19,10 @@ enum {
     JOURNAL_THREADS = 4,
     SYNC_AFTER_MS = 500,  /* everysec: age of the oldest unsynced change at which a sync begins */
     LATE_AFTER_MS = 1000, /* everysec: age at which replies to changes wait for the sync */
-    MARK_AFTER_MS = 1000, /* after a sync without a frame behind it */
+    GATHER_SHARE =
+        4, /* of the time that the last sync took: a further one waits so long after it */
+    GATHER_MAX_US = 1000,        /* at most */
+    MARK_AFTER_MS = 1000,        /* after a sync without a frame behind it */
     CHECKPOINT_LOOK_MS = 1000,   /* between two looks whether one is due */
     CHECKPOINT_RETRY_MS = 30000, /* after one that found no room */
     CHECKPOINT_REST_US = 150,    /* between slices of the walk */
@@ -66,6 +69,8 @@ struct journal {
     uint64_t marked;          /* the mark that the last synced frame carries */
     int64_t written_since_ms; /* of the oldest change written since the running sync began */
     int64_t synced_ms;        /* when the last sync ended */
+    int64_t synced_us;        /* the same, monotonic */
+    int64_t sync_us;          /* how long it took */
     uint64_t log_bytes;       /* of frames since the last checkpoint began */
     bool has_dead;            /* since then something was deleted or overwritten */
     int64_t checkpoint_ms;    /* when it began; at first when the journal was opened */
