@@ -120,7 +120,7 @@ enum sess_status chain_load(struct chain *chain, struct directory *directory, st
             status = error_set(error, SESS_NO_MEMORY, "no memory to read data-dir");
         }
     }
-    for (size_t i = 0; status == SESS_OK && i < listing.n_numbers; i++) {
+    for (size_t i = 0; chain->items != NULL && status == SESS_OK && i < listing.n_numbers; i++) {
         status = look_into(chain, &chain->items[i], listing.numbers[i], directory, reader, error);
     }
     free(listing.numbers);

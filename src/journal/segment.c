@@ -126,31 +126,28 @@ static enum sess_status remove_left_over(struct directory *directory, const char
     return status == SESS_NOT_FOUND ? SESS_OK : status;
 }
 
-enum sess_status segment_begin(struct directory *directory, enum segment_kind kind, uint64_t number,
-                               uint64_t size, int64_t now_s, struct segment *out,
+enum sess_status segment_begin(struct directory *directory, int64_t now_s, struct segment *segment,
                                struct sess_error *error)
 {
     char name[FILE_NAME_SIZE];
-    enum sess_status status;
+    enum sess_status status = draw_salt(&segment->salt, error);
 
-    *out = (struct segment){.kind = kind, .number = number, .size = size};
-    unfinished_name(kind, number, name);
-    status = draw_salt(&out->salt, error);
+    unfinished_name(segment->kind, segment->number, name);
     if (status == SESS_OK) {
         status = remove_left_over(directory, name, error);
     }
     if (status == SESS_OK) {
-        status = file_open(directory, name, FILE_CREATE, &out->file, error);
+        status = file_open(directory, name, FILE_CREATE, &segment->file, error);
     }
     if (status != SESS_OK) {
         return status;
     }
     failpoint("segment.created");
-    status = fill(out, now_s, error);
+    status = fill(segment, now_s, error);
     if (status != SESS_OK) {
         struct sess_error ignored;
 
-        file_close(&out->file);
+        file_close(&segment->file);
         (void)!directory_remove(directory, name, &ignored);
     }
     return status;

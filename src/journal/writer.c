@@ -66,9 +66,9 @@ void writer_place(struct writer *writer, uint64_t body_size, struct placement *o
     writer->must_align = false;
 }
 
-enum sess_status writer_put_record(struct file *file, uint64_t salt, uint64_t at,
-                                   const struct frame *frame, const struct record *record,
-                                   uint64_t *end, struct sess_error *error)
+enum sess_status writer_put_record(struct segment *segment, uint64_t at, const struct frame *frame,
+                                   const struct record *record, uint64_t *end,
+                                   struct sess_error *error)
 {
     uint8_t bytes[ONE_RECORD_MAX];
     struct frame with_size = *frame;
@@ -77,9 +77,9 @@ enum sess_status writer_put_record(struct file *file, uint64_t salt, uint64_t at
     with_size.n_records = 1;
     with_size.body_size = (uint32_t)record_encode(record, bytes + FRAME_HEAD_SIZE);
     piece = slice_of(bytes, FRAME_HEAD_SIZE + with_size.body_size);
-    frame_encode(&with_size, salt, bytes, &piece, 1);
+    frame_encode(&with_size, segment->salt, bytes, &piece, 1);
     *end = at + frame_size(with_size.body_size);
-    return file_write(file, &piece, 1, at, error);
+    return file_write(&segment->file, &piece, 1, at, error);
 }
 
 /* Returns the frame that follows. */
@@ -102,12 +102,12 @@ enum sess_status writer_write(struct placement *placement, struct batch *batch, 
     enum sess_status status = SESS_OK;
 
     if (placement->has_link) {
+        struct segment segment = {.file = placement->file, .salt = placement->salt};
         struct frame first = {
             .sequence = placement->sequence, .durable = durable, .time_s = time_s};
         uint64_t end;
 
-        status = writer_put_record(&placement->file, placement->salt, at, &first, &placement->link,
-                                   &end, error);
+        status = writer_put_record(&segment, at, &first, &placement->link, &end, error);
         at += LINK_ROOM;
         failpoint("frame.linked");
     }
@@ -130,8 +130,8 @@ enum sess_status writer_seal(struct segment *previous, const struct record *link
         .sequence = link->sequence, .durable = link->sequence - 1, .time_s = time_s};
     uint64_t end;
 
-    return writer_put_record(&previous->file, previous->salt,
-                             frame_round(link->offset, FRAME_BLOCK), &frame, &seal, &end, error);
+    return writer_put_record(previous, frame_round(link->offset, FRAME_BLOCK), &frame, &seal, &end,
+                             error);
 }
 
 void writer_fini(struct writer *writer)

@@ -50,8 +50,8 @@ SESS_MUST_CHECK enum sess_status writer_write(struct placement *placement, struc
                                               uint64_t durable, int64_t time_s,
                                               struct sess_error *error);
 
-/** Write one record as a frame; *end is where it ends. returns OK | IO */
-SESS_MUST_CHECK enum sess_status writer_put_record(struct file *file, uint64_t salt, uint64_t at,
+/** Write one record as a frame of a segment (of which file and salt are used); *end is where it ends. returns OK | IO */
+SESS_MUST_CHECK enum sess_status writer_put_record(struct segment *segment, uint64_t at,
                                                    const struct frame *frame,
                                                    const struct record *record, uint64_t *end,
                                                    struct sess_error *error);
