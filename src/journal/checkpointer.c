@@ -166,10 +166,12 @@ static enum sess_status finish(struct journal *journal, struct checkpoint *check
     struct directory *directory = journal->config.directory;
     enum sess_status status = segment_finish(&checkpoint->segment, error);
 
-    failpoint("checkpoint.named");
-    if (status == SESS_OK) {
-        status = remove_segments(directory, end->segment, error);
+    if (status != SESS_OK) {
+        checkpoint_drop(checkpoint);
+        return status;
     }
+    failpoint("checkpoint.named");
+    status = remove_segments(directory, end->segment, error);
     if (status == SESS_OK) {
         status = checkpoint_remove_others(directory, checkpoint->number, error);
     }
