@@ -31,7 +31,7 @@ struct run {
     uint64_t most_pending;
     uint64_t n_checkpoints; /* that recordings took */
     uint64_t n_images;      /* states that were recovered from one */
-    uint64_t *seen; /* digests of states, a hash table that forgets */
+    uint64_t *seen;         /* digests of states, a hash table that forgets */
     struct recording recording;
     struct disk disk;
     /* of one state: where the next recording may begin */
@@ -519,9 +519,8 @@ int main(int argc, char **argv)
         is_good = false;
     }
     (void)printf("power cuts: seed %" PRIu64 ", %" PRIu64 " states of %" PRIu64
-                 " recordings (%" PRIu64 " more were the same), %" PRIu64
-                 " checkpoints, %" PRIu64 " states with one, at most %" PRIu64
-                 " calls unsynced: %s\n",
+                 " recordings (%" PRIu64 " more were the same), %" PRIu64 " checkpoints, %" PRIu64
+                 " states with one, at most %" PRIu64 " calls unsynced: %s\n",
                  run->seed, run->n_states, run->n_recordings, run->n_same, run->n_checkpoints,
                  run->n_images, run->most_pending, is_good ? "all right" : "WRONG");
     forget_begin(run);

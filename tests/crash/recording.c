@@ -12,7 +12,7 @@ enum {
     TRIES_MAX = 200,
     PAUSE_US = 100,
     EXTRA_OPS_MAX = 300, /* of a life that is to see a checkpoint */
-    LATE_MS = 1000, /* everysec: no reply leaves while a change that is older is not synced */
+    LATE_MS = 1000,      /* everysec: no reply leaves while a change that is older is not synced */
 };
 
 /* A reply that waits for the journal. */

@@ -99,8 +99,8 @@ static const struct {
     {0, {0}},
     {1, {10, 10, 10}},
     {3000, {0, 100, 700}},
-    {120, {LARGE, LARGE, LARGE}},         /* more than one frame takes */
-    {20, {1 << 20, LARGE, 5}},            /* a frame is larger than a batch, by far */
+    {120, {LARGE, LARGE, LARGE}},          /* more than one frame takes */
+    {20, {1 << 20, LARGE, 5}},             /* a frame is larger than a batch, by far */
     {400, {STORE_COPY_MAX, 16000, LARGE}}, /* a bucket is */
 };
 
@@ -168,11 +168,10 @@ static const struct {
     enum memory_call call;
     enum sess_status status;
 } failures[] = {
-    {MEMORY_CREATE, SESS_NO_SPACE}, {MEMORY_CREATE, SESS_IO},
-    {MEMORY_WRITE, SESS_NO_SPACE},  {MEMORY_WRITE, SESS_LIMIT},
-    {MEMORY_WRITE, SESS_IO},        {MEMORY_SYNC, SESS_NO_SPACE},
-    {MEMORY_SYNC, SESS_IO},         {MEMORY_RENAME, SESS_NO_SPACE},
-    {MEMORY_RENAME, SESS_IO},       {MEMORY_SYNC_DIRECTORY, SESS_IO},
+    {MEMORY_CREATE, SESS_NO_SPACE},   {MEMORY_CREATE, SESS_IO},       {MEMORY_WRITE, SESS_NO_SPACE},
+    {MEMORY_WRITE, SESS_LIMIT},       {MEMORY_WRITE, SESS_IO},        {MEMORY_SYNC, SESS_NO_SPACE},
+    {MEMORY_SYNC, SESS_IO},           {MEMORY_RENAME, SESS_NO_SPACE}, {MEMORY_RENAME, SESS_IO},
+    {MEMORY_SYNC_DIRECTORY, SESS_IO},
 };
 
 START_TEST(nothing_is_left_of_one_whose_nth_call_fails)
@@ -352,8 +351,8 @@ static struct directory *lay_out(const struct scene *scene, bool has_older, bool
         const struct memory_file *file = &scene->files[i];
 
         if ((file != scene->older || has_older) && (file != scene->journal || has_journal)) {
-            HOT_ASSERT(memory_directory_add(memory, file->name,
-                                            slice_of(file->bytes, file->size)) != 0);
+            HOT_ASSERT(
+                memory_directory_add(memory, file->name, slice_of(file->bytes, file->size)) != 0);
         }
     }
     return memory_directory_base(memory);

@@ -78,8 +78,7 @@ static void walk_all(struct store_fixture *fixture, struct told *told)
 static void write_flags(struct store_fixture *fixture, unsigned number, uint32_t flags)
 {
     HOT_ASSERT(fixture_write_slice(fixture, STORE_SET, fixture_numbered(number),
-                                   slice_from_text("value"), flags,
-                                   STORE_NO_DEADLINE) == SESS_OK);
+                                   slice_from_text("value"), flags, STORE_NO_DEADLINE) == SESS_OK);
 }
 
 static struct told *begin(struct store_fixture *fixture, unsigned n_keys)
@@ -291,8 +290,7 @@ START_TEST(others_may_write_meanwhile)
 
     store_on_mutation(fixture.store, NULL, NULL);
     for (unsigned i = 0; i < WRITERS; i++) {
-        writings[i] =
-            (struct writing){.store = fixture.store, .first = STAY + i * EACH, .n = EACH};
+        writings[i] = (struct writing){.store = fixture.store, .first = STAY + i * EACH, .n = EACH};
         ck_assert_int_eq(pthread_create(&threads[i], NULL, write_on, &writings[i]), 0);
     }
     for (unsigned i = 0; i < 5; i++) {
