@@ -20,8 +20,8 @@ struct watch {
     bool is_safe;               /* the directory was synced since */
     unsigned n_unsafe_removals; /* of journal files and checkpoints, before that */
     unsigned n_removals;
-    _Atomic(void (*)(
-        struct watch *)) act; /* when the next frame of an image is written; then NULL */
+    void (*act)(struct watch *watch); /* when the next frame of an image is written */
+    _Atomic bool must_act;
 };
 
 /* During a walk. Nobody writes what is accepted here: the directory is in use. */
@@ -48,9 +48,9 @@ static void watch_image(struct watch *watch, const struct memory_event *event)
         watch->is_safe = false;
     }
     if (event->call == MEMORY_WRITE && event->file == watch->image && event->offset > 0 &&
-        watch->act != NULL) {
+        watch->must_act) {
         watch->act(watch);
-        watch->act = NULL;
+        watch->must_act = false;
     }
 }
 
@@ -239,10 +239,11 @@ START_TEST(the_journal_is_synced_before_the_name_and_nothing_goes_before_it)
     write_bytes(&open, "b", 100, 'b');
     delete (&open, "b");
     watch.act = set_another;
+    watch.must_act = true;
     clock_advance(open.clock, AGE_MS + 1);
     await(&open, 2);
     stop(&open);
-    ck_assert(watch.act == NULL);
+    ck_assert(!watch.must_act);
     ck_assert_uint_gt(watch.ticket, 0);
     ck_assert(!watch.was_early);
     ck_assert_uint_ge(watch.n_removals, 3);
@@ -283,8 +284,9 @@ START_TEST(a_flush_during_the_walk_takes_what_was_told)
     }
     ck_assert_int_eq(fixture_delete(&open.store, fixture_numbered(0)), SESS_OK);
     watch.act = flush_and_set;
+    watch.must_act = true;
     clock_advance(open.clock, AGE_MS + 1);
-    for (unsigned tries = 0; watch.act != NULL; tries++) {
+    for (unsigned tries = 0; watch.must_act; tries++) {
         ck_assert_uint_lt(tries, 10 * OPEN_TRIES);
         (void)usleep(100);
     }
