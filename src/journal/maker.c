@@ -95,6 +95,7 @@ static void take_segment(struct journal *journal, const struct segment *segment)
     journal->is_out_of_space = false;
     (void)pthread_cond_signal(&journal->write_wanted);
     (void)pthread_cond_signal(&journal->sync_wanted);
+    (void)pthread_cond_signal(&journal->checkpoint_wanted);
 }
 
 static void meet_full_disk(struct journal *journal, const struct sess_error *error)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 enum {
+    VERSION_AT = 8,
     CHECKSUM_AT = SEGMENT_HEADER_SIZE - 8,
     NAME_DIGITS = 12,
 };
@@ -82,7 +83,7 @@ static void encode_header(const struct segment *segment, int64_t now_s, uint8_t 
 {
     memset(header, 0, SEGMENT_HEADER_SIZE);
     memcpy(header, kinds[segment->kind].magic, MAGIC_SIZE);
-    bytes_put_u32(header + 8, SEGMENT_VERSION);
+    bytes_put_u32(header + VERSION_AT, SEGMENT_VERSION);
     bytes_put_u64(header + 40, segment->salt);
     bytes_put_u64(header + 48, segment->number);
     bytes_put_u64(header + 56, segment->size);
@@ -183,11 +184,11 @@ static enum sess_status check_header(const struct segment *segment, const uint8_
                          kinds[segment->kind].what);
     }
     /* Before the checksum: another version may have another one. */
-    if (bytes_u32(header + 8) != SEGMENT_VERSION) {
+    if (bytes_u32(header + VERSION_AT) != SEGMENT_VERSION) {
         return error_set(error, SESS_REFUSED,
                          "%s: has format %" PRIu32 ", and this sessiond knows format %d: start the "
                          "version that wrote it; nothing was changed",
-                         name, bytes_u32(header + 8), SEGMENT_VERSION);
+                         name, bytes_u32(header + VERSION_AT), SEGMENT_VERSION);
     }
     if (header_checksum(header) != bytes_u64(header + CHECKSUM_AT)) {
         return error_set(error, SESS_DAMAGED, "%s: its header, offset 0, is damaged", name);
@@ -221,6 +222,10 @@ enum sess_status segment_open(struct directory *directory, enum segment_kind kin
     }
     status = file_read(&out->file, header, sizeof header, 0, &got, error);
     memset(header + got, 0, sizeof header - got);
+    if (status == SESS_OK && got < VERSION_AT + 4) {
+        /* Not another version: it does not say which it has. */
+        status = error_set(error, SESS_DAMAGED, "%s: its header, offset 0, is damaged", name);
+    }
     if (status == SESS_OK) {
         status = check_header(out, header, error);
     }

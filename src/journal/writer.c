@@ -13,19 +13,23 @@ static uint64_t next_place(const struct writer *writer)
     return writer->must_align ? frame_round(writer->at, FRAME_BLOCK) : writer->at;
 }
 
+bool writer_can_leave(const struct writer *writer)
+{
+    return writer->has_next && !writer->has_previous;
+}
+
 enum writer_room writer_room(const struct writer *writer, uint64_t body_size)
 {
     uint64_t size = frame_size(body_size);
-
     /* As if it had to begin a block: a sync may begin before it is written. */
-    if (frame_round(writer->at, FRAME_BLOCK) + size <= segment_end(writer->current.size)) {
-        return ROOM_HERE;
-    }
-    if (writer->has_next && !writer->has_previous &&
+    bool fits_here =
+        frame_round(writer->at, FRAME_BLOCK) + size <= segment_end(writer->current.size);
+
+    if ((!fits_here || writer->must_leave) && writer_can_leave(writer) &&
         SEGMENT_HEADER_SIZE + LINK_ROOM + size <= segment_end(writer->next.size)) {
         return ROOM_NEXT;
     }
-    return ROOM_NOT_YET;
+    return fits_here ? ROOM_HERE : ROOM_NOT_YET;
 }
 
 /* Go on in the segment that was made ahead. */
@@ -44,6 +48,7 @@ static void go_on(struct writer *writer)
     writer->has_next = false;
     writer->at = SEGMENT_HEADER_SIZE;
     writer->must_align = false;
+    writer->must_leave = false;
 }
 
 void writer_place(struct writer *writer, uint64_t body_size, struct placement *out)

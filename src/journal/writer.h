@@ -13,6 +13,7 @@ struct writer {
     struct segment current; /* that frames go to */
     uint64_t at;            /* where its last frame ends */
     bool must_align;        /* a sync has begun since: the next frame begins a block */
+    bool must_leave;        /* a checkpoint begins: the next frame goes to `next`, if it can */
     bool has_next;
     struct segment next; /* made ahead, empty */
     bool has_previous;
@@ -38,6 +39,9 @@ enum writer_room {
     ROOM_NEXT,    /* in the segment that was made ahead */
     ROOM_NOT_YET, /* one must be made, or the previous one be sealed, first */
 };
+
+/** Whether frames could go on in the segment that was made ahead. */
+bool writer_can_leave(const struct writer *writer);
 
 /** Where a frame with a body of so many bytes would fit. */
 enum writer_room writer_room(const struct writer *writer, uint64_t body_size);
