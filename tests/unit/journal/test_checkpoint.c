@@ -55,8 +55,7 @@ static const struct record plain_end = {
 /* What was loaded. */
 struct loaded {
     struct record end;
-    uint64_t number;
-    struct recovered found;
+    struct recovered found; /* checkpoint: its number */
     struct sess_error error;
 };
 
@@ -65,9 +64,8 @@ static enum sess_status load(struct directory *directory, struct store *store, s
     struct reader reader = {.segment = NULL};
     enum sess_status status;
 
-    *out = (struct loaded){.number = 0};
-    status = checkpoint_load(directory, store, &reader, &out->end, &out->number, &out->found,
-                             &out->error);
+    *out = (struct loaded){.found = {.checkpoint = 0}};
+    status = checkpoint_load(directory, store, &reader, &out->end, &out->found, &out->error);
     reader_fini(&reader);
     return status;
 }
@@ -119,7 +117,7 @@ START_TEST(what_is_written_comes_back)
     }
     ck_assert_int_eq(take(written.directory, first.store, 3, &plain_end, &written.error), SESS_OK);
     ck_assert_int_eq(load(written.directory, second.store, &loaded), SESS_OK);
-    ck_assert_uint_eq(loaded.number, 3);
+    ck_assert_uint_eq(loaded.found.checkpoint, 3);
     ck_assert_uint_eq(loaded.end.offset, stores[_i].n_keys);
     ck_assert_uint_eq(loaded.end.cas, 77);
     ck_assert_int_eq(loaded.end.deadline_s, STORE_NO_DEADLINE);
@@ -195,7 +193,7 @@ START_TEST(nothing_is_left_of_one_whose_nth_call_fails)
         ck_assert(status == failures[_i].status || (status == SESS_OK && n > 1));
         ck_assert_uint_eq(memory_directory_count(written.memory), status == SESS_OK ? 2 : 1);
         ck_assert_int_eq(load(written.directory, NULL, &loaded), SESS_OK);
-        ck_assert_uint_eq(loaded.number, status == SESS_OK ? 2 : 1);
+        ck_assert_uint_eq(loaded.found.checkpoint, status == SESS_OK ? 2 : 1);
     }
     memory_directory_restart(written.memory);
     fixture_close(&fixture);
@@ -242,11 +240,11 @@ START_TEST(others_are_removed)
     ck_assert_int_eq(checkpoint_remove_others(written.directory, 2, &written.error), SESS_OK);
     ck_assert_uint_eq(memory_directory_count(written.memory), 1);
     ck_assert_int_eq(load(written.directory, NULL, &loaded), SESS_OK);
-    ck_assert_uint_eq(loaded.number, 2);
+    ck_assert_uint_eq(loaded.found.checkpoint, 2);
     ck_assert_int_eq(checkpoint_remove_others(written.directory, 0, &written.error), SESS_OK);
     ck_assert_uint_eq(memory_directory_count(written.memory), 0);
     ck_assert_int_eq(load(written.directory, NULL, &loaded), SESS_OK);
-    ck_assert_uint_eq(loaded.number, 0);
+    ck_assert_uint_eq(loaded.found.checkpoint, 0);
     ck_assert_uint_eq(loaded.end.segment, 0);
     fixture_close(&fixture);
     written_end(&written);
@@ -440,13 +438,13 @@ START_TEST(every_flipped_bit_is_noticed)
 
         scene.newer->bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
         if (is_free) {
-            HOT_ASSERT(look(&scene, true, &loaded) == SESS_OK && loaded.number == 5);
+            HOT_ASSERT(look(&scene, true, &loaded) == SESS_OK && loaded.found.checkpoint == 5);
         } else if (is_version) {
             HOT_ASSERT(look(&scene, true, &loaded) == SESS_REFUSED);
         } else {
             HOT_ASSERT(look(&scene, false, &loaded) == SESS_DAMAGED);
             HOT_ASSERT(strstr(loaded.error.text, "checkpoint-000000000005") != NULL);
-            HOT_ASSERT(look(&scene, true, &loaded) == SESS_OK && loaded.number == 4);
+            HOT_ASSERT(look(&scene, true, &loaded) == SESS_OK && loaded.found.checkpoint == 4);
         }
         scene.newer->bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
@@ -473,7 +471,7 @@ START_TEST(one_that_is_cut_anywhere_is_damaged)
         if (status != SESS_DAMAGED) {
             ck_abort_msg("cut at %zu: %d", cut, (int)status);
         }
-        HOT_ASSERT(look(&scene, true, &loaded) == SESS_OK && loaded.number == 4);
+        HOT_ASSERT(look(&scene, true, &loaded) == SESS_OK && loaded.found.checkpoint == 4);
     }
     scene.newer->size = size;
     end_scene(&scene);
