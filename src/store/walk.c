@@ -31,8 +31,7 @@ static void tell_bucket(struct telling *telling, const struct index_bucket *piec
 {
     for (; piece != NULL; piece = piece->overflow) {
         for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
-            const struct entry *entry =
-                piece->slots[i] == 0 ? NULL : index_entry(piece->slots[i]);
+            const struct entry *entry = piece->slots[i] == 0 ? NULL : index_entry(piece->slots[i]);
 
             if (entry != NULL && shard_is_live(telling->shard, entry)) {
                 tell(telling, entry);
@@ -49,9 +48,8 @@ bool store_walk_step(struct store *store, struct store_walk *walk, size_t most, 
     struct telling telling = {.shard = shard, .visit = visit, .context = context};
 
     (void)pthread_mutex_lock(&shard->lock);
-    for (unsigned i = 0; i < BUCKETS_MAX && telling.told < most &&
-                         walk->bucket < shard->index.n_buckets;
-         i++) {
+    for (unsigned i = 0;
+         i < BUCKETS_MAX && telling.told < most && walk->bucket < shard->index.n_buckets; i++) {
         tell_bucket(&telling, index_bucket_of(&shard->index, walk->bucket++));
     }
     if (walk->bucket >= shard->index.n_buckets) {
