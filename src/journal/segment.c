@@ -196,8 +196,9 @@ static enum sess_status check_header(const struct segment *segment, const uint8_
     return SESS_OK;
 }
 
-enum sess_status segment_open(struct directory *directory, uint64_t number, struct segment *out,
-                              struct sess_error *error)
+enum sess_status segment_open_anyway(struct directory *directory, uint64_t number,
+                                     struct segment *out, enum sess_status *verdict,
+                                     struct sess_error *error)
 {
     uint8_t header[SEGMENT_HEADER_SIZE];
     char name[FILE_NAME_SIZE];
@@ -212,14 +213,25 @@ enum sess_status segment_open(struct directory *directory, uint64_t number, stru
     }
     status = file_read(&out->file, header, sizeof header, 0, &got, error);
     memset(header + got, 0, sizeof header - got);
-    if (status == SESS_OK) {
-        status = check_header(out, header, error);
-    }
     if (status != SESS_OK) {
         file_close(&out->file);
         return status;
     }
+    *verdict = check_header(out, header, error);
     out->salt = bytes_u64(header + 40);
     out->size = bytes_u64(header + 56);
     return SESS_OK;
+}
+
+enum sess_status segment_open(struct directory *directory, uint64_t number, struct segment *out,
+                              struct sess_error *error)
+{
+    enum sess_status verdict = SESS_OK;
+    enum sess_status status = segment_open_anyway(directory, number, out, &verdict, error);
+
+    if (status == SESS_OK && verdict != SESS_OK) {
+        file_close(&out->file);
+        status = verdict;
+    }
+    return status;
 }
