@@ -124,7 +124,8 @@ SESS_MUST_CHECK enum sess_status file_sync(struct file *file, struct sess_error 
 SESS_MUST_CHECK enum sess_status directory_sync(struct directory *directory,
                                                 struct sess_error *error);
 
-/** Give a file another name, over one that is there. returns OK | IO */
+/** Give a file another name, over one that is there. returns
+ *  OK | NOT_FOUND | IO */
 SESS_MUST_CHECK enum sess_status directory_rename(struct directory *directory, const char *from,
                                                   const char *to, struct sess_error *error);
 
