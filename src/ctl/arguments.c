@@ -150,6 +150,6 @@ void ctl_arguments_print_help(enum ctl_verb verb, FILE *out)
                     "sessionctl VERB --help lists the options of a verb.\n",
                     out);
     }
-    (void)fputs("\nExit codes: 0 done, and whole; 64 command line; 65 damaged data; 74 I/O failed.\n",
-                out);
+    (void)fputs(
+        "\nExit codes: 0 done, and whole; 64 command line; 65 damaged data; 74 I/O failed.\n", out);
 }

@@ -5,6 +5,7 @@
 #include "sessiond/ctl/dump_file.h"
 #include "sessiond/ctl/summary.h"
 #include "sessiond/journal/dump.h"
+#include "sessiond/journal/inspect.h"
 
 #include <errno.h>
 #include <inttypes.h>

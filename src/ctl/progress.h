@@ -11,9 +11,9 @@
 struct progress {
     bool is_shown;
     bool is_terminal;
-    bool has_line;    /* one on the terminal that is not ended */
-    int64_t next_ms;  /* elapsed time from which on a line may be shown */
-    uint64_t last;    /* bytes that were done */
+    bool has_line;   /* one on the terminal that is not ended */
+    int64_t next_ms; /* elapsed time from which on a line may be shown */
+    uint64_t last;   /* bytes that were done */
     unsigned n_passes;
 };
 

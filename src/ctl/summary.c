@@ -154,9 +154,9 @@ void summary_print(const struct summary *summary, FILE *out)
     char room[TEXT_SIZE];
 
     (void)fprintf(out, "%s: %s", escaped(summary->path, room),
-                  found->is_damaged          ? "DAMAGED: "
+                  found->is_damaged        ? "DAMAGED: "
                   : found->n_segments == 0 ? "whole; there is no journal in it"
-                                             : "whole");
+                                           : "whole");
     (void)fprintf(out, "%s\n", found->is_damaged ? found->damage : "");
     if (summary->is_in_use) {
         (void)fputs("  in use       by another process: it is locked, and its last bytes may be "

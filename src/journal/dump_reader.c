@@ -122,10 +122,9 @@ enum sess_status dump_reader_begin(struct dump_reader *reader, dump_source_fn so
         return error_set(error, SESS_NO_MEMORY, "no memory to read the dump");
     }
     status = peek_line(reader, &line, error);
-    if (status == SESS_OK &&
-        (split(line, words) != 3 || !slice_is(words[0], "sessiond-dump") ||
-         number_parse_u64(words[1], UINT64_MAX, &version) != SESS_OK ||
-         number_parse_i64(words[2], &reader->created_s) != SESS_OK)) {
+    if (status == SESS_OK && (split(line, words) != 3 || !slice_is(words[0], "sessiond-dump") ||
+                              number_parse_u64(words[1], UINT64_MAX, &version) != SESS_OK ||
+                              number_parse_i64(words[2], &reader->created_s) != SESS_OK)) {
         status = error_set(error, SESS_DAMAGED, "is no dump of sessiond");
     }
     if (status == SESS_OK && version != 1) {

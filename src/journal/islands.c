@@ -269,8 +269,8 @@ static enum sess_status scout(struct islands *islands, struct island_item *item,
     }
     item->is_marred = verdict != SESS_OK;
     item->link_sequence = UINT64_MAX;
-    status = verdict == SESS_REFUSED ? verdict
-                                     : reader_begin(&islands->reader, &item->segment, error);
+    status =
+        verdict == SESS_REFUSED ? verdict : reader_begin(&islands->reader, &item->segment, error);
     if (status == SESS_OK) {
         item->file_size = islands->reader.file_size;
         islands->bytes += item->file_size;

@@ -11,7 +11,7 @@
 #include "reader.h"
 #include "record.h"
 
-#include "sessiond/journal/inspect.h"
+#include "sessiond/journal/inspection.h"
 
 struct island_item {
     uint64_t number;
@@ -23,10 +23,10 @@ struct island_item {
 };
 
 struct islands {
-    struct directory *directory; /* borrowed */
+    struct directory *directory;  /* borrowed */
     inspect_progress_fn progress; /* NULL: tell nobody */
     void *progress_context;
-    uint64_t bytes; /* of all files */
+    uint64_t bytes;            /* of all files */
     struct island_item *items; /* by number, ascending */
     size_t n_items;
     uint64_t durable; /* the highest mark of any frame that belongs to the journal */

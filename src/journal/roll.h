@@ -8,10 +8,10 @@
 #include "islands.h"
 
 struct roll_entry {
-    struct roll_entry *next;    /* in its bucket */
-    struct island_place place;  /* of the record with its value */
-    int64_t deadline_s;         /* of the latest record */
-    uint8_t key_size;           /* bytes */
+    struct roll_entry *next;   /* in its bucket */
+    struct island_place place; /* of the record with its value */
+    int64_t deadline_s;        /* of the latest record */
+    uint8_t key_size;          /* bytes */
     uint8_t key[];
 };
 

@@ -73,8 +73,7 @@ SESS_MUST_CHECK enum sess_status segment_open(struct directory *directory, uint6
  *  that stands there may still be the right one.
  *  returns  OK (the caller closes out->file) | NOT_FOUND | LIMIT | IO */
 SESS_MUST_CHECK enum sess_status segment_open_anyway(struct directory *directory, uint64_t number,
-                                                     struct segment *out,
-                                                     enum sess_status *verdict,
+                                                     struct segment *out, enum sess_status *verdict,
                                                      struct sess_error *error);
 
 #endif

@@ -12,7 +12,7 @@ enum ctl_verb {
 #define VERB(id, name, function, operand, doc) VERB_##id,
 #include "sessiond/ctl/verbs.def"
 #undef VERB
-    VERB_HELP,    /* of all verbs, or of the one in help_of */
+    VERB_HELP, /* of all verbs, or of the one in help_of */
     VERB_VERSION,
 };
 

@@ -4,7 +4,7 @@
 #ifndef SESSIOND_CTL_SUMMARY_H
 #define SESSIOND_CTL_SUMMARY_H
 
-#include "sessiond/journal/inspect.h"
+#include "sessiond/journal/inspection.h"
 
 #include <stdio.h>
 

@@ -19,8 +19,8 @@
 #include <stdint.h>
 
 enum {
-    DUMP_KEY_MAX = 250,         /* bytes */
-    DUMP_VALUE_MAX = 64 << 20,  /* bytes */
+    DUMP_KEY_MAX = 250,        /* bytes */
+    DUMP_VALUE_MAX = 64 << 20, /* bytes */
 };
 
 struct checksum;

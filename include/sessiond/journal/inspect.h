@@ -12,71 +12,13 @@
 #define SESSIOND_JOURNAL_INSPECT_H
 
 #include "sessiond/base/directory.h"
-
-enum { INSPECT_GAPS_MAX = 16 }; /* gaps that are told one by one */
-
-/* Called now and then with bytes that were read, and all bytes, in each of the passes. */
-typedef void (*inspect_progress_fn)(void *context, uint64_t done, uint64_t all);
+#include "sessiond/journal/inspection.h"
 
 struct inspect_config {
-    struct directory *directory; /* borrowed; only reading calls are made */
-    int64_t now_s;               /* wall seconds; a later time in the journal counts instead */
+    struct directory *directory;  /* borrowed; only reading calls are made */
+    int64_t now_s;                /* wall seconds; a later time in the journal counts instead */
     inspect_progress_fn progress; /* NULL: tell nobody */
     void *progress_context;
-};
-
-/* A file of the journal. */
-struct inspected_segment {
-    uint64_t number;
-    uint64_t size;     /* bytes of the file */
-    uint64_t n_frames; /* intact ones that belong to the journal */
-    uint64_t n_bytes;  /* of them */
-    uint64_t first_sequence; /* 0: it has no such frame */
-    uint64_t last_sequence;
-    bool is_sealed; /* full, and the next one was there */
-    bool is_marred; /* its header is damaged */
-};
-
-/* A place where frames are missing that were acknowledged. */
-struct inspected_gap {
-    uint64_t segment;       /* where the last intact frame in front of it ends; 0: nothing is in front */
-    uint64_t offset;        /* there, in bytes */
-    uint64_t next_segment;  /* where the next intact frame begins; 0: there is none */
-    uint64_t next_offset;
-    uint64_t first_missing; /* sequence of the first frame that is missing */
-    uint64_t n_missing;     /* frames, at most; 0: nobody can say */
-};
-
-struct inspection {
-    struct inspected_segment *segments; /* by number, ascending */
-    size_t n_segments;
-    uint64_t file_bytes; /* of all segments */
-    uint64_t n_frames;
-    uint64_t n_bytes; /* of frames */
-    uint64_t n_records;
-    uint64_t n_sessions;  /* that live */
-    uint64_t n_uncertain; /* of them: recorded in front of damage */
-    uint64_t n_expired;   /* still on disk */
-    uint64_t highest_cas;
-    int64_t time_s;     /* the latest that is recorded; 0: none */
-    int64_t flush_at_s; /* of a flush that was accepted for a later time, or STORE_NO_DEADLINE */
-    bool is_flush_due;  /* that time has come: no session lives */
-    uint64_t end_segment; /* where the journal ends; 0: there is none */
-    uint64_t end_offset;
-    uint64_t n_cut;   /* bytes behind the end that are not 0: an unsynced tail, which a start cuts off */
-    bool is_damaged;  /* a start would refuse */
-    char damage[ERROR_TEXT_SIZE]; /* what it would say: file, offset and what is wrong there */
-    size_t n_gaps;
-    struct inspected_gap gaps[INSPECT_GAPS_MAX]; /* the first of them */
-};
-
-struct inspected_session {
-    struct slice key;   /* borrowed, until the visit returns */
-    struct slice value; /* likewise */
-    uint32_t flags;
-    uint64_t cas;
-    int64_t deadline_s; /* wall seconds, or STORE_NO_DEADLINE */
-    bool is_certain;
 };
 
 typedef enum sess_status (*inspect_visit_fn)(void *context,
@@ -100,8 +42,9 @@ const struct inspection *inspector_found(const struct inspector *inspector);
 
 /** Visit every session that lives, in the order in which they were recorded.
  *  returns  OK | what a visit returned, which ends it | NOT_FOUND | IO | NO_MEMORY */
-SESS_MUST_CHECK enum sess_status inspector_visit(struct inspector *inspector, inspect_visit_fn visit,
-                                                 void *context, struct sess_error *error);
+SESS_MUST_CHECK enum sess_status inspector_visit(struct inspector *inspector,
+                                                 inspect_visit_fn visit, void *context,
+                                                 struct sess_error *error);
 
 /** Free an inspector, its keys zeroed, and set *inspector to NULL. */
 void inspector_destroy(struct inspector **inspector);
