@@ -28,8 +28,9 @@ static struct slice rest_of(const struct dump_reader *reader)
     return slice_from(buffer_slice(&reader->bytes), reader->position);
 }
 
-/* Read more behind what is there. *got is 0 at the end. */
-static enum sess_status read_more(struct dump_reader *reader, size_t *got, struct sess_error *error)
+/* Read more behind what is there, with room for `wanted` bytes in all. *got is 0 at the end. */
+static enum sess_status read_more(struct dump_reader *reader, size_t wanted, size_t *got,
+                                  struct sess_error *error)
 {
     struct buffer *bytes = &reader->bytes;
     size_t left = bytes->size - reader->position;
@@ -41,7 +42,8 @@ static enum sess_status read_more(struct dump_reader *reader, size_t *got, struc
         bytes->size = left;
         reader->position = 0;
     }
-    if (buffer_reserve(bytes, READ_SIZE) != SESS_OK) {
+    wanted = wanted < READ_SIZE ? READ_SIZE : wanted;
+    if (left < wanted && buffer_reserve(bytes, wanted - left) != SESS_OK) {
         return error_set(error, SESS_NO_MEMORY, "no memory to read the dump");
     }
     status = reader->source(reader->context, bytes->data + bytes->size,
@@ -55,7 +57,7 @@ static enum sess_status demand(struct dump_reader *reader, size_t size, struct s
 {
     while (rest_of(reader).size < size) {
         size_t got = 0;
-        enum sess_status status = read_more(reader, &got, error);
+        enum sess_status status = read_more(reader, size, &got, error);
 
         if (status != SESS_OK) {
             return status;
@@ -235,7 +237,7 @@ static enum sess_status read_end(struct dump_reader *reader, const struct slice 
         return spoilt(reader, "the checksum does not hold: the dump was changed", error);
     }
     reader->position += line_size;
-    status = rest_of(reader).size > 0 ? SESS_OK : read_more(reader, &more, error);
+    status = rest_of(reader).size > 0 ? SESS_OK : read_more(reader, 1, &more, error);
     if (status == SESS_OK && (more > 0 || rest_of(reader).size > 0)) {
         return spoilt(reader, "there is more behind the last line", error);
     }

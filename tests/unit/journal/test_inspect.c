@@ -321,11 +321,8 @@ START_TEST(what_a_later_start_left_out_is_left_out)
     written_stop(&written);
     ck_assert(memory_directory_copy(written.memory, &files, &n_files));
     /* The tail is torn, and a start goes on without it. */
-    for (size_t i = 0; i < 8; i++) {
-        written_survey(&written);
-        bytes_of(&written, 1)[written.frames[written.n_frames - 1].at + i] = 0;
-        break;
-    }
+    written_survey(&written);
+    bytes_of(&written, 1)[written.frames[written.n_frames - 1].at] ^= 1;
     ck_assert_int_eq(written_recover(&written, NULL), SESS_OK);
     written_set(&written, 2, 5, STORE_NO_DEADLINE);
     written_commit(&written);
