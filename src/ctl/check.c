@@ -66,6 +66,7 @@ static enum sess_status salvage_all(struct salvage *salvage, struct inspector *i
         }
         dump_writer_fini(&salvage->writer);
     }
+    salvage->error = NULL;
     return status == SESS_OK ? dump_file_finish(&salvage->file, error) : status;
 }
 

@@ -196,8 +196,8 @@ static enum sess_status serve(struct wiring *wiring, const struct alarms *alarms
 
 /* Everything up to the point where clients may come. */
 static enum sess_status prepare(struct settings *settings, struct registry *registry,
-                                bool sets_damaged_aside, struct alarms *alarms, struct wiring **wiring,
-                                struct sess_error *error)
+                                bool sets_damaged_aside, struct alarms *alarms,
+                                struct wiring **wiring, struct sess_error *error)
 {
     char path[DATA_DIR_SIZE];
     struct identity identity;
@@ -240,7 +240,8 @@ static enum sess_status run(struct settings *settings, struct registry *registry
 {
     struct wiring *wiring = NULL;
     struct alarms alarms = {.signals = -1, .failure = -1, .any = -1};
-    enum sess_status status = prepare(settings, registry, sets_damaged_aside, &alarms, &wiring, error);
+    enum sess_status status =
+        prepare(settings, registry, sets_damaged_aside, &alarms, &wiring, error);
 
     if (status == SESS_OK) {
         status = serve(wiring, &alarms, error);

@@ -22,7 +22,8 @@ SESS_MUST_CHECK enum sess_status wiring_create(const struct settings *settings,
  *  returns  OK | LOCKED | DAMAGED | OUT_OF_RANGE (more sessions than `memory`) | NO_SPACE | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status wiring_recover(struct wiring *wiring,
                                                 const struct settings *settings, const char *path,
-                                                bool sets_damaged_aside, int failure_fd, struct registry *registry,
+                                                bool sets_damaged_aside, int failure_fd,
+                                                struct registry *registry,
                                                 struct sess_error *error);
 
 /** Write and sync all that was accepted. returns OK | IO (also when the disk had failed before) */

@@ -59,7 +59,7 @@ enum sess_status dump_writer_begin(struct dump_writer *writer, dump_sink_fn sink
 static bool is_plain(uint8_t byte)
 {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-           (byte >= '0' && byte <= '9') || memchr("-._~", byte, 4) != NULL;
+           (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
 }
 
 /* Returns the bytes written. */

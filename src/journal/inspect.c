@@ -35,6 +35,8 @@ static enum sess_status judge(struct directory *directory, struct replay *replay
     }
     chain_fini(&chain);
     reader_fini(&reader);
+    replay->chain = NULL;
+    replay->reader = NULL;
     return status;
 }
 

@@ -331,7 +331,7 @@ enum sess_status islands_load(struct islands *islands, struct sess_error *error)
             status = error_set(error, SESS_NO_MEMORY, "no memory to read data-dir");
         }
     }
-    for (size_t i = 0; status == SESS_OK && i < islands->n_items; i++) {
+    for (size_t i = 0; status == SESS_OK && numbers != NULL && i < islands->n_items; i++) {
         islands->items[i].number = numbers[i];
         status = scout(islands, &islands->items[i], error);
     }
