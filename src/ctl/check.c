@@ -70,11 +70,12 @@ static enum sess_status salvage_all(struct salvage *salvage, struct inspector *i
     return status == SESS_OK ? dump_file_finish(&salvage->file, error) : status;
 }
 
-/* One who writes meanwhile may be met halfway: damage there counts when it is seen twice. */
+/* One who writes meanwhile may be met halfway: damage there counts when it is seen twice. What is missing where
+ * nothing is damaged went between two looks, with a new checkpoint. */
 static bool must_look_again(const char *path, const struct inspector *inspector, char *last)
 {
     const struct inspection *found = inspector_found(inspector);
-    bool is_new = found->is_damaged && strcmp(found->damage, last) != 0;
+    bool is_new = found->is_damaged ? strcmp(found->damage, last) != 0 : found->n_gaps > 0;
 
     (void)snprintf(last, ERROR_TEXT_SIZE, "%s", found->damage);
     return is_new && directory_is_in_use(path);

@@ -40,6 +40,29 @@ static const char *escaped(const char *text, char *room)
     return log_escape(slice_from_text(text), room, TEXT_SIZE);
 }
 
+static void print_checkpoint(const struct inspected_checkpoint *checkpoint, FILE *out)
+{
+    if (checkpoint->number == 0) {
+        return;
+    }
+    (void)fprintf(out, "  checkpoint   %" PRIu64 ", ", checkpoint->number);
+    if (checkpoint->is_whole) {
+        (void)fprintf(out, "whole; %" PRIu64 " entries, ", checkpoint->n_entries);
+    } else if (checkpoint->n_told > 0) {
+        (void)fprintf(out, "DAMAGED; %" PRIu64 " of %" PRIu64 " entries are intact, ",
+                      checkpoint->n_entries, checkpoint->n_told);
+    } else {
+        (void)fprintf(out,
+                      "DAMAGED; %" PRIu64 " entries are intact, and nobody can say of how many, ",
+                      checkpoint->n_entries);
+    }
+    print_size(checkpoint->size, out);
+    if (checkpoint->n_newer > 0) {
+        (void)fprintf(out, "; %" PRIu64 " newer, damaged", checkpoint->n_newer);
+    }
+    (void)fputc('\n', out);
+}
+
 static void print_segments(const struct inspection *found, FILE *out)
 {
     (void)fprintf(out, "  journal      %zu files, ", found->n_segments);
@@ -52,7 +75,9 @@ static void print_segments(const struct inspection *found, FILE *out)
 
         (void)fprintf(out, "\n    journal-%012" PRIu64 "  ", segment->number);
         print_size(segment->size, out);
-        if (segment->n_frames == 0) {
+        if (segment->is_left_over) {
+            (void)fputs(", left over: the checkpoint has it all", out);
+        } else if (segment->n_frames == 0) {
             (void)fputs(", no frames", out);
         } else {
             (void)fprintf(out, ", frames %" PRIu64 " to %" PRIu64 ", ", segment->first_sequence,
@@ -165,6 +190,7 @@ void summary_print(const struct summary *summary, FILE *out)
     }
     print_gaps(found, out);
     print_sessions(found, out);
+    print_checkpoint(&found->checkpoint, out);
     print_segments(found, out);
     print_end(found, out);
     if (summary->salvaged != NULL) {

@@ -44,9 +44,24 @@ static void print_segments(const struct inspection *found, FILE *out)
         print_number("first_sequence", segment->first_sequence, out);
         print_number("last_sequence", segment->last_sequence, out);
         print_truth("sealed", segment->is_sealed, out);
+        print_truth("left_over", segment->is_left_over, out);
         (void)fprintf(out, "\"header_damaged\": %s}", segment->is_marred ? "true" : "false");
     }
     (void)fputs("], ", out);
+}
+
+static void print_checkpoint(const struct inspected_checkpoint *checkpoint, FILE *out)
+{
+    if (checkpoint->number == 0) {
+        (void)fputs("\"checkpoint\": null, ", out);
+        return;
+    }
+    (void)fputs("\"checkpoint\": {", out);
+    print_number("number", checkpoint->number, out);
+    print_truth("damaged", !checkpoint->is_whole, out);
+    print_number("entries", checkpoint->n_entries, out);
+    print_number("bytes", checkpoint->size, out);
+    (void)fprintf(out, "\"newer_damaged\": %" PRIu64 "}, ", checkpoint->n_newer);
 }
 
 static void print_gaps(const struct inspection *found, FILE *out)
@@ -109,6 +124,7 @@ void summary_print_json(const struct summary *summary, FILE *out)
         (void)fputs(", ", out);
     }
     print_figures(found, out);
+    print_checkpoint(&found->checkpoint, out);
     print_segments(found, out);
     print_gaps(found, out);
     if (summary->salvaged != NULL) {

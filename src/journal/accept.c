@@ -66,6 +66,8 @@ static void add(struct journal *journal, const struct mutation *mutation,
     facts->has_revocation = facts->has_revocation || receipt->is_revocation;
     receipt->ticket = journal->writer.next_sequence;
     atomic_store_explicit(&journal->accepted, receipt->ticket, memory_order_relaxed);
+    journal->has_dead = journal->has_dead || mutation->kind == MUTATION_FLUSH ||
+                        (mutation->old_deadline_s != 0 && !mutation->is_touch);
     metric_add(&journal->metrics.journal_records, 1);
     metric_add(&journal->metrics.journal_revocations, receipt->is_revocation);
     failpoint("change.accepted");

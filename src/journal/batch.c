@@ -7,8 +7,12 @@ _Static_assert((int)BATCH_PIECES_MAX + 1 <= 64, "a frame and its end are one wri
 
 enum sess_status batch_init(struct batch *batch, size_t limit_bytes)
 {
-    *batch = (struct batch){.limit = limit_bytes, .used = FRAME_HEAD_SIZE};
-    batch->bytes = malloc(FRAME_HEAD_SIZE + limit_bytes + BATCH_RECORD_MAX);
+    *batch = (struct batch){
+        .capacity = FRAME_HEAD_SIZE + limit_bytes + BATCH_RECORD_MAX,
+        .limit = limit_bytes,
+        .used = FRAME_HEAD_SIZE,
+    };
+    batch->bytes = malloc(batch->capacity);
     return batch->bytes == NULL ? SESS_NO_MEMORY : SESS_OK;
 }
 
@@ -31,6 +35,30 @@ size_t batch_size_with(const struct batch *batch, const struct record *record,
         return 0;
     }
     return batch->facts.total + size;
+}
+
+bool batch_grow(struct batch *batch, const struct record *record, struct value_block **block)
+{
+    size_t needed;
+    uint8_t *grown;
+
+    if (batch->n_values == BATCH_VALUES_MAX) {
+        *block = NULL;
+    }
+    needed = batch->used + RECORD_HEAD_MAX + (*block == NULL ? record->value.size : 0);
+    if (needed <= batch->capacity) {
+        return true;
+    }
+    grown = malloc(2 * needed);
+    if (grown == NULL) {
+        return false;
+    }
+    memcpy(grown, batch->bytes, batch->used);
+    explicit_bzero(batch->bytes, batch->used);
+    free(batch->bytes);
+    batch->bytes = grown;
+    batch->capacity = 2 * needed;
+    return true;
 }
 
 void batch_add(struct batch *batch, const struct record *record, struct value_block *block)
@@ -76,5 +104,8 @@ void batch_clear(struct batch *batch)
         value_block_release(batch->values[i].block);
     }
     explicit_bzero(batch->bytes, batch->used);
-    *batch = (struct batch){.bytes = batch->bytes, .limit = batch->limit, .used = FRAME_HEAD_SIZE};
+    *batch = (struct batch){.bytes = batch->bytes,
+                            .capacity = batch->capacity,
+                            .limit = batch->limit,
+                            .used = FRAME_HEAD_SIZE};
 }

@@ -34,9 +34,10 @@ struct batch_facts {
 };
 
 struct batch {
-    uint8_t *bytes; /* room for a frame's head, then records without the large values */
-    size_t limit;   /* immutable: bytes of records above which no more are taken */
-    size_t used;    /* bytes, with the head's room */
+    uint8_t *bytes;  /* room for a frame's head, then records without the large values */
+    size_t capacity; /* bytes */
+    size_t limit;    /* immutable: bytes of records above which no more are taken */
+    size_t used;     /* bytes, with the head's room */
     struct batch_facts facts;
     struct batch_value values[BATCH_VALUES_MAX];
     size_t n_values;
@@ -52,6 +53,10 @@ void batch_fini(struct batch *batch);
  *  always. */
 size_t batch_size_with(const struct batch *batch, const struct record *record,
                        const struct value_block *block);
+
+/** Make room for a record whatever there is in the batch already; *block becomes NULL when its value is to be
+ *  copied like a small one. Returns false without memory. */
+bool batch_grow(struct batch *batch, const struct record *record, struct value_block **block);
 
 /** Add a record, for which there is room. `block` is NULL, or what holds its value: a reference is taken. */
 void batch_add(struct batch *batch, const struct record *record, struct value_block *block);

@@ -7,6 +7,7 @@ enum { ITEMS_FIRST = 16 };
 
 /* What a listing of the directory gathers. */
 struct listing {
+    enum segment_kind kind;
     uint64_t *numbers;
     size_t n_numbers;
     size_t capacity;
@@ -39,7 +40,7 @@ static bool visit(void *context, const char *name)
     if (segment_is_unfinished(name) && strlen(name) < sizeof listing->unfinished) {
         memcpy(listing->unfinished, name, strlen(name) + 1);
     }
-    return !segment_number_of(name, &number) || add_number(listing, number);
+    return !segment_number_of(listing->kind, name, &number) || add_number(listing, number);
 }
 
 static int compare(const void *a, const void *b)
@@ -64,10 +65,10 @@ static enum sess_status list(struct listing *listing, struct directory *director
     return status;
 }
 
-enum sess_status chain_list(struct directory *directory, uint64_t **numbers, size_t *n_numbers,
-                            struct sess_error *error)
+enum sess_status chain_list(struct directory *directory, enum segment_kind kind, uint64_t **numbers,
+                            size_t *n_numbers, struct sess_error *error)
 {
-    struct listing listing = {.numbers = NULL};
+    struct listing listing = {.kind = kind};
     enum sess_status status = list(&listing, directory, error);
 
     if (status != SESS_OK) {
@@ -116,7 +117,7 @@ static enum sess_status look_into(struct chain *chain, struct chain_item *item, 
                                   struct sess_error *error)
 {
     struct segment segment;
-    enum sess_status status = segment_open(directory, number, &segment, error);
+    enum sess_status status = segment_open(directory, SEGMENT_JOURNAL, number, &segment, error);
 
     if (status != SESS_OK) {
         return status;
@@ -137,7 +138,7 @@ enum sess_status chain_load(struct chain *chain, struct directory *directory, st
 {
     uint64_t *numbers = NULL;
     size_t n_numbers = 0;
-    enum sess_status status = chain_list(directory, &numbers, &n_numbers, error);
+    enum sess_status status = chain_list(directory, SEGMENT_JOURNAL, &numbers, &n_numbers, error);
 
     *chain = (struct chain){.items = NULL};
     if (status == SESS_OK && n_numbers > 0) {

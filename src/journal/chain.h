@@ -20,10 +20,11 @@ struct chain {
     uint64_t bytes; /* of all files */
 };
 
-/** The numbers of all segments of a directory, ascending; free(*numbers), which may be NULL.
+/** The numbers of all segments of a kind in a directory, ascending; free(*numbers), which may be NULL.
  *  returns  OK | IO | NO_MEMORY */
-SESS_MUST_CHECK enum sess_status chain_list(struct directory *directory, uint64_t **numbers,
-                                            size_t *n_numbers, struct sess_error *error);
+SESS_MUST_CHECK enum sess_status chain_list(struct directory *directory, enum segment_kind kind,
+                                            uint64_t **numbers, size_t *n_numbers,
+                                            struct sess_error *error);
 
 /** Remove segments that were being made. returns OK | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status chain_remove_unfinished(struct directory *directory,

@@ -53,6 +53,10 @@ static void publish(struct journal *journal, const struct placement *placement,
     atomic_store(&journal->written, sequence);
     metric_add(&journal->metrics.journal_frames, 1);
     metric_add(&journal->metrics.journal_bytes, frame_size(facts->total));
+    journal->log_bytes += frame_size(facts->total);
+    if (journal->log_bytes > journal->config.checkpoint_bytes) {
+        (void)pthread_cond_signal(&journal->checkpoint_wanted);
+    }
     (void)pthread_cond_signal(&journal->sync_wanted);
 }
 

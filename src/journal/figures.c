@@ -15,6 +15,7 @@ static const char *mode_text(enum fsync_choice fsync)
 
 static void report_recovery(const struct recovered *found, struct report *report)
 {
+    report_add_u64(report, "recovered_images", found->n_images);
     report_add_u64(report, "recovered_segments", found->n_segments);
     report_add_u64(report, "recovered_frames", found->n_frames);
     report_add_u64(report, "recovered_records", found->n_records);

@@ -2,7 +2,7 @@
  * header. */
 #include "sessiond/journal/inspect.h"
 
-#include "islands.h"
+#include "image.h"
 #include "replay.h"
 #include "roll.h"
 
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 struct inspector {
+    struct image image;
     struct islands islands;
     struct roll *roll;
     struct inspection found;
@@ -89,18 +90,27 @@ static void take_frame(void *context, size_t item, const struct frame_read *read
     found->n_bytes += size;
 }
 
+static enum sess_status take_entry(void *context, const struct record *record,
+                                   const struct island_place *place)
+{
+    struct inspector *inspector = context;
+    struct inspection *found = &inspector->found;
+
+    found->highest_cas = record->cas > found->highest_cas ? record->cas : found->highest_cas;
+    return roll_apply(inspector->roll, record, place);
+}
+
 static enum sess_status take_record(void *context, const struct record *record,
                                     const struct island_place *place)
 {
     struct inspector *inspector = context;
     struct inspection *found = &inspector->found;
 
-    found->highest_cas = record->cas > found->highest_cas ? record->cas : found->highest_cas;
     found->n_records += record->type != RECORD_LINK;
     if (record->type == RECORD_FLUSH) {
         found->flush_at_s = record->is_scheduled ? record->deadline_s : STORE_NO_DEADLINE;
     }
-    return roll_apply(inspector->roll, record, place);
+    return take_entry(context, record, place);
 }
 
 static void take_gap(void *context, const struct inspected_gap *gap)
@@ -122,7 +132,10 @@ static bool is_live(const struct inspector *inspector, const struct roll_entry *
 
 static bool is_certain(const struct inspector *inspector, const struct roll_entry *entry)
 {
-    return entry->place.n_gaps == inspector->found.n_gaps;
+    const struct inspection *found = &inspector->found;
+
+    return entry->place.n_gaps == found->n_gaps &&
+           (entry->place.kind == SEGMENT_JOURNAL || found->checkpoint.is_whole);
 }
 
 static void count_sessions(struct inspector *inspector)
@@ -158,17 +171,56 @@ static enum sess_status list_segments(struct inspector *inspector, struct sess_e
             .number = islands->items[i].number,
             .size = islands->items[i].file_size,
             .is_marred = islands->items[i].is_marred,
+            .is_left_over = islands->items[i].number < islands->first_segment,
         };
     }
     return SESS_OK;
 }
 
+/* Of a checkpoint without its end nobody knows where the journal goes on from it: only that there was one. */
+static enum sess_status find_image(struct inspector *inspector, struct sess_error *error)
+{
+    const struct image *image = &inspector->image;
+    struct islands *islands = &inspector->islands;
+    struct inspection *found = &inspector->found;
+    enum sess_status status = image_find(&inspector->image, error);
+
+    if (status == SESS_OK) {
+        found->checkpoint = image->found;
+        found->time_s = image->time_s;
+        found->flush_at_s = image->end.deadline_s;
+        found->highest_cas = image->end.cas;
+        islands->first_segment = image->end.segment;
+        islands->first_sequence = image->end.sequence;
+        islands->reach = image->end.type == RECORD_END ? image->end.last : image->found.number > 0;
+    }
+    return status;
+}
+
+/* The entries, and over them the journal. */
+static enum sess_status visit_all(struct inspector *inspector, struct sess_error *error)
+{
+    struct island_visitor entries = {.record = take_entry, .context = inspector};
+    struct island_visitor journal = {
+        .frame = take_frame, .record = take_record, .gap = take_gap, .context = inspector};
+    enum sess_status status = image_visit(&inspector->image, &entries, error);
+
+    if (status == SESS_OK) {
+        status = islands_visit(&inspector->islands, &journal, error);
+    }
+    if (status == SESS_NO_MEMORY) {
+        status = error_set(error, status, "no memory for the list of sessions");
+    }
+    return status;
+}
+
 static enum sess_status look(struct inspector *inspector, struct sess_error *error)
 {
-    struct island_visitor visitor = {
-        .frame = take_frame, .record = take_record, .gap = take_gap, .context = inspector};
     enum sess_status status = take_verdict(inspector, inspector->islands.directory, error);
 
+    if (status == SESS_OK) {
+        status = find_image(inspector, error);
+    }
     if (status == SESS_OK) {
         status = islands_load(&inspector->islands, error);
     }
@@ -179,10 +231,7 @@ static enum sess_status look(struct inspector *inspector, struct sess_error *err
         status = roll_create(&inspector->roll, error);
     }
     if (status == SESS_OK) {
-        status = islands_visit(&inspector->islands, &visitor, error);
-        if (status == SESS_NO_MEMORY) {
-            status = error_set(error, status, "no memory for the list of sessions");
-        }
+        status = visit_all(inspector, error);
     }
     return status;
 }
@@ -199,7 +248,9 @@ enum sess_status inspector_create(const struct inspect_config *config, struct in
     inspector->islands.directory = config->directory;
     inspector->islands.progress = config->progress;
     inspector->islands.progress_context = config->progress_context;
-    inspector->found.flush_at_s = STORE_NO_DEADLINE;
+    inspector->image.directory = config->directory;
+    inspector->image.progress = config->progress;
+    inspector->image.progress_context = config->progress_context;
     inspector->now_s = config->now_s;
     status = look(inspector, error);
     if (status != SESS_OK) {
@@ -233,8 +284,9 @@ static enum sess_status visit_record(void *context, const struct record *record,
     struct inspected_session session = {
         .key = record->key, .value = record->value, .flags = record->flags, .cas = record->cas};
 
-    if (entry == NULL || entry->place.segment != place->segment ||
-        entry->place.offset != place->offset || !is_live(inspector, entry)) {
+    if (entry == NULL || entry->place.kind != place->kind ||
+        entry->place.segment != place->segment || entry->place.offset != place->offset ||
+        !is_live(inspector, entry)) {
         return SESS_OK;
     }
     session.deadline_s = entry->deadline_s;
@@ -247,8 +299,9 @@ enum sess_status inspector_visit(struct inspector *inspector, inspect_visit_fn v
 {
     struct visiting visiting = {.inspector = inspector, .visit = visit, .context = context};
     struct island_visitor visitor = {.record = visit_record, .context = &visiting};
+    enum sess_status status = image_visit(&inspector->image, &visitor, error);
 
-    return islands_visit(&inspector->islands, &visitor, error);
+    return status == SESS_OK ? islands_visit(&inspector->islands, &visitor, error) : status;
 }
 
 void inspector_destroy(struct inspector **inspector)
@@ -260,6 +313,7 @@ void inspector_destroy(struct inspector **inspector)
     }
     roll_destroy(&self->roll);
     islands_fini(&self->islands);
+    image_fini(&self->image);
     free(self->found.segments);
     free(self);
     *inspector = NULL;

@@ -50,33 +50,24 @@ static bool is_lone(const struct frame_read *read, enum record_type type, struct
            record->type == type;
 }
 
-/* The next intact frame of the segment, whatever lies between. */
-static enum sess_status next_frame(struct reader *reader, struct frame_read *read,
-                                   struct sess_error *error)
-{
-    enum sess_status status = reader_next(reader, UINT64_MAX, read, error);
-    uint64_t at = reader->at;
-
-    if (status != SESS_NOT_FOUND) {
-        return status;
-    }
-    do {
-        status = reader_search(reader, &at, read, error);
-    } while (status == SESS_OK && read->frame.sequence < reader->sequence);
-    if (status == SESS_OK) {
-        reader->at = at;
-        reader->sequence = read->frame.sequence + 1;
-    }
-    return status;
-}
-
-/* Whether nothing is missing in front of a frame. A start skips sequences, and says so in its link. */
+/* Whether nothing is missing in front of a frame but what the checkpoint holds. A start skips sequences, and says
+ * so in its link. */
 static bool goes_on(const struct walk *walk, const struct frame_read *read)
 {
+    uint64_t held = walk->islands->first_sequence;
     struct record link;
 
-    return read->frame.sequence == walk->next ||
-           (is_lone(read, RECORD_LINK, &link) && link.sequence == walk->next);
+    return read->frame.sequence == walk->next || read->frame.sequence <= held ||
+           (is_lone(read, RECORD_LINK, &link) &&
+            (link.sequence == walk->next || link.sequence <= held));
+}
+
+/* The first frame that is missed, when the walk does not go on. */
+static uint64_t first_missing(const struct walk *walk)
+{
+    uint64_t first = walk->islands->first_sequence;
+
+    return walk->next > first ? walk->next : first;
 }
 
 /* A frame that is not the next one: what is missing had been synced, or the journal has ended. */
@@ -88,8 +79,8 @@ static void meet_gap(struct walk *walk, const struct island_item *item,
         .offset = walk->offset,
         .next_segment = item->number,
         .next_offset = read->at,
-        .first_missing = walk->next,
-        .n_missing = read->frame.sequence - walk->next,
+        .first_missing = first_missing(walk),
+        .n_missing = read->frame.sequence - first_missing(walk),
     };
 
     if (walk->next > walk->islands->durable) {
@@ -117,7 +108,8 @@ static void meet_unknown(struct walk *walk, const struct island_item *item,
 static enum sess_status visit_records(struct walk *walk, const struct island_item *item,
                                       const struct frame_read *read)
 {
-    struct island_place place = {.segment = item->number, .offset = read->at + FRAME_HEAD_SIZE};
+    struct island_place place = {
+        .kind = SEGMENT_JOURNAL, .segment = item->number, .offset = read->at + FRAME_HEAD_SIZE};
     struct slice rest = read->body;
     enum sess_status status = SESS_OK;
 
@@ -125,7 +117,8 @@ static enum sess_status visit_records(struct walk *walk, const struct island_ite
         struct record record;
         size_t used;
 
-        if (record_decode(rest, &record, &used) != SESS_OK || record.type == RECORD_SEAL) {
+        if (record_decode(rest, &record, &used) != SESS_OK || record.type == RECORD_SEAL ||
+            record.type == RECORD_END) {
             meet_unknown(walk, item, read, place.offset);
             return SESS_OK;
         }
@@ -156,7 +149,7 @@ static enum sess_status take_frame(struct walk *walk, const struct island_item *
     if (walk->visitor->frame != NULL) {
         walk->visitor->frame(walk->visitor->context, walk->item, read, is_seal);
     }
-    if (!is_seal) {
+    if (!is_seal && read->frame.sequence >= walk->islands->first_sequence) {
         status = visit_records(walk, item, read);
     }
     walk->is_sealed = is_seal;
@@ -183,7 +176,7 @@ static enum sess_status visit_frames(struct walk *walk, const struct island_item
     while (status == SESS_OK && !walk->has_ended) {
         bool is_seal;
 
-        status = next_frame(reader, &read, walk->error);
+        status = reader_next_intact(reader, &read, walk->error);
         if (status != SESS_OK) {
             return status == SESS_NOT_FOUND ? SESS_OK : status;
         }
@@ -205,8 +198,8 @@ static enum sess_status visit_item(struct walk *walk, struct island_item *item)
     struct reader *reader = &walk->islands->reader;
     enum sess_status verdict;
     struct sess_error ignored;
-    enum sess_status status = segment_open_anyway(walk->islands->directory, item->number,
-                                                  &item->segment, &verdict, &ignored);
+    enum sess_status status = segment_open_anyway(walk->islands->directory, SEGMENT_JOURNAL,
+                                                  item->number, &item->segment, &verdict, &ignored);
 
     if (status != SESS_OK) {
         *walk->error = ignored;
@@ -228,7 +221,7 @@ static void judge_end(struct walk *walk)
     struct inspected_gap gap = {
         .segment = walk->segment,
         .offset = walk->offset,
-        .first_missing = walk->next,
+        .first_missing = first_missing(walk),
     };
 
     if (walk->has_ended || durable == UINT64_MAX) {
@@ -246,7 +239,9 @@ enum sess_status islands_visit(struct islands *islands, const struct island_visi
     enum sess_status status = SESS_OK;
 
     for (; status == SESS_OK && !walk.has_ended && walk.item < islands->n_items; walk.item++) {
-        status = visit_item(&walk, &islands->items[walk.item]);
+        if (islands->items[walk.item].number >= islands->first_segment) {
+            status = visit_item(&walk, &islands->items[walk.item]);
+        }
     }
     if (status == SESS_OK) {
         judge_end(&walk);
@@ -261,8 +256,8 @@ static enum sess_status scout(struct islands *islands, struct island_item *item,
     struct frame_read read;
     struct record link;
     enum sess_status verdict = SESS_OK;
-    enum sess_status status =
-        segment_open_anyway(islands->directory, item->number, &item->segment, &verdict, error);
+    enum sess_status status = segment_open_anyway(islands->directory, SEGMENT_JOURNAL, item->number,
+                                                  &item->segment, &verdict, error);
 
     if (status != SESS_OK) {
         return status;
@@ -277,6 +272,7 @@ static enum sess_status scout(struct islands *islands, struct island_item *item,
         status = reader_next(&islands->reader, UINT64_MAX, &read, error);
         if (status == SESS_OK && is_lone(&read, RECORD_LINK, &link)) {
             item->link_sequence = link.sequence;
+            item->first_sequence = read.frame.sequence;
         }
         status = status == SESS_NOT_FOUND ? SESS_OK : status;
     }
@@ -305,10 +301,18 @@ static void note_mark(void *context, size_t item, const struct frame_read *read,
     *durable = read->frame.durable > *durable ? read->frame.durable : *durable;
 }
 
+/* When nobody can say where the journal goes on from the checkpoint: what is there is taken. */
+static void find_begin(struct islands *islands)
+{
+    if (islands->reach > 0 && islands->first_sequence == 0) {
+        islands->first_sequence = islands->n_items == 0 ? 0 : islands->items[0].first_sequence;
+    }
+}
+
 /* With no end in sight every gap is passed. */
 static enum sess_status read_marks(struct islands *islands, struct sess_error *error)
 {
-    uint64_t durable = 0;
+    uint64_t durable = islands->reach;
     struct island_visitor visitor = {.frame = note_mark, .context = &durable};
     enum sess_status status;
 
@@ -321,7 +325,8 @@ static enum sess_status read_marks(struct islands *islands, struct sess_error *e
 enum sess_status islands_load(struct islands *islands, struct sess_error *error)
 {
     uint64_t *numbers = NULL;
-    enum sess_status status = chain_list(islands->directory, &numbers, &islands->n_items, error);
+    enum sess_status status =
+        chain_list(islands->directory, SEGMENT_JOURNAL, &numbers, &islands->n_items, error);
 
     islands->items = NULL;
     islands->bytes = 0;
@@ -338,6 +343,7 @@ enum sess_status islands_load(struct islands *islands, struct sess_error *error)
     free(numbers);
     if (status == SESS_OK) {
         set_ceilings(islands);
+        find_begin(islands);
         status = read_marks(islands, error);
     }
     if (status != SESS_OK) {

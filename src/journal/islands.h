@@ -15,18 +15,24 @@
 
 struct island_item {
     uint64_t number;
-    struct segment segment; /* its file is closed, but for the one that is being read */
-    uint64_t file_size;     /* bytes */
-    bool is_marred;         /* its header does not hold */
-    uint64_t link_sequence; /* of its first frame; UINT64_MAX: it has no link */
-    uint64_t ceiling;       /* frames from this sequence on do not belong to the journal */
+    struct segment segment;  /* its file is closed, but for the one that is being read */
+    uint64_t file_size;      /* bytes */
+    bool is_marred;          /* its header does not hold */
+    uint64_t link_sequence;  /* of its first frame; UINT64_MAX: it has no link */
+    uint64_t first_sequence; /* likewise its own; 0: it has no link */
+    uint64_t ceiling;        /* frames from this sequence on do not belong to the journal */
 };
 
 struct islands {
     struct directory *directory;  /* borrowed */
     inspect_progress_fn progress; /* NULL: tell nobody */
     void *progress_context;
-    uint64_t bytes;            /* of all files */
+    /* What the checkpoint says; all 0 without one. */
+    uint64_t first_segment; /* earlier ones are left over */
+    uint64_t
+        first_sequence; /* of the first frame whose records count; 0 beside a reach: nobody can say */
+    uint64_t reach;     /* frames up to this one were synced */
+    uint64_t bytes;     /* of all files */
     struct island_item *items; /* by number, ascending */
     size_t n_items;
     uint64_t durable; /* the highest mark of any frame that belongs to the journal */
@@ -35,6 +41,7 @@ struct islands {
 
 /* Where a record is, and how many gaps are in front of it. */
 struct island_place {
+    enum segment_kind kind;
     uint64_t segment;
     uint64_t offset; /* of the record */
     size_t n_gaps;

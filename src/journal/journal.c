@@ -29,9 +29,10 @@ enum { PROGRESS_MS = 2000 };
 
 size_t journal_memory(size_t batch_bytes, size_t max_value_bytes)
 {
-    size_t each = batch_bytes + BATCH_RECORD_MAX + FRAME_HEAD_SIZE + max_value_bytes;
+    size_t batch = batch_bytes + BATCH_RECORD_MAX + FRAME_HEAD_SIZE;
 
-    return 2 * each;
+    /* Two of changes, each with a large value that nobody else may hold any more, and one of a checkpoint. */
+    return 3 * batch + 2 * max_value_bytes;
 }
 
 /* When progress was told last. */
@@ -88,6 +89,12 @@ static enum sess_status recover(struct journal *journal, struct sess_error *erro
     metric_add(&journal->metrics.journal_segments, journal->recovered.n_segments + 1);
     metric_add(&journal->metrics.journal_size,
                journal->recovered.n_bytes + journal->writer.current.size);
+    journal->checkpoint_number = journal->recovered.checkpoint;
+    journal->log_bytes = journal->recovered.n_bytes;
+    atomic_store(&journal->metrics.checkpoint_entries, journal->recovered.n_images);
+    atomic_store(&journal->metrics.checkpoint_bytes, journal->recovered.image_bytes);
+    journal->has_dead = journal->recovered.n_records > 0;
+    journal->checkpoint_ms = journal_ms(journal);
     begin_store(journal);
     return SESS_OK;
 }
@@ -100,7 +107,8 @@ static enum sess_status make_locks(struct journal *journal)
                    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
                    pthread_cond_init(&journal->write_wanted, &attributes) == 0 &&
                    pthread_cond_init(&journal->sync_wanted, &attributes) == 0 &&
-                   pthread_cond_init(&journal->spare_wanted, &attributes) == 0;
+                   pthread_cond_init(&journal->spare_wanted, &attributes) == 0 &&
+                   pthread_cond_init(&journal->checkpoint_wanted, &attributes) == 0;
 
     return is_made ? SESS_OK : SESS_NO_MEMORY;
 }
@@ -118,6 +126,9 @@ static enum sess_status init(struct journal *journal, const struct journal_confi
     journal->pending = &journal->batches[0];
     for (size_t i = 0; status == SESS_OK && i < 2; i++) {
         status = batch_init(&journal->batches[i], config->batch_bytes);
+    }
+    if (status == SESS_OK) {
+        status = batch_init(&journal->image, config->batch_bytes);
     }
     return status;
 }
@@ -148,7 +159,8 @@ const struct recovered *journal_recovered(const struct journal *journal)
 
 enum sess_status journal_start(struct journal *journal, struct sess_error *error)
 {
-    void *(*const bodies[JOURNAL_THREADS])(void *) = {flusher_run, syncer_run, maker_run};
+    void *(*const bodies[JOURNAL_THREADS])(void *) = {flusher_run, syncer_run, maker_run,
+                                                      checkpointer_run};
 
     for (; journal->n_threads < JOURNAL_THREADS; journal->n_threads++) {
         unsigned i = journal->n_threads;
@@ -167,6 +179,7 @@ enum sess_status journal_stop(struct journal *journal, struct sess_error *error)
     (void)pthread_cond_broadcast(&journal->write_wanted);
     (void)pthread_cond_broadcast(&journal->sync_wanted);
     (void)pthread_cond_broadcast(&journal->spare_wanted);
+    (void)pthread_cond_broadcast(&journal->checkpoint_wanted);
     (void)pthread_mutex_unlock(&journal->lock);
     for (; journal->n_threads > 0; journal->n_threads--) {
         (void)pthread_join(journal->threads[journal->n_threads - 1], NULL);
@@ -188,9 +201,11 @@ void journal_destroy(struct journal **journal)
     writer_fini(&self->writer);
     batch_fini(&self->batches[0]);
     batch_fini(&self->batches[1]);
+    batch_fini(&self->image);
     (void)pthread_cond_destroy(&self->write_wanted);
     (void)pthread_cond_destroy(&self->sync_wanted);
     (void)pthread_cond_destroy(&self->spare_wanted);
+    (void)pthread_cond_destroy(&self->checkpoint_wanted);
     (void)pthread_mutex_destroy(&self->lock);
     free(self);
     *journal = NULL;

@@ -53,8 +53,8 @@ static enum sess_status make(struct journal *journal, uint64_t number, struct se
 {
     struct directory *directory = journal->config.directory;
     int64_t now_s = clock_now(journal->config.clock).wall_s;
-    enum sess_status status =
-        segment_begin(directory, number, journal->config.segment_bytes, now_s, segment, error);
+    enum sess_status status = segment_begin(directory, SEGMENT_JOURNAL, number,
+                                            journal->config.segment_bytes, now_s, segment, error);
 
     if (status != SESS_OK) {
         return status;

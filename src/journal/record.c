@@ -11,6 +11,7 @@ enum {
     FLUSH_SIZE = HEAD_SIZE + 16, /* time 8, whether it is still to come 8 */
     LINK_SIZE = HEAD_SIZE + 32,  /* segment 8, sequence 8, offset 8, CAS id 8 */
     SEAL_SIZE = HEAD_SIZE + 8,   /* segment 8 */
+    END_SIZE = HEAD_SIZE + 48,   /* segment 8, sequence 8, last 8, entries 8, CAS id 8, flush 8 */
 };
 
 struct record record_of(const struct mutation *mutation)
@@ -44,6 +45,7 @@ static size_t fixed_size(uint8_t type)
     static const uint8_t sizes[] = {
         [RECORD_SET] = SET_SIZE,     [RECORD_TOUCH] = TOUCH_SIZE, [RECORD_DELETE] = HEAD_SIZE,
         [RECORD_FLUSH] = FLUSH_SIZE, [RECORD_LINK] = LINK_SIZE,   [RECORD_SEAL] = SEAL_SIZE,
+        [RECORD_END] = END_SIZE,
     };
 
     return type < sizeof sizes ? sizes[type] : 0;
@@ -75,6 +77,14 @@ static void encode_fixed(const struct record *record, uint8_t *out)
         break;
     case RECORD_SEAL:
         bytes_put_u64(out, record->segment);
+        break;
+    case RECORD_END:
+        bytes_put_u64(out, record->segment);
+        bytes_put_u64(out + 8, record->sequence);
+        bytes_put_u64(out + 16, record->last);
+        bytes_put_u64(out + 24, record->offset);
+        bytes_put_u64(out + 32, record->cas);
+        bytes_put_u64(out + 40, (uint64_t)record->deadline_s);
         break;
     }
 }
@@ -119,6 +129,14 @@ static size_t decode_fixed(const uint8_t *in, struct record *out)
         return 0;
     case RECORD_SEAL:
         out->segment = bytes_u64(in);
+        return 0;
+    case RECORD_END:
+        out->segment = bytes_u64(in);
+        out->sequence = bytes_u64(in + 8);
+        out->last = bytes_u64(in + 16);
+        out->offset = bytes_u64(in + 24);
+        out->cas = bytes_u64(in + 32);
+        out->deadline_s = (int64_t)bytes_u64(in + 40);
         return 0;
     }
     return 0;

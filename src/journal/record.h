@@ -18,7 +18,8 @@
     X(DELETE, 3, "a key is gone")                                                                  \
     X(FLUSH, 4, "all keys are gone, at once or at a time")                                         \
     X(LINK, 5, "where the segment goes on from; first in each segment")                            \
-    X(SEAL, 6, "the segment is full, and its successor is there")
+    X(SEAL, 6, "the segment is full, and its successor is there")                                  \
+    X(END, 11, "a checkpoint is whole; last in it")
 #define RECORD_TYPE_ID(id, number, doc) RECORD_##id = (number),
 enum record_type { RECORD_TYPES(RECORD_TYPE_ID) };
 #undef RECORD_TYPE_ID
@@ -31,12 +32,17 @@ struct record {
     struct slice key;
     struct slice value;
     uint32_t flags;
-    uint64_t cas;       /* LINK: ids up to this one may have been given out, written or not */
-    int64_t deadline_s; /* FLUSH: when it takes effect; STORE_NO_DEADLINE for none */
+    uint64_t cas;       /* LINK, END: ids up to this one may have been given out, written or not */
+    int64_t deadline_s; /* FLUSH: when it takes effect. END: of a flush that was
+                           still to come, or STORE_NO_DEADLINE */
     bool is_scheduled;  /* FLUSH: its time was still to come */
-    uint64_t segment; /* LINK: the number of the segment before, 0: none. SEAL: of the one behind */
-    uint64_t sequence; /* LINK: the first that does not belong to the segment before */
-    uint64_t offset;   /* LINK: where the segment before ends */
+    uint64_t segment;   /* LINK: the number of the segment before, 0: none. SEAL: of the one behind.
+                         END: of the one where the journal is to be read from */
+    uint64_t sequence; /* LINK: the first that does not belong to the segment before. END: the first
+                          frame that is to be replayed over it */
+    uint64_t last; /* END: the journal's frames up to this one were synced before the checkpoint was
+                         named */
+    uint64_t offset; /* LINK: where the segment before ends. END: number of entries */
 };
 
 /** The record of a mutation; its slices are borrowed from it. */

@@ -1,6 +1,8 @@
 /* Recovery into a new segment. Threads, memory: see the header. */
 #include "recovery.h"
 
+#include "checkpoint.h"
+
 #include "sessiond/base/failpoint.h"
 
 /* Of the first segment after a start, beyond what is copied: it is not zeroed, and so soon left. */
@@ -24,7 +26,7 @@ struct copying {
 /* The last segment that begins with a frame that stays. */
 static struct chain_item *find_base(const struct copying *copying)
 {
-    struct chain_item *item = copying->chain->items;
+    struct chain_item *item = copying->replay->first;
     struct chain_item *next;
 
     while (item != copying->replay->last &&
@@ -114,7 +116,7 @@ static enum sess_status copy_item(struct copying *copying, const struct chain_it
     struct segment segment;
     struct frame_read read;
     enum sess_status status =
-        segment_open(copying->recovery->directory, item->number, &segment, error);
+        segment_open(copying->recovery->directory, SEGMENT_JOURNAL, item->number, &segment, error);
 
     if (status != SESS_OK) {
         return status;
@@ -148,7 +150,8 @@ static enum sess_status find_link(struct copying *copying, struct sess_error *er
     if (item == NULL) {
         return SESS_OK;
     }
-    status = segment_open(copying->recovery->directory, item->number, &segment, error);
+    status =
+        segment_open(copying->recovery->directory, SEGMENT_JOURNAL, item->number, &segment, error);
     if (status != SESS_OK) {
         return status;
     }
@@ -210,7 +213,7 @@ static enum sess_status remove_left_overs(const struct copying *copying, struct 
 {
     struct directory *directory = copying->recovery->directory;
     const struct chain *chain = copying->chain;
-    const struct chain_item *staying = chain->items;
+    const struct chain_item *staying = copying->replay->first;
     enum sess_status status = SESS_OK;
 
     for (size_t i = 0; status == SESS_OK && i < chain->n_items; i++) {
@@ -219,7 +222,7 @@ static enum sess_status remove_left_overs(const struct copying *copying, struct 
         if (&chain->items[i] == staying) {
             staying = staying->number == copying->link.segment ? NULL : next_of(copying, staying);
         } else {
-            segment_name(chain->items[i].number, name);
+            segment_name(SEGMENT_JOURNAL, chain->items[i].number, name);
             status = directory_remove(directory, name, error);
             failpoint("recovery.removed");
         }
@@ -238,7 +241,7 @@ static enum sess_status end_base(const struct copying *copying, struct sess_erro
     if (base.number == 0) {
         return SESS_OK;
     }
-    segment_name(base.number, name);
+    segment_name(SEGMENT_JOURNAL, base.number, name);
     status = file_open(copying->recovery->directory, name, FILE_CHANGE, &base.file, error);
     if (status != SESS_OK) {
         return status;
@@ -259,8 +262,8 @@ static enum sess_status end_base(const struct copying *copying, struct sess_erro
 static enum sess_status make_segment(struct copying *copying, struct sess_error *error)
 {
     enum sess_status status =
-        segment_begin(copying->recovery->directory, new_number(copying->chain), new_size(copying),
-                      copying->recovery->now_s, &copying->segment, error);
+        segment_begin(copying->recovery->directory, SEGMENT_JOURNAL, new_number(copying->chain),
+                      new_size(copying), copying->recovery->now_s, &copying->segment, error);
 
     if (status == SESS_OK) {
         status = copy_all(copying, error);
@@ -270,6 +273,10 @@ static enum sess_status make_segment(struct copying *copying, struct sess_error 
         failpoint("recovery.finished");
         if (status == SESS_OK) {
             status = remove_left_overs(copying, error);
+        }
+        if (status == SESS_OK) {
+            status = checkpoint_remove_others(copying->recovery->directory,
+                                              copying->replay->checkpoint, error);
         }
         if (status == SESS_OK) {
             status = end_base(copying, error);
@@ -309,8 +316,8 @@ static enum sess_status go_on(const struct recovery *recovery, struct replay *re
     enum sess_status status;
 
     /* The first frame of all was synced before its segment had a name. */
-    if (replay->last != NULL && copying.base < copying.chain->items[0].first_sequence) {
-        copying.base = copying.chain->items[0].first_sequence;
+    if (replay->last != NULL && copying.base < replay->first->first_sequence) {
+        copying.base = replay->first->first_sequence;
     }
     status = make_segment(&copying, error);
     replay->result.n_kept = copying.n_kept;

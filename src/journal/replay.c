@@ -1,6 +1,8 @@
 /* Replaying a chain. Threads, memory: see the header. */
 #include "replay.h"
 
+#include "checkpoint.h"
+
 #include "sessiond/base/failpoint.h"
 #include "sessiond/store/image.h"
 #include "sessiond/store/terms.h"
@@ -19,7 +21,7 @@ static enum sess_status damaged(uint64_t number, uint64_t offset, const char *wh
 {
     char name[FILE_NAME_SIZE];
 
-    segment_name(number, name);
+    segment_name(SEGMENT_JOURNAL, number, name);
     return error_set(error, SESS_DAMAGED, "%s, offset %" PRIu64 ": %s", name, offset, what);
 }
 
@@ -83,7 +85,7 @@ static enum sess_status apply_frame(struct replay *replay, uint64_t number,
         size_t used;
         enum sess_status status = record_decode(rest, &record, &used);
 
-        if (status != SESS_OK || record.type == RECORD_SEAL) {
+        if (status != SESS_OK || record.type == RECORD_SEAL || record.type == RECORD_END) {
             return damaged(number, read->at, "a record of a type that is not known here", error);
         }
         if (apply(replay, &record) != SESS_OK) {
@@ -109,6 +111,25 @@ static void count_frame(struct replay *replay, const struct frame_read *read)
     replay->next_sequence = read->frame.sequence + 1;
     if (replay->progress != NULL && before / PROGRESS_BYTES != result->n_bytes / PROGRESS_BYTES) {
         replay->progress(replay->progress_context, result->n_bytes, replay->chain->bytes);
+    }
+}
+
+/* Its changes are not wanted: they are in the checkpoint, or behind the end. */
+static void note_frame(struct replay *replay, const struct frame_read *read)
+{
+    struct recovered *result = &replay->result;
+    struct slice rest = read->body;
+
+    result->highest_sequence = later(result->highest_sequence, read->frame.sequence);
+    for (uint32_t i = 0; i < read->frame.n_records; i++) {
+        struct record record;
+        size_t used;
+
+        if (record_decode(rest, &record, &used) != SESS_OK) {
+            return;
+        }
+        result->highest_cas = later(result->highest_cas, record.cas);
+        rest = slice_from(rest, used);
     }
 }
 
@@ -139,29 +160,15 @@ static enum sess_status replay_segment(struct replay *replay, uint64_t number, u
         }
         if (status == SESS_OK) {
             count_frame(replay, &read);
-            status = apply_frame(replay, number, &read, error);
+            if (read.frame.sequence < replay->image.sequence) {
+                note_frame(replay, &read);
+            } else {
+                status = apply_frame(replay, number, &read, error);
+            }
         }
         failpoint("recovery.frame");
     }
     return status == SESS_NOT_FOUND ? SESS_OK : status;
-}
-
-static void note_unreached(struct replay *replay, const struct frame_read *read)
-{
-    struct recovered *result = &replay->result;
-    struct slice rest = read->body;
-
-    result->highest_sequence = later(result->highest_sequence, read->frame.sequence);
-    for (uint32_t i = 0; i < read->frame.n_records; i++) {
-        struct record record;
-        size_t used;
-
-        if (record_decode(rest, &record, &used) != SESS_OK) {
-            return;
-        }
-        result->highest_cas = later(result->highest_cas, record.cas);
-        rest = slice_from(rest, used);
-    }
 }
 
 /* Look through what lies behind the end: a frame there with a mark beyond the end proves that what is
@@ -174,7 +181,7 @@ static enum sess_status search_marks(struct replay *replay, uint64_t from, bool 
     enum sess_status status;
 
     while ((status = reader_search(replay->reader, &at, &read, error)) == SESS_OK) {
-        note_unreached(replay, &read);
+        note_frame(replay, &read);
         *is_damage = *is_damage || read.frame.durable >= replay->next_sequence;
     }
     if (replay->reader->dirty_to > from) {
@@ -186,7 +193,8 @@ static enum sess_status search_marks(struct replay *replay, uint64_t from, bool 
 static enum sess_status begin(struct replay *replay, uint64_t number, struct segment *segment,
                               struct sess_error *error)
 {
-    enum sess_status status = segment_open(replay->directory, number, segment, error);
+    enum sess_status status =
+        segment_open(replay->directory, SEGMENT_JOURNAL, number, segment, error);
 
     if (status == SESS_OK) {
         status = reader_begin(replay->reader, segment, error);
@@ -268,36 +276,75 @@ static enum sess_status replay_item(struct replay *replay, struct chain_item *it
     return judge_end(replay, item, end, error);
 }
 
-static enum sess_status check_first(const struct replay *replay, struct sess_error *error)
+static enum sess_status missing(uint64_t number, struct sess_error *error)
 {
-    const struct chain_item *first = &replay->chain->items[0];
-    char missing[FILE_NAME_SIZE];
+    char name[FILE_NAME_SIZE];
 
-    if (!first->has_link) {
-        return damaged(first->number, SEGMENT_HEADER_SIZE, "its first frame is damaged", error);
+    segment_name(SEGMENT_JOURNAL, number, name);
+    return error_set(error, SESS_DAMAGED, "%s is missing", name);
+}
+
+/* Where the journal is read from: its begin, or where the checkpoint says. */
+static enum sess_status find_first(struct replay *replay, struct sess_error *error)
+{
+    const struct chain *chain = replay->chain;
+    struct chain_item *first = chain->items;
+
+    if (replay->image.segment == 0) {
+        if (chain->n_items > 0 && !first->has_link) {
+            return damaged(first->number, SEGMENT_HEADER_SIZE, "its first frame is damaged", error);
+        }
+        if (chain->n_items > 0 && first->link.segment != 0) {
+            return missing(first->link.segment, error);
+        }
+        replay->first = chain->n_items == 0 ? NULL : first;
+        return SESS_OK;
     }
-    if (first->link.segment != 0) {
-        segment_name(first->link.segment, missing);
-        return error_set(error, SESS_DAMAGED, "%s is missing", missing);
+    for (size_t i = 0; i < chain->n_items; i++) {
+        if (chain->items[i].number == replay->image.segment) {
+            replay->first = &chain->items[i];
+            return replay->first->has_link ? SESS_OK
+                                           : damaged(replay->first->number, SEGMENT_HEADER_SIZE,
+                                                     "its first frame is damaged", error);
+        }
     }
-    return SESS_OK;
+    return missing(replay->image.segment, error);
+}
+
+/* The image may hold what the journal says up to there: a journal that ends before would leave out what ended
+ * sessions. */
+static enum sess_status check_reach(const struct replay *replay, struct sess_error *error)
+{
+    if (replay->next_sequence > replay->image.last) {
+        return SESS_OK;
+    }
+    return damaged(replay->last->number, replay->end, "the journal ends before its checkpoint does",
+                   error);
 }
 
 enum sess_status replay_run(struct replay *replay, struct sess_error *error)
 {
-    struct chain_item *item = replay->chain->items;
-    enum sess_status status = SESS_OK;
+    struct chain_item *item;
+    enum sess_status status;
 
     replay->result = (struct recovered){.flush_at_s = STORE_NO_DEADLINE};
     replay->durable = 0;
     replay->next_sequence = 1;
+    replay->first = NULL;
     replay->last = NULL;
-    if (replay->chain->n_items == 0) {
-        return SESS_OK;
+    status = checkpoint_load(replay->directory, replay->store, replay->reader, &replay->image,
+                             &replay->checkpoint, &replay->result, error);
+    if (status == SESS_OK) {
+        replay->result.checkpoint = replay->checkpoint;
+        replay->result.n_images = replay->image.offset;
+        replay->result.flush_at_s = replay->image.deadline_s;
+        replay->result.highest_cas = replay->image.cas;
+        replay->result.highest_sequence = replay->image.last;
+        status = find_first(replay, error);
     }
-    status = check_first(replay, error);
+    item = replay->first;
     while (status == SESS_OK && item != NULL) {
         status = replay_item(replay, item, &item, error);
     }
-    return status;
+    return status == SESS_OK && replay->first != NULL ? check_reach(replay, error) : status;
 }

@@ -19,10 +19,13 @@ struct replay {
     replay_progress_fn progress; /* NULL: tell nobody */
     void *progress_context;
     struct recovered result;
-    uint64_t durable;        /* the highest mark: frames up to it were synced */
-    uint64_t next_sequence;  /* behind the last frame */
-    struct chain_item *last; /* the segment that it is in; NULL: there is none */
-    uint64_t end;            /* where in it the last frame ends */
+    uint64_t durable;         /* the highest mark: frames up to it were synced */
+    uint64_t next_sequence;   /* behind the last frame */
+    struct record image;      /* the END of the checkpoint; its segment is 0 without one */
+    uint64_t checkpoint;      /* its number; 0: there is none */
+    struct chain_item *first; /* the segment where the journal is read from; NULL: there is none */
+    struct chain_item *last;  /* the segment that it is in; NULL: there is none */
+    uint64_t end;             /* where in it the last frame ends */
 };
 
 /** Apply everything that holds.

@@ -173,6 +173,7 @@ enum sess_status roll_apply(struct roll *roll, const struct record *record,
         break;
     case RECORD_LINK:
     case RECORD_SEAL:
+    case RECORD_END:
         break;
     }
     return SESS_OK;

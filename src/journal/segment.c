@@ -16,25 +16,33 @@ enum {
     NAME_DIGITS = 12,
 };
 
-static const char magic[8] = {'S', 'E', 'S', 'S', 'J', 'R', 'N', 'L'};
-static const char prefix[] = "journal-";
+enum { MAGIC_SIZE = 8 };
+
+static const struct {
+    const char *prefix;
+    const char *magic; /* MAGIC_SIZE bytes */
+    const char *what;  /* for people */
+} kinds[] = {
+    [SEGMENT_JOURNAL] = {"journal-", "SESSJRNL", "journal file"},
+    [SEGMENT_CHECKPOINT] = {"checkpoint-", "SESSCKPT", "checkpoint"},
+};
 static const char unfinished_suffix[] = ".new";
 
-void segment_name(uint64_t number, char *out)
+void segment_name(enum segment_kind kind, uint64_t number, char *out)
 {
-    (void)snprintf(out, FILE_NAME_SIZE, "%s%0*" PRIu64, prefix, NAME_DIGITS, number);
+    (void)snprintf(out, FILE_NAME_SIZE, "%s%0*" PRIu64, kinds[kind].prefix, NAME_DIGITS, number);
 }
 
-static void unfinished_name(uint64_t number, char *out)
+static void unfinished_name(enum segment_kind kind, uint64_t number, char *out)
 {
-    (void)snprintf(out, FILE_NAME_SIZE, "%s%0*" PRIu64 "%s", prefix, NAME_DIGITS, number,
-                   unfinished_suffix);
+    (void)snprintf(out, FILE_NAME_SIZE, "%s%0*" PRIu64 "%s", kinds[kind].prefix, NAME_DIGITS,
+                   number, unfinished_suffix);
 }
 
-bool segment_number_of(const char *name, uint64_t *number)
+bool segment_number_of(enum segment_kind kind, const char *name, uint64_t *number)
 {
     struct slice text = slice_from_text(name);
-    struct slice start = slice_of(prefix, sizeof prefix - 1);
+    struct slice start = slice_from_text(kinds[kind].prefix);
     char same[FILE_NAME_SIZE];
 
     if (!slice_starts_with(text, start) ||
@@ -42,7 +50,7 @@ bool segment_number_of(const char *name, uint64_t *number)
         return false;
     }
     /* One name for each number. */
-    segment_name(*number, same);
+    segment_name(kind, *number, same);
     return slice_is(text, same);
 }
 
@@ -59,7 +67,8 @@ bool segment_is_unfinished(const char *name)
     /* It will be removed: no other name may do. */
     memcpy(finished, name, text.size - end.size);
     finished[text.size - end.size] = '\0';
-    return segment_number_of(finished, &number);
+    return segment_number_of(SEGMENT_JOURNAL, finished, &number) ||
+           segment_number_of(SEGMENT_CHECKPOINT, finished, &number);
 }
 
 static uint64_t header_checksum(const uint8_t *header)
@@ -72,7 +81,7 @@ static uint64_t header_checksum(const uint8_t *header)
 static void encode_header(const struct segment *segment, int64_t now_s, uint8_t *header)
 {
     memset(header, 0, SEGMENT_HEADER_SIZE);
-    memcpy(header, magic, sizeof magic);
+    memcpy(header, kinds[segment->kind].magic, MAGIC_SIZE);
     bytes_put_u32(header + 8, SEGMENT_VERSION);
     bytes_put_u64(header + 40, segment->salt);
     bytes_put_u64(header + 48, segment->number);
@@ -98,7 +107,8 @@ static enum sess_status fill(struct segment *segment, int64_t now_s, struct sess
 {
     uint8_t header[SEGMENT_HEADER_SIZE];
     struct slice piece = slice_of(header, sizeof header);
-    enum sess_status status = file_allocate(&segment->file, segment->size, error);
+    enum sess_status status =
+        segment->size == 0 ? SESS_OK : file_allocate(&segment->file, segment->size, error);
 
     if (status == SESS_OK) {
         encode_header(segment, now_s, header);
@@ -116,14 +126,15 @@ static enum sess_status remove_left_over(struct directory *directory, const char
     return status == SESS_NOT_FOUND ? SESS_OK : status;
 }
 
-enum sess_status segment_begin(struct directory *directory, uint64_t number, uint64_t size,
-                               int64_t now_s, struct segment *out, struct sess_error *error)
+enum sess_status segment_begin(struct directory *directory, enum segment_kind kind, uint64_t number,
+                               uint64_t size, int64_t now_s, struct segment *out,
+                               struct sess_error *error)
 {
     char name[FILE_NAME_SIZE];
     enum sess_status status;
 
-    *out = (struct segment){.number = number, .size = size};
-    unfinished_name(number, name);
+    *out = (struct segment){.kind = kind, .number = number, .size = size};
+    unfinished_name(kind, number, name);
     status = draw_salt(&out->salt, error);
     if (status == SESS_OK) {
         status = remove_left_over(directory, name, error);
@@ -151,7 +162,7 @@ enum sess_status segment_finish(struct segment *segment, struct sess_error *erro
     char name[FILE_NAME_SIZE];
     enum sess_status status = file_sync(&segment->file, error);
 
-    segment_name(segment->number, name);
+    segment_name(segment->kind, segment->number, name);
     failpoint("segment.synced");
     if (status == SESS_OK) {
         status = directory_rename(directory, segment->file.name, name, error);
@@ -170,8 +181,9 @@ static enum sess_status check_header(const struct segment *segment, const uint8_
 {
     const char *name = segment->file.name;
 
-    if (memcmp(header, magic, sizeof magic) != 0) {
-        return error_set(error, SESS_DAMAGED, "%s: is no journal file of sessiond", name);
+    if (memcmp(header, kinds[segment->kind].magic, MAGIC_SIZE) != 0) {
+        return error_set(error, SESS_DAMAGED, "%s: is no %s of sessiond", name,
+                         kinds[segment->kind].what);
     }
     /* Before the checksum: another version may have another one. */
     if (bytes_u32(header + 8) != SEGMENT_VERSION) {
@@ -190,23 +202,23 @@ static enum sess_status check_header(const struct segment *segment, const uint8_
                          name);
     }
     if (bytes_u64(header + 48) != segment->number) {
-        return error_set(error, SESS_DAMAGED, "%s: holds the journal's file %" PRIu64, name,
-                         bytes_u64(header + 48));
+        return error_set(error, SESS_DAMAGED, "%s: holds the %s %" PRIu64, name,
+                         kinds[segment->kind].what, bytes_u64(header + 48));
     }
     return SESS_OK;
 }
 
-enum sess_status segment_open_anyway(struct directory *directory, uint64_t number,
-                                     struct segment *out, enum sess_status *verdict,
-                                     struct sess_error *error)
+enum sess_status segment_open_anyway(struct directory *directory, enum segment_kind kind,
+                                     uint64_t number, struct segment *out,
+                                     enum sess_status *verdict, struct sess_error *error)
 {
     uint8_t header[SEGMENT_HEADER_SIZE];
     char name[FILE_NAME_SIZE];
     size_t got = 0;
     enum sess_status status;
 
-    *out = (struct segment){.number = number};
-    segment_name(number, name);
+    *out = (struct segment){.kind = kind, .number = number};
+    segment_name(kind, number, name);
     status = file_open(directory, name, FILE_READ, &out->file, error);
     if (status != SESS_OK) {
         return status;
@@ -223,11 +235,11 @@ enum sess_status segment_open_anyway(struct directory *directory, uint64_t numbe
     return SESS_OK;
 }
 
-enum sess_status segment_open(struct directory *directory, uint64_t number, struct segment *out,
-                              struct sess_error *error)
+enum sess_status segment_open(struct directory *directory, enum segment_kind kind, uint64_t number,
+                              struct segment *out, struct sess_error *error)
 {
     enum sess_status verdict = SESS_OK;
-    enum sess_status status = segment_open_anyway(directory, number, out, &verdict, error);
+    enum sess_status status = segment_open_anyway(directory, kind, number, out, &verdict, error);
 
     if (status == SESS_OK && verdict != SESS_OK) {
         file_close(&out->file);

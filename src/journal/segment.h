@@ -32,8 +32,15 @@ enum {
     SEGMENT_VERSION = 1,
 };
 
+/* What a file holds: frames of both kinds are alike, names and magics are not. */
+enum segment_kind {
+    SEGMENT_JOURNAL,
+    SEGMENT_CHECKPOINT, /* an image of all entries: checkpoint.h */
+};
+
 struct segment {
     struct file file;
+    enum segment_kind kind;
     uint64_t number; /* from 1 on */
     uint64_t salt;
     uint64_t size; /* bytes of the file when it was made */
@@ -46,19 +53,19 @@ static inline uint64_t segment_end(uint64_t size)
 }
 
 /** A segment's name, to `out` (FILE_NAME_SIZE bytes), terminated. */
-void segment_name(uint64_t number, char *out);
+void segment_name(enum segment_kind kind, uint64_t number, char *out);
 
 /** Whether a name is that of a segment; *number is set if so. */
-bool segment_number_of(const char *name, uint64_t *number);
+bool segment_number_of(enum segment_kind kind, const char *name, uint64_t *number);
 
 /** Whether a name is that of a segment that was being made. */
 bool segment_is_unfinished(const char *name);
 
-/** Begin a segment under its unfinished name: space reserved, header written; nothing is synced.
+/** Begin a segment under its unfinished name: space reserved (but for a `size` of 0: it grows as it is written), header written; nothing is synced.
  *  returns  OK (the caller closes out->file) | NO_SPACE | LIMIT | IO */
-SESS_MUST_CHECK enum sess_status segment_begin(struct directory *directory, uint64_t number,
-                                               uint64_t size, int64_t now_s, struct segment *out,
-                                               struct sess_error *error);
+SESS_MUST_CHECK enum sess_status segment_begin(struct directory *directory, enum segment_kind kind,
+                                               uint64_t number, uint64_t size, int64_t now_s,
+                                               struct segment *out, struct sess_error *error);
 
 /** Sync what is written, and give the segment its name for good. returns OK | IO */
 SESS_MUST_CHECK enum sess_status segment_finish(struct segment *segment, struct sess_error *error);
@@ -66,13 +73,15 @@ SESS_MUST_CHECK enum sess_status segment_finish(struct segment *segment, struct 
 /** Open a segment, for reading alone, and read its header.
  *  returns  OK (the caller closes out->file) | DAMAGED | REFUSED (of a version, or with a feature, that is
  *           not known) | IO */
-SESS_MUST_CHECK enum sess_status segment_open(struct directory *directory, uint64_t number,
-                                              struct segment *out, struct sess_error *error);
+SESS_MUST_CHECK enum sess_status segment_open(struct directory *directory, enum segment_kind kind,
+                                              uint64_t number, struct segment *out,
+                                              struct sess_error *error);
 
 /** The same, whatever the header says: what it is found guilty of goes to *verdict and *error, and the salt
  *  that stands there may still be the right one.
  *  returns  OK (the caller closes out->file) | NOT_FOUND | LIMIT | IO */
-SESS_MUST_CHECK enum sess_status segment_open_anyway(struct directory *directory, uint64_t number,
+SESS_MUST_CHECK enum sess_status segment_open_anyway(struct directory *directory,
+                                                     enum segment_kind kind, uint64_t number,
                                                      struct segment *out, enum sess_status *verdict,
                                                      struct sess_error *error);
 

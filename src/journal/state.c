@@ -24,6 +24,7 @@ void journal_fail(struct journal *journal, const struct sess_error *error)
     (void)pthread_cond_broadcast(&journal->write_wanted);
     (void)pthread_cond_broadcast(&journal->sync_wanted);
     (void)pthread_cond_broadcast(&journal->spare_wanted);
+    (void)pthread_cond_broadcast(&journal->checkpoint_wanted);
     if (is_first && journal->config.failed != NULL) {
         journal->config.failed(journal->config.failed_context);
     }

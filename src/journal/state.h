@@ -16,13 +16,19 @@
 #include <stdatomic.h>
 
 enum {
-    JOURNAL_THREADS = 3,
-    SYNC_AFTER_MS = 500,   /* everysec: age of the oldest unsynced change at which a sync begins */
-    LATE_AFTER_MS = 1000,  /* everysec: age at which replies to changes wait for the sync */
-    MARK_AFTER_MS = 1000,  /* after a sync without a frame behind it */
-    SPARE_RETRY_MS = 1000, /* between two tries to make a segment on a full disk */
-    SPARE_CHUNK = 1 << 20, /* bytes that are zeroed and synced at a time */
-    SPARE_REST_US = 2000,  /* between them */
+    JOURNAL_THREADS = 4,
+    SYNC_AFTER_MS = 500,  /* everysec: age of the oldest unsynced change at which a sync begins */
+    LATE_AFTER_MS = 1000, /* everysec: age at which replies to changes wait for the sync */
+    GATHER_SHARE =
+        4, /* of the time that the last sync took: a further one waits so long after it */
+    GATHER_MAX_US = 1000,        /* at most */
+    MARK_AFTER_MS = 1000,        /* after a sync without a frame behind it */
+    CHECKPOINT_LOOK_MS = 1000,   /* between two looks whether one is due */
+    CHECKPOINT_RETRY_MS = 30000, /* after one that found no room */
+    CHECKPOINT_REST_US = 150,    /* between slices of the walk */
+    SPARE_RETRY_MS = 1000,       /* between two tries to make a segment on a full disk */
+    SPARE_CHUNK = 1 << 20,       /* bytes that are zeroed and synced at a time */
+    SPARE_REST_US = 2000,        /* between them */
 };
 
 struct journal {
@@ -42,9 +48,10 @@ struct journal {
     _Atomic bool has_failed;
 
     pthread_mutex_t lock;
-    pthread_cond_t write_wanted; /* for the flusher: there is something to write, or to stop */
-    pthread_cond_t sync_wanted;  /* for the syncer: something was written or asked for */
-    pthread_cond_t spare_wanted; /* for the maker of segments */
+    pthread_cond_t write_wanted;      /* for the flusher: there is something to write, or to stop */
+    pthread_cond_t sync_wanted;       /* for the syncer: something was written or asked for */
+    pthread_cond_t spare_wanted;      /* for the maker of segments */
+    pthread_cond_t checkpoint_wanted; /* for the checkpointer: a sync ended, or to stop */
     /* under `lock` */
     struct batch batches[2];
     struct batch *pending; /* that changes are added to; the other belongs to who writes */
@@ -62,11 +69,19 @@ struct journal {
     uint64_t marked;          /* the mark that the last synced frame carries */
     int64_t written_since_ms; /* of the oldest change written since the running sync began */
     int64_t synced_ms;        /* when the last sync ended */
+    int64_t synced_us;        /* the same, monotonic */
+    int64_t sync_us;          /* how long it took */
+    uint64_t log_bytes;       /* of frames since the last checkpoint began */
+    bool has_dead;            /* since then something was deleted or overwritten */
+    int64_t checkpoint_ms;    /* when it began; at first when the journal was opened */
+    int64_t checkpoint_not_before_ms; /* after one that found no room */
+    uint64_t checkpoint_number;       /* of the last one; 0: none */
+    struct batch image;               /* the checkpointer's alone */
     struct sess_error failure;
     struct journal_metrics metrics;
 
     /* the creator's */
-    pthread_t threads[JOURNAL_THREADS]; /* flusher, syncer, maker */
+    pthread_t threads[JOURNAL_THREADS]; /* flusher, syncer, maker, checkpointer */
     unsigned n_threads;                 /* that were started */
 };
 
@@ -91,5 +106,6 @@ bool commit_write(struct journal *journal);
 void *flusher_run(void *journal);
 void *syncer_run(void *journal);
 void *maker_run(void *journal);
+void *checkpointer_run(void *journal);
 
 #endif

@@ -53,23 +53,50 @@ static int64_t due_ms(const struct journal *journal)
     return since_ms == INT64_MAX ? journal->synced_ms + MARK_AFTER_MS : since_ms + SYNC_AFTER_MS;
 }
 
-static void wait_until(struct journal *journal, int64_t at_ms)
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* For `us` microseconds, or until there is news. */
+static void wait_us(struct journal *journal, int64_t us)
 {
     struct timespec at;
-    int64_t rest_ms = at_ms - journal_ms(journal);
 
-    if (at_ms == INT64_MAX) {
-        (void)pthread_cond_wait(&journal->sync_wanted, &journal->lock);
-        return;
-    }
     (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += rest_ms / 1000;
-    at.tv_nsec += rest_ms % 1000 * 1000000;
+    at.tv_sec += us / 1000000;
+    at.tv_nsec += us % 1000000 * 1000;
     if (at.tv_nsec >= 1000000000) {
         at.tv_sec++;
         at.tv_nsec -= 1000000000;
     }
     (void)pthread_cond_timedwait(&journal->sync_wanted, &journal->lock, &at);
+}
+
+static void wait_until(struct journal *journal, int64_t at_ms)
+{
+    if (at_ms == INT64_MAX) {
+        (void)pthread_cond_wait(&journal->sync_wanted, &journal->lock);
+    } else {
+        wait_us(journal, (at_ms - journal_ms(journal)) * 1000);
+    }
+}
+
+/* Clients that the last sync has let go are about to come with their next changes. A sync that began at once
+ * would leave them out, and from then on each would serve half of them. */
+static void gather(struct journal *journal)
+{
+    int64_t share_us = journal->sync_us / GATHER_SHARE;
+    int64_t until_us = journal->synced_us + (share_us < GATHER_MAX_US ? share_us : GATHER_MAX_US);
+    int64_t rest_us = until_us - now_us();
+
+    while (rest_us > 0 && !journal->is_stopping) {
+        wait_us(journal, rest_us);
+        rest_us = until_us - now_us();
+    }
 }
 
 /* Under the lock, nobody writing: from here on frames begin a new block, so that no torn write of
@@ -131,6 +158,8 @@ static void note_sync(struct journal *journal, int64_t took_us)
 
     metric_add(&metrics->journal_syncs, 1);
     metric_add(&metrics->journal_sync_us, (uint64_t)took_us);
+    journal->sync_us = took_us;
+    journal->synced_us = now_us();
     if ((uint64_t)took_us > metric_read(&metrics->journal_sync_slowest_us)) {
         atomic_store(&metrics->journal_sync_slowest_us, (uint64_t)took_us);
     }
@@ -144,14 +173,7 @@ static void end_sync(struct journal *journal, const struct sync_job *job)
     journal->synced_ms = journal_ms(journal);
     atomic_store(&journal->unsynced_since_ms, journal->written_since_ms);
     atomic_store(&journal->durable, job->target);
-}
-
-static int64_t now_us(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    (void)pthread_cond_signal(&journal->checkpoint_wanted);
 }
 
 /* Under the lock, which is given up meanwhile. */
@@ -207,7 +229,10 @@ static void run_due(struct journal *journal)
         journal->is_sync_due = !wants_mark(journal) || journal->writer.has_previous;
         wait_until(journal, INT64_MAX);
     } else if (!wants_mark(journal) || journal->writer.has_previous) {
-        sync_once(journal);
+        gather(journal);
+        if (!journal->is_writing) {
+            sync_once(journal);
+        }
     } else if (commit_can_write(journal)) {
         journal->must_sync = commit_write(journal);
     } else {

@@ -1,4 +1,4 @@
-/* A load generator for the memcached text protocol that checks every reply.
+/* A load generator for sessiond, memcached and Redis that checks every reply.
  *
  * One thread, epoll, a closed loop: a connection sends `depth` requests at once and waits for all
  * their replies, so a server that stalls is also asked less. A latency is the time from that send
@@ -36,6 +36,7 @@ struct connection {
     int64_t sent_ns;
     char *input;
     size_t input_size;
+    struct visit visit;
     struct request requests[DEPTH_MAX];
 };
 
@@ -95,31 +96,35 @@ static void report_wrong(struct load *load, const char *input, size_t size, stru
     (void)fputs("\n", stderr);
 }
 
-static struct request next_request(struct load *load)
+static struct request next_request(struct load *load, struct connection *connection)
 {
     size_t serial = load->issued++;
 
-    return load->filling ? (struct request){SET, serial} : workload_choose(&load->workload);
+    return load->filling ? (struct request){SET, serial}
+                         : workload_choose(&load->workload, &connection->visit);
+}
+
+static bool may_ask(const struct load *load, const struct connection *connection)
+{
+    return visit_is_open(&connection->visit) ||
+           (load->issued < load->limit && connection->sent_ns < load->end_ns);
 }
 
 static void send_batch(struct load *load, struct connection *connection)
 {
-    uint64_t left = load->limit - load->issued;
     size_t size = 0;
 
-    connection->sent = left < load->depth ? left : load->depth;
+    connection->sent = 0;
     connection->answered = 0;
     connection->sent_ns = now_ns();
-    if (connection->sent == 0 || connection->sent_ns >= load->end_ns) {
-        connection->sent = 0;
-        return;
-    }
-    for (size_t i = 0; i < connection->sent; i++) {
-        connection->requests[i] = next_request(load);
-        size += workload_write(&load->workload, load->output + size, connection->requests[i]);
+    while (connection->sent < load->depth && may_ask(load, connection)) {
+        struct request request = next_request(load, connection);
+
+        size += workload_write(&load->workload, load->output + size, request);
+        connection->requests[connection->sent++] = request;
     }
     load->in_flight += connection->sent;
-    if (send(connection->fd, load->output, size, MSG_NOSIGNAL) != (ssize_t)size) {
+    if (size > 0 && send(connection->fd, load->output, size, MSG_NOSIGNAL) != (ssize_t)size) {
         fail(load, "the server took no more requests");
     }
 }
@@ -205,8 +210,8 @@ static void wait_for_replies(struct load *load)
     }
 }
 
-/* Issues `limit` requests, fewer if the time is over before, and waits for every reply.
- * Returns the seconds. */
+/* Issues `limit` requests, fewer if the time is over before, and waits for every reply. A page that has begun
+ * is ended, above the limit.  * Returns the seconds. */
 static double run_phase(struct load *load, uint64_t limit)
 {
     int64_t start_ns = now_ns();
@@ -258,7 +263,9 @@ static void start(struct load *load)
     load->batch_room = load->depth * (REQUEST_ROOM + load->workload.value_max);
     load->output = allocate(load->batch_room, 1);
     load->connections = allocate(load->n_connections, sizeof(*load->connections));
+    load->workload.lanes = load->n_connections;
     for (size_t i = 0; i < load->n_connections; i++) {
+        load->connections[i].visit.lane = i;
         open_connection(load, &load->connections[i]);
     }
 }
@@ -323,6 +330,12 @@ static bool is_consistent(const struct load *load)
     const struct workload *workload = &load->workload;
     const uint64_t *percent = workload->percent;
 
+    if (workload->php && (workload->keys < load->n_connections || percent[GET] == 100)) {
+        return false;
+    }
+    if (workload->resp && (workload->php || percent[SET] != 100)) {
+        return false;
+    }
     return load->port > 0 && workload->value_min <= workload->value_max &&
            percent[GET] + percent[SET] + percent[TOUCH] == 100;
 }
@@ -354,6 +367,8 @@ int main(int argc, char **argv)
         {"get", &workload->percent[GET], 0, 100, "per cent; 80"},
         {"set", &workload->percent[SET], 0, 100, "per cent; 15"},
         {"touch", &workload->percent[TOUCH], 0, 100, "per cent; 5"},
+        {"php", &workload->php, 0, 1, "1: a lock, get, set or touch as those per cents, unlock; 0"},
+        {"resp", &workload->resp, 0, 1, "1: speak Redis's protocol, which takes --set 100; 0"},
         {NULL, NULL, 0, 0, NULL},
     };
 
@@ -364,7 +379,10 @@ int main(int argc, char **argv)
         }
     }
     if (!is_consistent(&load)) {
-        (void)fputs("load: no port, value-min above value-max, or per cents not 100\n", stderr);
+        (void)fputs(
+            "load: no port, value-min above value-max, per cents not 100, or, with --php 1, less "
+            "keys than connections or no set and touch, or, with --resp 1, not sets alone\n",
+            stderr);
         return print_usage(rows);
     }
     return run_load(&load) ? EXIT_SUCCESS : EXIT_FAILURE;

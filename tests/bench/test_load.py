@@ -32,11 +32,15 @@ def run_load(port, **options):
 
 
 class Liar(threading.Thread):
-    """A server for one connection, honest but for the replies that `lie(verb, reply)` changes."""
+    """A server for one connection, honest but for the replies that `lie(verb, reply)` changes.
+
+    It knows both protocols, of Redis's the one command that is asked.
+    """
 
     def __init__(self, lie):
         super().__init__(daemon=True)
         self._lie = lie
+        self.verbs = []  # in the order in which they came
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(DEADLINE_S)
         self._values = {}
@@ -50,7 +54,9 @@ class Liar(threading.Thread):
             requests = connection.makefile("rb")
             try:
                 while line := requests.readline():
-                    connection.sendall(self._lie(line.split()[0], self._answer(line.split(), requests)))
+                    words = line.split()
+                    self.verbs.append(words[0])
+                    connection.sendall(self._lie(words[0], self._answer(words, requests)))
             except ConnectionError:
                 pass  # a caught lie ends the connection
 
@@ -60,8 +66,24 @@ class Liar(threading.Thread):
             return b"STORED\r\n"
         if words[0] == b"touch":
             return b"TOUCHED\r\n"
+        if words[0] == b"add":
+            if words[1] in self._values:
+                return b"NOT_STORED\r\n"
+            self._values[words[1]] = requests.read(int(words[4]) + 2)
+            return b"STORED\r\n"
+        if words[0] == b"delete":
+            return b"DELETED\r\n" if self._values.pop(words[1], None) else b"NOT_FOUND\r\n"
+        if words[0] == b"*5":
+            return self._answer_resp(requests)
         value = self._values[words[1]]
         return b"VALUE %s 0 %d\r\n%sEND\r\n" % (words[1], len(value) - 2, value)
+
+    @staticmethod
+    def _answer_resp(requests):
+        words = [requests.read(int(requests.readline()[1:]) + 2)[:-2] for _ in range(5)]
+        if words[0] != b"SET" or len(words[1]) != 64 or words[3:] != [b"EX", b"1209600"]:
+            return b"-ERR not what a session store sends\r\n"
+        return b"+OK\r\n"
 
 
 def longer(reply):
@@ -88,10 +110,27 @@ LIES = {  # what is wrong: (verb, reply -> reply)
     "an answer to a delete": (b"touch", lambda reply: b"DELETED\r\n"),
 }
 
+PHP_LIES = {
+    "a lock that another has": (b"add", lambda reply: b"NOT_STORED\r\n"),
+    "a lock, an error": (b"add", lambda reply: b"SERVER_ERROR out of memory storing object\r\n"),
+    "no lock to give back": (b"delete", lambda reply: b"NOT_FOUND\r\n"),
+    "a deleted lock, stored": (b"delete", lambda reply: b"STORED\r\n"),
+    "a session, missed": (b"get", lambda reply: b"END\r\n"),
+    "another session": (b"get", lambda reply: reply[:60] + b"-" + reply[61:]),
+    "a session, not stored": (b"set", lambda reply: b"NOT_STORED\r\n"),
+    "a session, not found": (b"touch", lambda reply: b"NOT_FOUND\r\n"),
+}
+RESP_LIES = {
+    "an error": (b"*5", lambda reply: b"-ERR no\r\n"),
+    "nothing there": (b"*5", lambda reply: b"$-1\r\n"),
+    "memcached's word": (b"*5", lambda reply: b"STORED\r\n"),
+}
+RESP = {"resp": 1, "get": 0, "set": 100, "touch": 0}
+
 
 class LoadTest(unittest.TestCase):
-    def assert_caught(self, lie, complaint="wrong reply to"):
-        code, figures, stderr = run_load(Liar(lie).port)
+    def assert_caught(self, lie, complaint="wrong reply to", **options):
+        code, figures, stderr = run_load(Liar(lie).port, **options)
         self.assertEqual((code, figures["errors"]), (1, 1), stderr)
         self.assertIn(complaint, stderr)
 
@@ -100,11 +139,37 @@ class LoadTest(unittest.TestCase):
             code, figures, stderr = run_load(Liar(lambda _verb, reply: reply).port, depth=depth)
             self.assertEqual((code, figures["errors"], figures["operations"]), (0, 0, 2000), stderr)
 
-    def test_lies(self):
-        for what, (verb, change) in LIES.items():
+    def assert_all_caught(self, lies, **options):
+        for what, (verb, change) in lies.items():
             with self.subTest(what):
                 self.assert_caught(lambda said, reply, verb=verb, change=change:
-                                   change(reply) if said == verb else reply)
+                                   change(reply) if said == verb else reply, **options)
+
+    def test_lies(self):
+        self.assert_all_caught(LIES)
+
+    def test_php_lies(self):
+        self.assert_all_caught(PHP_LIES, php=1)
+
+    def test_resp_lies(self):
+        self.assert_all_caught(RESP_LIES, **RESP)
+
+    def test_php_asks_for_whole_pages(self):
+        """Also when the operations are not a multiple of four; the requests of a page have one order."""
+        for depth in (1, 7):
+            liar = Liar(lambda _verb, reply: reply)
+            code, figures, stderr = run_load(liar.port, php=1, operations=401, depth=depth)
+            self.assertEqual((code, figures["operations"]), (0, 404), stderr)
+            pages = liar.verbs[KEYS:]
+            for page in (pages[at:at + 4] for at in range(0, len(pages), 4)):
+                self.assertIn(page, ([b"add", b"get", b"set", b"delete"], [b"add", b"get", b"touch", b"delete"]))
+            self.assertGreater(pages.count(b"touch"), 0)
+            self.assertGreater(pages.count(b"set"), 0)
+
+    def test_resp(self):
+        for depth in (1, 16):
+            code, figures, stderr = run_load(Liar(lambda _verb, reply: reply).port, depth=depth, **RESP)
+            self.assertEqual((code, figures["set"]), (0, 2000), stderr)
 
     def test_value_of_another_session(self):
         """A whole and well-formed value, under the wrong key."""
@@ -138,6 +203,19 @@ class LoadTest(unittest.TestCase):
             self.assertEqual(int(daemon.stats()["cmd_set"]), KEYS + done[1])
             self.assertLessEqual(figures["p50_us"], figures["p99_us"])
             self.assertLessEqual(figures["p99_us"], figures["p99.9_us"])
+
+    def test_php_with_sessiond(self):
+        """Many connections: no two of them want one lock, and none is left behind."""
+        with SessiondProcess() as daemon:
+            for depth, seed in ((1, 1), (7, 2)):
+                code, figures, stderr = run_load(daemon.port, connections=20, operations=20001, php=1, depth=depth,
+                                                 seed=seed)
+                self.assertEqual((code, figures["errors"]), (0, 0), stderr)
+                pages = figures["lock"]
+                self.assertEqual([figures[name] for name in ("get", "unlock")], [pages, pages])
+                self.assertEqual(figures["set"] + figures["touch"], pages)
+                self.assertGreaterEqual(figures["operations"], 20001)
+            self.assertEqual(int(daemon.stats()["curr_items"]), KEYS)
 
     def test_time_ends_the_run(self):
         with SessiondProcess() as daemon:

@@ -1,4 +1,4 @@
-/* Requests of the memcached text protocol for sessions, and the check of their replies. */
+/* Requests for sessions, in memcached's text protocol or Redis's, and the check of their replies. */
 #include "workload.h"
 
 #include "sessiond/base/number.h"
@@ -10,8 +10,9 @@
 /* As Django names them: version 1, its session engine's prefix, 32 random characters. */
 static const char key_prefix[] = ":1:django.contrib.sessions.cache";
 static const char two_weeks[] = "1209600";
+static const char lock_prefix[] = "lock.";
 
-const char *const operation_names[OPERATIONS] = {"get", "set", "touch"};
+const char *const operation_names[OPERATIONS] = {"get", "set", "touch", "lock", "unlock"};
 
 /* The finaliser of splitmix64. */
 static uint64_t mix_bits(uint64_t x)
@@ -67,7 +68,42 @@ const char *workload_key(const struct workload *workload, size_t index)
     return workload->key_lines[index] + KEY_AT;
 }
 
-struct request workload_choose(struct workload *workload)
+bool visit_is_open(const struct visit *visit)
+{
+    return visit->step != 0;
+}
+
+static enum operation choose_write(struct workload *workload)
+{
+    uint64_t set = workload->percent[SET];
+
+    return next_random(workload) % (set + workload->percent[TOUCH]) < set ? SET : TOUCH;
+}
+
+static size_t choose_of_lane(struct workload *workload, size_t lane)
+{
+    uint64_t n_lane = (workload->keys - lane + workload->lanes - 1) / workload->lanes;
+
+    return lane + workload->lanes * (next_random(workload) % n_lane);
+}
+
+/* PHP's four requests for one page, one after the other. */
+static struct request visit_next(struct workload *workload, struct visit *visit)
+{
+    const enum operation steps[] = {LOCK, GET, SET, UNLOCK};
+    struct request request = {steps[visit->step], 0};
+
+    if (request.operation == LOCK) {
+        visit->index = choose_of_lane(workload, visit->lane);
+    } else if (request.operation == SET) {
+        request.operation = choose_write(workload);
+    }
+    request.index = visit->index;
+    visit->step = (visit->step + 1) % (sizeof(steps) / sizeof(steps[0]));
+    return request;
+}
+
+static struct request choose_mixed(struct workload *workload)
 {
     uint64_t random = next_random(workload);
     uint64_t roll = (random >> 32) % 100;
@@ -79,6 +115,11 @@ struct request workload_choose(struct workload *workload)
         request.operation = SET;
     }
     return request;
+}
+
+struct request workload_choose(struct workload *workload, struct visit *visit)
+{
+    return workload->php ? visit_next(workload, visit) : choose_mixed(workload);
 }
 
 /* The head of a value says how long it is, so any stored value can be checked. */
@@ -94,49 +135,92 @@ static char *put_length(char *out, size_t length)
     return put(out + number_format_u64(length, (uint8_t *)out), "\r\n", 2);
 }
 
-static char *put_set(struct workload *workload, char *out, size_t index)
+static char *put_text(char *out, const char *text)
+{
+    return put(out, text, strlen(text));
+}
+
+static char *put_key(const struct workload *workload, char *out, size_t index)
+{
+    return put(out, workload_key(workload, index), KEY_LENGTH);
+}
+
+/* With its length in front of it and the end of the line behind it. */
+static char *put_value(struct workload *workload, char *out, size_t index)
 {
     uint64_t head[2] = {index, next_random(workload)};
     size_t length = value_length(workload, head);
 
-    out = put(out, "set ", 4);
-    out = put(out, workload_key(workload, index), KEY_LENGTH);
-    out = put(out, " 0 ", 3);
-    out = put(out, two_weeks, sizeof(two_weeks) - 1);
-    out = put_length(put(out, " ", 1), length);
+    out = put_length(out, length);
     memcpy(out, head, VALUE_HEAD);
     memset(out + VALUE_HEAD, 'v', length - VALUE_HEAD);
     workload->stored_bytes += KEY_LENGTH + length;
     return put(out + length, "\r\n", 2);
 }
 
+static char *put_set(struct workload *workload, char *out, size_t index)
+{
+    out = put_key(workload, put_text(out, "set "), index);
+    out = put_text(put_text(put_text(out, " 0 "), two_weeks), " ");
+    return put_value(workload, out, index);
+}
+
+/* SET key value EX seconds */
+static char *put_resp_set(struct workload *workload, char *out, size_t index)
+{
+    out = put_length(put_text(out, "*5\r\n$3\r\nSET\r\n$"), KEY_LENGTH);
+    out = put_text(put_key(workload, out, index), "\r\n$");
+    out = put_text(put_value(workload, out, index), "$2\r\nEX\r\n$");
+    out = put_length(out, sizeof(two_weeks) - 1);
+    return put_text(put_text(out, two_weeks), "\r\n");
+}
+
+static char *put_lock(const struct workload *workload, char *out, size_t index)
+{
+    out = put_key(workload, put_text(put_text(out, "add "), lock_prefix), index);
+    return put_text(out, " 0 30 1\r\n1\r\n");
+}
+
+static char *put_unlock(const struct workload *workload, char *out, size_t index)
+{
+    out = put_key(workload, put_text(put_text(out, "delete "), lock_prefix), index);
+    return put_text(out, "\r\n");
+}
+
 static char *put_touch(const struct workload *workload, char *out, size_t index)
 {
-    out = put(out, "touch ", 6);
-    out = put(out, workload_key(workload, index), KEY_LENGTH);
-    out = put(out, " ", 1);
-    return put(put(out, two_weeks, sizeof(two_weeks) - 1), "\r\n", 2);
+    out = put_key(workload, put_text(out, "touch "), index);
+    return put_text(put_text(put_text(out, " "), two_weeks), "\r\n");
 }
 
 static char *put_get(const struct workload *workload, char *out, size_t index)
 {
-    out = put(out, "get ", 4);
-    return put(put(out, workload_key(workload, index), KEY_LENGTH), "\r\n", 2);
+    return put_text(put_key(workload, put_text(out, "get "), index), "\r\n");
+}
+
+static char *put_request(struct workload *workload, char *out, struct request request)
+{
+    switch (request.operation) {
+    case GET:
+        return put_get(workload, out, request.index);
+    case SET:
+        return workload->resp ? put_resp_set(workload, out, request.index)
+                              : put_set(workload, out, request.index);
+    case LOCK:
+        return put_lock(workload, out, request.index);
+    case UNLOCK:
+        return put_unlock(workload, out, request.index);
+    default:
+        return put_touch(workload, out, request.index);
+    }
 }
 
 size_t workload_write(struct workload *workload, char *out, struct request request)
 {
-    switch (request.operation) {
-    case GET:
-        return (size_t)(put_get(workload, out, request.index) - out);
-    case SET:
-        return (size_t)(put_set(workload, out, request.index) - out);
-    default:
-        return (size_t)(put_touch(workload, out, request.index) - out);
-    }
+    return (size_t)(put_request(workload, out, request) - out);
 }
 
-static long check_text(const char *input, size_t size, const char *text, size_t length)
+static long check_bytes(const char *input, size_t size, const char *text, size_t length)
 {
     if (memcmp(input, text, size < length ? size : length) != 0) {
         return REPLY_WRONG;
@@ -171,13 +255,13 @@ static long check_value(const struct workload *workload, const char *input, size
     if (size <= line_length) {
         return REPLY_PARTIAL;
     }
-    end = check_text(input + line_length, size - line_length, "\r\nEND\r\n", 7);
+    end = check_bytes(input + line_length, size - line_length, "\r\nEND\r\n", 7);
     return end <= 0 ? end : (long)line_length + end;
 }
 
 static long check_get(const struct workload *workload, const char *input, size_t size, size_t index)
 {
-    long begin = check_text(input, size, workload->key_lines[index], KEY_LINE);
+    long begin = check_bytes(input, size, workload->key_lines[index], KEY_LINE);
     long rest = begin <= 0 ? begin : check_value(workload, input + begin, size - KEY_LINE, index);
 
     return rest <= 0 ? rest : begin + rest;
@@ -186,12 +270,14 @@ static long check_get(const struct workload *workload, const char *input, size_t
 long workload_check(const struct workload *workload, const char *input, size_t size,
                     struct request request)
 {
-    switch (request.operation) {
-    case GET:
-        return check_get(workload, input, size, request.index);
-    case SET:
-        return check_text(input, size, "STORED\r\n", 8);
-    default:
-        return check_text(input, size, "TOUCHED\r\n", 9);
-    }
+    static const char *const replies[] = {
+        [SET] = "STORED\r\n",
+        [TOUCH] = "TOUCHED\r\n",
+        [LOCK] = "STORED\r\n",
+        [UNLOCK] = "DELETED\r\n",
+    };
+    const char *reply = workload->resp ? "+OK\r\n" : replies[request.operation];
+
+    return request.operation == GET ? check_get(workload, input, size, request.index)
+                                    : check_bytes(input, size, reply, strlen(reply));
 }

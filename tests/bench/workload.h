@@ -1,9 +1,12 @@
 /* What the load generator asks and which replies are right: keys, values, requests.
  *
- * Not when it asks and over which connection: that is load.c. */
+ * Three workloads. Mixed: get, set and touch by per cents, sessions chosen uniformly. PHP: what its session
+ * handler asks for one page, in this order: add the lock, get, set or touch, delete the lock. RESP: sets, as
+ * Redis wants them. Not when it asks and over which connection: that is load.c. */
 #ifndef BENCH_WORKLOAD_H
 #define BENCH_WORKLOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,15 +18,26 @@ enum {
     REQUEST_ROOM = KEY_LENGTH + 64, /* of a request or a reply, without the value */
 };
 
-enum operation { GET, SET, TOUCH, OPERATIONS };
+/* LOCK and UNLOCK are the `add` and `delete` of a session's lock. */
+enum operation { GET, SET, TOUCH, LOCK, UNLOCK, OPERATIONS };
 
 struct request {
     enum operation operation;
     size_t index; /* of the key */
 };
 
+/* Where a connection is in PHP's requests. Sessions are dealt out to the connections: two that want one lock
+ * would have to wait for each other. */
+struct visit {
+    size_t lane;   /* the connection's number */
+    size_t index;  /* of the session */
+    unsigned step; /* 0: between two pages */
+};
+
 struct workload {
     uint64_t keys, value_min, value_max, seed;
+    uint64_t php, resp; /* 1: that workload; both 0: mixed */
+    uint64_t lanes;     /* connections */
     uint64_t percent[OPERATIONS];
     uint64_t stored_bytes; /* of keys and values in all requests written */
     uint64_t random_state;
@@ -35,7 +49,10 @@ extern const char *const operation_names[OPERATIONS];
 void workload_prepare(struct workload *workload);
 void workload_release(struct workload *workload);
 const char *workload_key(const struct workload *workload, size_t index);
-struct request workload_choose(struct workload *workload);
+struct request workload_choose(struct workload *workload, struct visit *visit);
+
+/** A page has begun: its lock is to be given back, whether or not the run is over. */
+bool visit_is_open(const struct visit *visit);
 
 /** Writes the request to `out` (REQUEST_ROOM + value_max bytes); returns its length. */
 size_t workload_write(struct workload *workload, char *out, struct request request);

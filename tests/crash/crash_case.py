@@ -19,8 +19,8 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "integration")]
 
-from integration_case import is_sanitized, needs  # noqa: E402, F401
-from sessiond_process import ConversationError, DaemonError, SessiondProcess, run_sessiond  # noqa: E402, F401
+from integration_case import is_sanitized, needs  # noqa: E402
+from sessiond_process import SessiondProcess, sessiond_binary  # noqa: E402
 
 EXIT_DAMAGED, EXIT_IO, EXIT_LOCKED, EXIT_CONFIGURATION = 65, 74, 75, 78
 FSYNC_MODES = ("always", "everysec", "never")
@@ -28,6 +28,12 @@ WAIT_S = 60
 LONG_S = 100_000  # a life that every revocation of it must be waited for
 
 needs_strace = needs(shutil.which("strace") and os.geteuid() == 0, "strace and root")
+
+
+def has_test_hooks():
+    """Whether the daemon's clock can be moved, and failpoints be set."""
+    with open(sessiond_binary(), "rb") as binary:
+        return b"SESSIOND_TEST_CLOCK" in binary.read()
 
 
 def cycles(usual, instrumented):
@@ -63,7 +69,12 @@ class Strace:
         """Detach: calls that are held up go on."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
-        self._process.wait(WAIT_S)
+        try:
+            self._process.wait(WAIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
         self._process.stderr.close()
 
     def wait(self):

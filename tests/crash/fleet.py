@@ -238,8 +238,9 @@ class Fleet:
                 await asyncio.sleep(0.001)
             self.n_operations += 1
             number = self.n_operations
+            now_s = self.now_s()
             self._flushed = [session for session in self.sessions()
-                             if session.settle(self.now_s()) and session.state and len(session.states) == 1]
+                             if session.settle(now_s) and session.state and len(session.states) == 1]
             for session in self.sessions():
                 session.send(number, None)
             writer.write(b"flush_all\r\n")
@@ -277,7 +278,10 @@ class Fleet:
             raise self.violation
 
     def run(self, address, end):
-        """Drive the daemon, which has been judged if it was run before; `end`, a coroutine function, returns when it is to be over."""
+        """Drive the daemon; `end`, a coroutine function, returns when it is to be over.
+
+        Behind a crash judge() comes first: until then it is not known what a session is.
+        """
         asyncio.run(self._drive(address, end))
 
     # ---- afterwards

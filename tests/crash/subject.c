@@ -39,6 +39,8 @@ enum sess_status subject_open(struct subject *subject, struct memory_directory *
         .store = subject->store,
         .batch_bytes = SUBJECT_BATCH,
         .segment_bytes = SUBJECT_SEGMENT,
+        .checkpoint_bytes = SUBJECT_CHECKPOINT,
+        .checkpoint_ms = INT64_MAX / 2,
     };
     status = journal_open(&config, &subject->journal, error);
     if (status != SESS_OK) {

@@ -13,7 +13,8 @@
 
 enum {
     SUBJECT_VALUE_MAX = 24 << 10,
-    SUBJECT_SEGMENT = 64 << 10, /* bytes: full soon */
+    SUBJECT_SEGMENT = 64 << 10,    /* bytes: full soon */
+    SUBJECT_CHECKPOINT = 24 << 10, /* bytes of changes between two checkpoints, at least */
     SUBJECT_BATCH = 4 << 10,
 };
 

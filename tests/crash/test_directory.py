@@ -11,9 +11,8 @@ import shutil
 import tempfile
 import unittest
 
-from crash_case import (
-    EXIT_CONFIGURATION, EXIT_DAMAGED, EXIT_IO, EXIT_LOCKED, LONG_S, CrashCase, needs, run_sessiond,
-)
+from crash_case import EXIT_CONFIGURATION, EXIT_DAMAGED, EXIT_IO, EXIT_LOCKED, LONG_S, CrashCase, needs
+from sessiond_process import run_sessiond
 
 NOBODY = 65534
 

@@ -1,7 +1,8 @@
 """kill -9, again and again, under load: what was answered is there, and what ended stays ended.
 
 One set of sessions over all cycles, in each fsync mode: no mode loses anything by a crash of the process.
-SESSIOND_CRASH_CYCLES says how many cycles in all.
+
+usage: test_kill.py [CYCLES]    or SESSIOND_CRASH_CYCLES in the environment; a release build does as well
 """
 
 import os
@@ -10,7 +11,7 @@ import sys
 import time
 import unittest
 
-from crash_case import FSYNC_MODES, CrashCase, cycles, kill_after
+from crash_case import FSYNC_MODES, CrashCase, cycles, has_test_hooks, kill_after
 from fleet import Fleet
 
 SEED = 20260731
@@ -32,12 +33,13 @@ class KillTest(CrashCase):
         chance = random.Random(seed)
         fleet = Fleet(daemon.clock, seed)
         moved_s = 0
+        has_hooks = has_test_hooks()
         for cycle in range(n_cycles):
             # Left connections and flushes would have no order.
             fleet.abandons = 0.02 if cycle % 3 == 1 else 0.0
             fleet.flushes = cycle % 6 == 5
             fleet.run(daemon.address, kill_after(daemon, chance.uniform(0.02, 0.6)))
-            if chance.random() < 0.5:
+            if has_hooks and chance.random() < 0.5:
                 step_s = chance.choice((100, 500, 2000))
                 daemon.move_clock(step_s)
                 moved_s += step_s
@@ -55,6 +57,7 @@ class KillTest(CrashCase):
         daemon.kill()
         self.assert_clean(daemon)
 
+    @unittest.skipUnless(has_test_hooks(), "a release build's clock cannot be moved")
     def test_time_runs_on_while_it_is_down(self):
         daemon = self.start("--flush-all", "allow")
         first = self.connect(daemon)
@@ -75,6 +78,7 @@ class KillTest(CrashCase):
                 conversation.send_line("get short long ever date renewed cut")
                 self.assertEqual(set(conversation.read_values()), there)
 
+    @unittest.skipUnless(has_test_hooks(), "a release build's clock cannot be moved")
     def test_expired_stays_expired_when_the_clock_is_put_back(self):
         daemon = self.start()
         conversation = self.connect(daemon)
@@ -89,6 +93,7 @@ class KillTest(CrashCase):
         self.assertIsNone(again.get("old"))
         self.assertEqual(again.get("new"), b"x")
 
+    @unittest.skipUnless(has_test_hooks(), "a release build's clock cannot be moved")
     def test_flush_for_later_is_kept(self):
         daemon = self.start("--flush-all", "allow")
         conversation = self.connect(daemon)

@@ -63,6 +63,47 @@ class StalledDiskTest(CrashCase):
             if is_answered(reader):
                 self.assertEqual(reader.read_values()[f"k{number}"][2], b"v%d" % number)
 
+    def test_what_nobody_was_told_of_holds_back_the_next_reply(self):
+        """A quiet logout, and one that another client's logout has made unnecessary."""
+        daemon = self.start_traced()
+        self.fill(daemon)
+        with Strace(daemon, HELD) as strace:
+            waiting = self.hold(daemon, strace)
+            quiet, again, reading = (self.connect(daemon) for _ in range(3))
+            quiet.send("delete k1 noreply\r\nversion\r\n")
+            again.send_line("delete k0")
+            daemon.wait_for_stat("conn_parked_now", 3)
+            reading.send_line("get k0")
+            self.assertEqual(reading.read_line(), "END")
+            for conversation in (waiting, quiet, again):
+                self.assertFalse(is_answered(conversation))
+            strace.leave()
+            self.assertEqual(waiting.read_line(), "DELETED")
+            self.assertEqual(quiet.read_line(), "VERSION 1.6.18")
+            self.assertEqual(again.read_line(), "NOT_FOUND")
+        self.restart(daemon)
+        self.assertIsNone(self.connect(daemon).get("k1"))
+
+    def test_nothing_is_answered_before_it_is_written(self):
+        """Not even what waits for no sync: a crash of the process would take it back."""
+        daemon = self.start_traced(env={"SESSIOND_TEST_FAILPOINT": "frame.made:pause:3"})
+        with Strace(daemon, HELD) as strace:
+            self.assertEqual(self.connect(daemon).set("k0", "x", LONG_S), "STORED")
+            waiting = self.hold(daemon, strace)
+            storing = self.connect(daemon)
+            storing.send("set new 0 0 1\r\nx\r\n")
+            daemon.wait_for_stat("conn_parked_now", 2)
+            self.assertEqual(self.connect(daemon).get("new"), b"x")
+            self.assertFalse(is_answered(waiting))
+            self.assertFalse(is_answered(storing))
+            strace.leave()
+            self.assertEqual(waiting.read_line(), "DELETED")
+            self.assertFalse(is_answered(storing))
+        daemon.kill()
+        daemon.env.clear()
+        daemon.start()
+        self.assertIsNone(self.connect(daemon).get("new"))
+
     def test_old_changes_hold_back_new_ones(self):
         """everysec promises the loss of a second at most: behind it ordinary changes wait, too."""
         daemon = self.start_traced()

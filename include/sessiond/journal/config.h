@@ -14,7 +14,11 @@ struct journal_config {
     struct directory *directory;           /* borrowed, locked */
     struct clock *clock;                   /* borrowed */
     struct store *store;                   /* borrowed, empty */
-    size_t batch_bytes;     /* records that wait to be written, at most, and one more */
+    size_t batch_bytes; /* records that wait to be written, at most, and one more */
+    uint64_t
+        checkpoint_bytes;   /* of changes before the next checkpoint, at least; 0: none is taken */
+    int64_t checkpoint_ms;  /* age of the last checkpoint at which the next begins, if anything was
+                                  deleted since */
     uint64_t segment_bytes; /* of a journal file; a multiple of 4096, and room for a batch */
     /* Wired call, journal to worker: tickets became durable, or there is room again. Any thread. */
     void (*wake)(void *context);

@@ -5,7 +5,8 @@
  *
  * Which sessions are certain: behind damage, records may be missing, and any of them may have been the logout,
  * the renewal or the next value of any session. So a session is certain if its value was recorded behind the
- * last damage; one that was recorded in front of it is told as uncertain. One that an intact later record
+ * last damage; one that was recorded in front of it is told as uncertain, and so is one whose value stands in a
+ * checkpoint of which anything is damaged. One that an intact later record
  * deleted, or that a flush met, is never told. Source: durability.md, "Recovery".
  * Threads: one. Memory: about 64 bytes and the key for each session; no values. */
 #ifndef SESSIOND_JOURNAL_INSPECT_H

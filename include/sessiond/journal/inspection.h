@@ -22,8 +22,19 @@ struct inspected_segment {
     uint64_t n_bytes;        /* of them */
     uint64_t first_sequence; /* 0: it has no such frame */
     uint64_t last_sequence;
-    bool is_sealed; /* full, and the next one was there */
-    bool is_marred; /* its header is damaged */
+    bool is_sealed;    /* full, and the next one was there */
+    bool is_marred;    /* its header is damaged */
+    bool is_left_over; /* the checkpoint holds all that it tells: it is not read */
+};
+
+/* The checkpoint that is read in front of the journal. */
+struct inspected_checkpoint {
+    uint64_t number;    /* 0: there is none */
+    uint64_t size;      /* bytes of the file */
+    uint64_t n_entries; /* intact ones */
+    uint64_t n_told;    /* entries that it says it has; 0 where that is damaged */
+    uint64_t n_newer;   /* checkpoints behind it: all of them damaged */
+    bool is_whole;      /* otherwise no checkpoint is, and a start would refuse */
 };
 
 /* A place where frames are missing that were acknowledged. */
@@ -37,14 +48,15 @@ struct inspected_gap {
 };
 
 struct inspection {
+    struct inspected_checkpoint checkpoint;
     struct inspected_segment *segments; /* by number, ascending */
     size_t n_segments;
     uint64_t file_bytes; /* of all segments */
     uint64_t n_frames;
-    uint64_t n_bytes; /* of frames */
-    uint64_t n_records;
+    uint64_t n_bytes;     /* of frames */
+    uint64_t n_records;   /* changes that are not in the checkpoint */
     uint64_t n_sessions;  /* that live */
-    uint64_t n_uncertain; /* of them: recorded in front of damage */
+    uint64_t n_uncertain; /* of them: recorded in front of damage, or in a damaged checkpoint */
     uint64_t n_expired;   /* still on disk */
     uint64_t highest_cas;
     int64_t time_s;       /* the latest that is recorded; 0: none */

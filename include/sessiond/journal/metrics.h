@@ -16,6 +16,11 @@
     X(journal_sync_slowest_us, GAUGE, "the longest of them")                                       \
     X(journal_busy, COUNTER, "changes that had to wait because the journal had no room")           \
     X(journal_refused, COUNTER, "changes that were refused because the disk is full")              \
+    X(checkpoints, COUNTER, "checkpoints that were finished")                                      \
+    X(checkpoints_given_up, COUNTER, "checkpoints that found no room or memory")                   \
+    X(checkpoint_entries, GAUGE, "sessions in the last one")                                       \
+    X(checkpoint_bytes, GAUGE, "bytes of it")                                                      \
+    X(checkpoint_ms, GAUGE, "milliseconds that it took")                                           \
     X(journal_segments, GAUGE, "journal files")                                                    \
     X(journal_size, GAUGE, "bytes of the journal's files, reserved space included")
 

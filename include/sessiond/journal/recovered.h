@@ -12,7 +12,10 @@
 
 /* What was found. */
 struct recovered {
-    uint64_t n_segments; /* that were replayed */
+    uint64_t checkpoint;  /* number of the checkpoint that was read; 0: none */
+    uint64_t n_images;    /* entries in it */
+    uint64_t image_bytes; /* of its frames */
+    uint64_t n_segments;  /* that were replayed */
     uint64_t n_frames;
     uint64_t n_records;   /* changes */
     uint64_t n_bytes;     /* of frames */

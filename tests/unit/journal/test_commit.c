@@ -197,6 +197,16 @@ static void *write_pending(void *context)
     return NULL;
 }
 
+static bool has_next(struct open_journal *open)
+{
+    bool is_there;
+
+    (void)pthread_mutex_lock(&open->journal->lock);
+    is_there = open->journal->writer.has_next;
+    (void)pthread_mutex_unlock(&open->journal->lock);
+    return is_there;
+}
+
 /* A mark comes due while a worker writes, whose frame carries it: nobody is held up for a sync then. */
 START_TEST(a_mark_that_comes_late_holds_nobody_up)
 {
@@ -208,11 +218,9 @@ START_TEST(a_mark_that_comes_late_holds_nobody_up)
     open_begin(&open, FSYNC_EVERYSEC, REVOCATIONS_DELETES);
     open_start(&open);
     /* The maker writes as well: it is to be done. */
-    for (unsigned tries = 0; !open.journal->writer.has_next; tries++) {
+    for (unsigned tries = 0; !has_next(&open); tries++) {
         ck_assert_uint_lt(tries, OPEN_TRIES);
         (void)usleep(1000);
-        (void)pthread_mutex_lock(&open.journal->lock);
-        (void)pthread_mutex_unlock(&open.journal->lock);
     }
     ticket = open_accept(&open, open_delete("a"));
     open_await(&open, 0, ticket, ticket);

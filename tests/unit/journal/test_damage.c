@@ -105,7 +105,7 @@ static size_t file_of_segment(const struct scene *scene, uint64_t number)
 {
     char name[FILE_NAME_SIZE];
 
-    segment_name(number, name);
+    segment_name(SEGMENT_JOURNAL, number, name);
     for (size_t i = 0; i < scene->n_files; i++) {
         if (strcmp(scene->files[i].name, name) == 0) {
             return i;

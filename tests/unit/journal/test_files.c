@@ -47,7 +47,7 @@ static void remove_file(struct written *written, uint64_t number)
 {
     char name[FILE_NAME_SIZE];
 
-    segment_name(number, name);
+    segment_name(SEGMENT_JOURNAL, number, name);
     ck_assert_int_eq(directory_remove(written->directory, name, &written->error), SESS_OK);
 }
 
@@ -56,8 +56,8 @@ static void rename_file(struct written *written, uint64_t from, uint64_t to)
     char old[FILE_NAME_SIZE];
     char new[FILE_NAME_SIZE];
 
-    segment_name(from, old);
-    segment_name(to, new);
+    segment_name(SEGMENT_JOURNAL, from, old);
+    segment_name(SEGMENT_JOURNAL, to, new);
     ck_assert_int_eq(directory_rename(written->directory, old, new, &written->error), SESS_OK);
 }
 
@@ -67,7 +67,7 @@ static struct slice bytes_of(struct written *written, uint64_t number)
     size_t size;
     const uint8_t *bytes;
 
-    segment_name(number, name);
+    segment_name(SEGMENT_JOURNAL, number, name);
     bytes = memory_directory_bytes(written->memory, name, &size);
     return slice_of(bytes, size);
 }
@@ -79,7 +79,7 @@ static void put(struct written *written, uint64_t number, struct slice bytes)
     uint8_t *own = malloc(bytes.size + 1);
 
     memcpy(own, bytes.data, bytes.size);
-    segment_name(number, name);
+    segment_name(SEGMENT_JOURNAL, number, name);
     (void)!directory_remove(written->directory, name, &written->error);
     ck_assert_uint_ne(memory_directory_add(written->memory, name, slice_of(own, bytes.size)), 0);
     free(own);

@@ -58,7 +58,7 @@ static uint8_t *bytes_of(struct written *written, uint64_t segment)
     char name[FILE_NAME_SIZE];
     size_t size;
 
-    segment_name(segment, name);
+    segment_name(SEGMENT_JOURNAL, segment, name);
     return (uint8_t *)(uintptr_t)memory_directory_bytes(written->memory, name, &size);
 }
 

@@ -32,11 +32,12 @@ START_TEST(a_number_has_one_name)
     char name[FILE_NAME_SIZE];
     uint64_t number = 0;
 
-    ck_assert_msg(segment_number_of(names[_i].name, &number) == (names[_i].number != 0), "%s",
-                  names[_i].name);
+    ck_assert_msg(segment_number_of(SEGMENT_JOURNAL, names[_i].name, &number) ==
+                      (names[_i].number != 0),
+                  "%s", names[_i].name);
     if (names[_i].number != 0) {
         ck_assert_uint_eq(number, names[_i].number);
-        segment_name(number, name);
+        segment_name(SEGMENT_JOURNAL, number, name);
         ck_assert_str_eq(name, names[_i].name);
     }
 }
@@ -65,8 +66,9 @@ static uint8_t *make(struct written *written, struct segment *segment)
     const uint8_t *bytes;
 
     written_prepare(written);
-    ck_assert_int_eq(segment_begin(written->directory, 7, SIZE, 1234, segment, &written->error),
-                     SESS_OK);
+    ck_assert_int_eq(
+        segment_begin(written->directory, SEGMENT_JOURNAL, 7, SIZE, 1234, segment, &written->error),
+        SESS_OK);
     ck_assert_int_eq(segment_finish(segment, &written->error), SESS_OK);
     bytes = memory_directory_bytes(written->memory, "journal-000000000007", &size);
     ck_assert_ptr_nonnull(bytes);
@@ -77,7 +79,8 @@ static uint8_t *make(struct written *written, struct segment *segment)
 static enum sess_status open_again(struct written *written)
 {
     struct segment segment;
-    enum sess_status status = segment_open(written->directory, 7, &segment, &written->error);
+    enum sess_status status =
+        segment_open(written->directory, SEGMENT_JOURNAL, 7, &segment, &written->error);
 
     if (status == SESS_OK) {
         ck_assert_uint_eq(segment.number, 7);
@@ -100,7 +103,8 @@ START_TEST(is_opened_as_it_was_made)
     struct segment again;
     uint8_t *bytes = make(&written, &segment);
 
-    ck_assert_int_eq(segment_open(written.directory, 7, &again, &written.error), SESS_OK);
+    ck_assert_int_eq(segment_open(written.directory, SEGMENT_JOURNAL, 7, &again, &written.error),
+                     SESS_OK);
     ck_assert_uint_eq(again.salt, segment.salt);
     file_close(&again.file);
     ck_assert_int_eq(open_again(&written), SESS_OK);
@@ -120,8 +124,9 @@ START_TEST(has_its_name_only_when_it_is_finished)
     size_t size;
 
     written_prepare(&written);
-    ck_assert_int_eq(segment_begin(written.directory, 7, SIZE, 1234, &segment, &written.error),
-                     SESS_OK);
+    ck_assert_int_eq(
+        segment_begin(written.directory, SEGMENT_JOURNAL, 7, SIZE, 1234, &segment, &written.error),
+        SESS_OK);
     ck_assert_ptr_null(memory_directory_bytes(written.memory, "journal-000000000007", &size));
     ck_assert_int_eq(open_again(&written), SESS_NOT_FOUND);
     ck_assert_uint_eq(memory_directory_calls(written.memory, MEMORY_SYNC), 0);
@@ -211,8 +216,9 @@ START_TEST(nothing_is_left_of_one_that_could_not_be_made)
 
     written_prepare(&written);
     memory_directory_fail(written.memory, failures[_i].call, 1, failures[_i].status);
-    ck_assert_int_eq(segment_begin(written.directory, 7, SIZE, 1234, &segment, &written.error),
-                     failures[_i].status);
+    ck_assert_int_eq(
+        segment_begin(written.directory, SEGMENT_JOURNAL, 7, SIZE, 1234, &segment, &written.error),
+        failures[_i].status);
     ck_assert_uint_eq(memory_directory_count(written.memory), 0);
     written_end(&written);
 }

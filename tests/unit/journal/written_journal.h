@@ -227,8 +227,9 @@ static inline void written_make_next(struct written *written)
 {
     struct writer *writer = &written->writer;
 
-    ck_assert_int_eq(segment_begin(written->directory, writer->next_number++, WRITTEN_SEGMENT,
-                                   FIXTURE_NOW_S, &writer->next, &written->error),
+    ck_assert_int_eq(segment_begin(written->directory, SEGMENT_JOURNAL,
+                                   writer->next_number++, WRITTEN_SEGMENT, FIXTURE_NOW_S,
+                                   &writer->next, &written->error),
                      SESS_OK);
     ck_assert_int_eq(segment_finish(&writer->next, &written->error), SESS_OK);
     writer->has_next = true;
@@ -306,7 +307,8 @@ static inline void written_survey_segment(struct written *written, struct chain 
     struct segment segment;
     struct frame_read read;
 
-    ck_assert_int_eq(segment_open(written->directory, item->number, &segment, &written->error),
+    ck_assert_int_eq(segment_open(written->directory, SEGMENT_JOURNAL,
+                                  item->number, &segment, &written->error),
                      SESS_OK);
     ck_assert_int_eq(reader_begin(&written->reader, &segment, &written->error), SESS_OK);
     while (written->reader.at < limit &&

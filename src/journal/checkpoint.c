@@ -1,0 +1,323 @@
+/* Checkpoints as files. Threads, memory: see the header. */
+#include "checkpoint.h"
+
+#include "writer.h"
+
+#include "sessiond/base/failpoint.h"
+#include "sessiond/store/walk.h"
+
+#include <inttypes.h>
+
+enum {
+    SLICE_BYTES = 16 << 10,     /* told under one lock, about */
+    FRAME_BYTES = 256 << 10,    /* gathered for one write */
+    SYNC_BYTES = 8 << 20,       /* written before they are synced: not all at once in the end */
+    CHECKPOINTS_LISTED_MAX = 8, /* a crash may leave two */
+};
+
+/* Under a shard's lock. */
+static void add_entry(void *context, const struct store_image *image, struct value_block *block)
+{
+    struct checkpoint *self = context;
+    struct record record = {
+        .type = RECORD_SET,
+        .key = image->key,
+        .value = image->value,
+        .flags = image->flags,
+        .cas = image->cas,
+        .deadline_s = image->deadline_s,
+    };
+
+    if (!batch_grow(self->batch, &record, &block)) {
+        self->is_out_of_memory = true;
+        return;
+    }
+    batch_add(self->batch, &record, block);
+    self->n_entries++;
+}
+
+static enum sess_status write_frame(struct checkpoint *self, struct sess_error *error)
+{
+    struct placement placement = {
+        .file = self->segment.file,
+        .salt = self->segment.salt,
+        .at = self->at,
+        .sequence = self->sequence,
+    };
+    enum sess_status status;
+
+    if (self->batch->facts.n_records == 0) {
+        return SESS_OK;
+    }
+    self->at += frame_size(self->batch->facts.total);
+    self->sequence++;
+    status = writer_write(&placement, self->batch, 0, self->now_s, error);
+    batch_clear(self->batch);
+    failpoint("checkpoint.frame");
+    if (status == SESS_OK && self->at - self->synced_to >= SYNC_BYTES) {
+        self->synced_to = self->at;
+        status = file_sync(&self->segment.file, error);
+    }
+    return status;
+}
+
+static enum sess_status write_entries(struct checkpoint *self, struct sess_error *error)
+{
+    struct store_walk walk = {.shard = 0};
+    enum sess_status status = SESS_OK;
+    bool has_more = true;
+
+    while (status == SESS_OK && has_more) {
+        has_more = store_walk_step(self->store, &walk, SLICE_BYTES, add_entry, self);
+        if (self->is_out_of_memory) {
+            status = error_set(error, SESS_NO_MEMORY, "no memory for a checkpoint");
+        } else if (self->batch->facts.total >= FRAME_BYTES || !has_more) {
+            status = write_frame(self, error);
+        }
+        if (status == SESS_OK && !self->rest(self->context)) {
+            status = error_set(error, SESS_CLOSED, "the checkpoint was given up");
+        }
+    }
+    return status;
+}
+
+enum sess_status checkpoint_write(struct checkpoint *checkpoint, struct sess_error *error)
+{
+    enum sess_status status =
+        segment_begin(checkpoint->directory, SEGMENT_CHECKPOINT, checkpoint->number, 0,
+                      checkpoint->now_s, &checkpoint->segment, error);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    checkpoint->at = SEGMENT_HEADER_SIZE;
+    checkpoint->synced_to = 0;
+    checkpoint->sequence = 1;
+    checkpoint->n_entries = 0;
+    checkpoint->is_out_of_memory = false;
+    failpoint("checkpoint.begun");
+    status = write_entries(checkpoint, error);
+    batch_clear(checkpoint->batch);
+    if (status != SESS_OK) {
+        checkpoint_drop(checkpoint);
+    }
+    return status;
+}
+
+enum sess_status checkpoint_end(struct checkpoint *checkpoint, const struct record *end,
+                                struct sess_error *error)
+{
+    struct record record = *end;
+    struct frame frame = {.sequence = checkpoint->sequence, .time_s = checkpoint->now_s};
+
+    record.type = RECORD_END;
+    record.offset = checkpoint->n_entries;
+    return writer_put_record(&checkpoint->segment.file, checkpoint->segment.salt, checkpoint->at,
+                             &frame, &record, &checkpoint->at, error);
+}
+
+void checkpoint_drop(struct checkpoint *checkpoint)
+{
+    struct sess_error ignored;
+
+    file_close(&checkpoint->segment.file);
+    (void)!directory_remove(checkpoint->directory, checkpoint->segment.file.name, &ignored);
+}
+
+/* ---- reading ---- */
+
+struct listing {
+    uint64_t numbers[CHECKPOINTS_LISTED_MAX];
+    size_t n_numbers;
+};
+
+static bool note_number(void *context, const char *name)
+{
+    struct listing *listing = context;
+    uint64_t number;
+
+    if (segment_number_of(SEGMENT_CHECKPOINT, name, &number)) {
+        listing->numbers[listing->n_numbers++] = number;
+    }
+    return listing->n_numbers < CHECKPOINTS_LISTED_MAX;
+}
+
+/* Take the highest number out; 0: there is none. */
+static uint64_t take_newest(struct listing *listing)
+{
+    size_t newest = 0;
+    uint64_t number;
+
+    if (listing->n_numbers == 0) {
+        return 0;
+    }
+    for (size_t i = 1; i < listing->n_numbers; i++) {
+        newest = listing->numbers[i] > listing->numbers[newest] ? i : newest;
+    }
+    number = listing->numbers[newest];
+    listing->numbers[newest] = listing->numbers[--listing->n_numbers];
+    return number;
+}
+
+/* What is read of one. */
+struct loading {
+    struct store *store; /* NULL: only look */
+    struct recovered *found;
+    struct record end; /* its type is END when it was met */
+    uint64_t n_entries;
+};
+
+static enum sess_status load_record(struct loading *loading, const struct record *record)
+{
+    struct store_image image = {
+        .kind = IMAGE_SET,
+        .key = record->key,
+        .value = record->value,
+        .flags = record->flags,
+        .cas = record->cas,
+        .deadline_s = record->deadline_s,
+    };
+
+    if (record->type == RECORD_END) {
+        loading->end = *record;
+        return SESS_OK;
+    }
+    if (record->type != RECORD_SET || loading->end.type == RECORD_END) {
+        return SESS_DAMAGED;
+    }
+    loading->n_entries++;
+    return loading->store == NULL ? SESS_OK : store_apply(loading->store, &image);
+}
+
+static enum sess_status load_frame(struct loading *loading, const struct frame_read *read)
+{
+    struct slice rest = read->body;
+    enum sess_status status = SESS_OK;
+
+    if (read->frame.time_s > loading->found->time_s) {
+        loading->found->time_s = read->frame.time_s;
+    }
+    loading->found->image_bytes += frame_size(read->frame.body_size);
+    for (uint32_t i = 0; status == SESS_OK && i < read->frame.n_records; i++) {
+        struct record record;
+        size_t used;
+
+        status = record_decode(rest, &record, &used);
+        if (status == SESS_OK) {
+            status = load_record(loading, &record);
+            rest = slice_from(rest, used);
+        }
+    }
+    return status;
+}
+
+static enum sess_status damaged(const struct reader *reader, struct sess_error *error)
+{
+    return error_set(error, SESS_DAMAGED, "%s, offset %" PRIu64 ": is damaged",
+                     reader->segment->file.name, reader->at);
+}
+
+/* returns  OK | DAMAGED | NO_MEMORY | IO */
+static enum sess_status load_frames(struct loading *loading, struct reader *reader,
+                                    struct sess_error *error)
+{
+    struct frame_read read;
+    uint64_t sequence = 1;
+    enum sess_status status = SESS_OK;
+
+    while (status == SESS_OK && loading->end.type != RECORD_END) {
+        uint64_t at = reader->at;
+
+        status = reader_next(reader, UINT64_MAX, &read, error);
+        if (status == SESS_NOT_FOUND ||
+            (status == SESS_OK && (read.frame.sequence != sequence++ || read.at != at))) {
+            return damaged(reader, error);
+        }
+        if (status == SESS_OK) {
+            status = load_frame(loading, &read);
+            failpoint("recovery.image");
+            if (status == SESS_DAMAGED) {
+                return damaged(reader, error);
+            }
+        }
+    }
+    if (status == SESS_OK && loading->end.offset != loading->n_entries) {
+        return damaged(reader, error);
+    }
+    return status;
+}
+
+static enum sess_status load_one(struct directory *directory, uint64_t number,
+                                 struct loading *loading, struct reader *reader,
+                                 struct sess_error *error)
+{
+    struct segment segment;
+    enum sess_status status = segment_open(directory, SEGMENT_CHECKPOINT, number, &segment, error);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    status = reader_begin(reader, &segment, error);
+    if (status == SESS_OK) {
+        status = load_frames(loading, reader, error);
+    }
+    if (status == SESS_NO_MEMORY) {
+        status = error_set(error, SESS_OUT_OF_RANGE,
+                           "the sessions on disk do not fit memory: it was full after %" PRIu64
+                           " of %" PRIu64 " MiB of %s; raise memory (nothing was changed)",
+                           reader->at >> 20, reader->file_size >> 20, segment.file.name);
+    }
+    file_close(&segment.file);
+    return status;
+}
+
+/* Of one that turned out to be damaged nothing stays. */
+static enum sess_status forget(struct store *store)
+{
+    struct store_image flush = {.kind = IMAGE_FLUSH};
+
+    return store == NULL ? SESS_OK : store_apply(store, &flush);
+}
+
+enum sess_status checkpoint_load(struct directory *directory, struct store *store,
+                                 struct reader *reader, struct record *end, uint64_t *number,
+                                 struct recovered *found, struct sess_error *error)
+{
+    struct listing listing = {.n_numbers = 0};
+    enum sess_status status = directory_list(directory, note_number, &listing, error);
+
+    *end = (struct record){.deadline_s = STORE_NO_DEADLINE};
+    *number = 0;
+    while (status == SESS_OK && (*number = take_newest(&listing)) != 0) {
+        struct loading loading = {.store = store, .found = found};
+
+        status = load_one(directory, *number, &loading, reader, error);
+        if (status == SESS_OK) {
+            *end = loading.end;
+            return SESS_OK;
+        }
+        if (status == SESS_DAMAGED && listing.n_numbers > 0) {
+            found->image_bytes = 0;
+            status = forget(store);
+        }
+    }
+    return status;
+}
+
+enum sess_status checkpoint_remove_others(struct directory *directory, uint64_t number,
+                                          struct sess_error *error)
+{
+    struct listing listing = {.n_numbers = 0};
+    enum sess_status status = directory_list(directory, note_number, &listing, error);
+    uint64_t other;
+
+    while (status == SESS_OK && (other = take_newest(&listing)) != 0) {
+        char name[FILE_NAME_SIZE];
+
+        if (other != number) {
+            segment_name(SEGMENT_CHECKPOINT, other, name);
+            status = directory_remove(directory, name, error);
+        }
+    }
+    return status;
+}

@@ -1,0 +1,294 @@
+/* The checkpointer: when a checkpoint is taken, and what goes afterwards. What it is: checkpoint.h.
+ *
+ * Threads: its own; it takes a shard's lock for a slice, and the journal's for a moment, never both. Memory: the
+ * journal's third batch. */
+#include "checkpoint.h"
+#include "state.h"
+
+#include "sessiond/base/failpoint.h"
+#include "sessiond/base/log.h"
+#include "sessiond/store/walk.h"
+
+#include <time.h>
+#include <unistd.h>
+
+static bool is_ending(const struct journal *journal)
+{
+    return journal->is_stopping || atomic_load(&journal->has_failed);
+}
+
+static void wait_ms(struct journal *journal, int64_t ms)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += ms % 1000 * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(&journal->checkpoint_wanted, &journal->lock, &at);
+}
+
+/* The journal is larger than what lives, or deleted values have been in it for so long. */
+static bool is_due(const struct journal *journal)
+{
+    const struct journal_config *config = &journal->config;
+    uint64_t live_bytes = metric_read(&journal->metrics.checkpoint_bytes);
+    uint64_t most = live_bytes > config->checkpoint_bytes ? live_bytes : config->checkpoint_bytes;
+    int64_t age_ms = journal_ms(journal) - journal->checkpoint_ms;
+
+    if (config->checkpoint_bytes == 0 || journal_ms(journal) < journal->checkpoint_not_before_ms) {
+        return false;
+    }
+    return journal->log_bytes > most ||
+           (journal->has_dead &&
+            age_ms + (int64_t)metric_read(&journal->metrics.checkpoint_ms) > config->checkpoint_ms);
+}
+
+/* Between slices. */
+static bool rest(void *context)
+{
+    struct journal *journal = context;
+    bool is_over;
+
+    (void)usleep(CHECKPOINT_REST_US);
+    (void)pthread_mutex_lock(&journal->lock);
+    is_over = is_ending(journal);
+    (void)pthread_mutex_unlock(&journal->lock);
+    return !is_over;
+}
+
+/* Wait until everything that was accepted is synced: an image that ran ahead of the journal would make recovery
+ * skip later deletes. Returns its sequence; 0: the journal ends. */
+static uint64_t sync_all(struct journal *journal)
+{
+    uint64_t last;
+
+    (void)pthread_mutex_lock(&journal->lock);
+    last = journal->writer.next_sequence - (journal->pending->facts.n_records > 0 ? 0 : 1);
+    while (atomic_load(&journal->durable) < last && !is_ending(journal)) {
+        journal->must_write = true;
+        journal->must_sync = true;
+        (void)pthread_cond_signal(&journal->write_wanted);
+        (void)pthread_cond_signal(&journal->sync_wanted);
+        wait_ms(journal, CHECKPOINT_LOOK_MS);
+    }
+    if (atomic_load(&journal->durable) < last) {
+        last = 0;
+    }
+    (void)pthread_mutex_unlock(&journal->lock);
+    return last;
+}
+
+/* The segment that follows a number, in a listing. */
+struct next_segment {
+    uint64_t above;
+    uint64_t number; /* UINT64_MAX: there is none */
+};
+
+static bool note_segment(void *context, const char *name)
+{
+    struct next_segment *next = context;
+    uint64_t number;
+
+    if (segment_number_of(SEGMENT_JOURNAL, name, &number) && number > next->above &&
+        number < next->number) {
+        next->number = number;
+    }
+    return true;
+}
+
+/* returns  OK | NOT_FOUND | IO */
+static enum sess_status find_segment(struct directory *directory, uint64_t above, uint64_t *number,
+                                     struct sess_error *error)
+{
+    struct next_segment next = {.above = above, .number = UINT64_MAX};
+    enum sess_status status = directory_list(directory, note_segment, &next, error);
+
+    *number = next.number;
+    return status == SESS_OK && next.number == UINT64_MAX ? SESS_NOT_FOUND : status;
+}
+
+/* What the journal is not read from any more. */
+static enum sess_status remove_segments(struct directory *directory, uint64_t below,
+                                        struct sess_error *error)
+{
+    uint64_t number;
+    enum sess_status status = find_segment(directory, 0, &number, error);
+
+    while (status == SESS_OK && number < below) {
+        char name[FILE_NAME_SIZE];
+
+        segment_name(SEGMENT_JOURNAL, number, name);
+        status = directory_remove(directory, name, error);
+        failpoint("checkpoint.removed");
+        if (status == SESS_OK) {
+            status = find_segment(directory, number, &number, error);
+        }
+    }
+    return status == SESS_NOT_FOUND ? SESS_OK : status;
+}
+
+/* What the journal's files take now: they were counted as they came, and some went. */
+struct measure {
+    uint64_t n_segments;
+    uint64_t n_bytes;
+};
+
+static struct measure measure(struct directory *directory)
+{
+    struct measure found = {.n_segments = 0};
+    struct sess_error ignored;
+    uint64_t number = 0;
+
+    while (find_segment(directory, number, &number, &ignored) == SESS_OK) {
+        char name[FILE_NAME_SIZE];
+        struct file file;
+        uint64_t size = 0;
+
+        segment_name(SEGMENT_JOURNAL, number, name);
+        if (file_open(directory, name, FILE_READ, &file, &ignored) == SESS_OK) {
+            (void)!file_size(&file, &size, &ignored);
+            file_close(&file);
+        }
+        found.n_segments++;
+        found.n_bytes += size;
+    }
+    return found;
+}
+
+/* Give it its name; only then does what it replaces go. */
+static enum sess_status finish(struct journal *journal, struct checkpoint *checkpoint,
+                               const struct record *end, struct sess_error *error)
+{
+    struct directory *directory = journal->config.directory;
+    enum sess_status status = segment_finish(&checkpoint->segment, error);
+
+    failpoint("checkpoint.named");
+    if (status == SESS_OK) {
+        status = remove_segments(directory, end->segment, error);
+    }
+    if (status == SESS_OK) {
+        status = checkpoint_remove_others(directory, checkpoint->number, error);
+    }
+    if (status == SESS_OK) {
+        status = directory_sync(directory, error);
+    }
+    file_close(&checkpoint->segment.file);
+    return status;
+}
+
+/* Where the journal is to be read from over the image: asked before the first shard is copied. */
+static void begin(struct journal *journal, struct checkpoint *checkpoint, struct record *end)
+{
+    *checkpoint = (struct checkpoint){
+        .directory = journal->config.directory,
+        .store = journal->config.store,
+        .batch = &journal->image,
+        .rest = rest,
+        .context = journal,
+        .now_s = clock_now(journal->config.clock).wall_s,
+    };
+    (void)pthread_mutex_lock(&journal->lock);
+    checkpoint->number = journal->checkpoint_number + 1;
+    *end = (struct record){
+        .sequence = journal->writer.next_sequence,
+        .segment = journal->writer.current.number,
+    };
+    journal->has_dead = false;
+    (void)pthread_mutex_unlock(&journal->lock);
+    end->deadline_s = store_get_facts(journal->config.store).flush_at_s;
+}
+
+static enum sess_status take(struct journal *journal, struct checkpoint *checkpoint,
+                             struct record *end, struct sess_error *error)
+{
+    enum sess_status status = checkpoint_write(checkpoint, error);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    failpoint("checkpoint.walked");
+    end->cas = store_get_facts(journal->config.store).next_cas;
+    end->last = sync_all(journal);
+    status = end->last == 0 ? SESS_CLOSED : checkpoint_end(checkpoint, end, error);
+    if (status != SESS_OK) {
+        checkpoint_drop(checkpoint);
+        return status;
+    }
+    failpoint("checkpoint.ended");
+    return finish(journal, checkpoint, end, error);
+}
+
+static void note_done(struct journal *journal, const struct checkpoint *checkpoint,
+                      const struct measure *files, uint64_t log_bytes, int64_t began_ms)
+{
+    struct journal_metrics *metrics = &journal->metrics;
+
+    atomic_store(&metrics->journal_segments, files->n_segments);
+    atomic_store(&metrics->journal_size, files->n_bytes);
+    journal->checkpoint_number = checkpoint->number;
+    journal->log_bytes -= log_bytes;
+    metric_add(&metrics->checkpoints, 1);
+    atomic_store(&metrics->checkpoint_entries, checkpoint->n_entries);
+    atomic_store(&metrics->checkpoint_bytes, checkpoint->at);
+    atomic_store(&metrics->checkpoint_ms, (uint64_t)(journal_ms(journal) - began_ms));
+}
+
+/* Under the lock, which is given up meanwhile. */
+static void run_one(struct journal *journal)
+{
+    uint64_t log_bytes = journal->log_bytes;
+    int64_t began_ms = journal_ms(journal);
+    struct checkpoint checkpoint;
+    struct measure files;
+    struct record end;
+    struct sess_error error;
+    enum sess_status status;
+
+    journal->checkpoint_ms = began_ms;
+    (void)pthread_mutex_unlock(&journal->lock);
+    begin(journal, &checkpoint, &end);
+    status = take(journal, &checkpoint, &end, &error);
+    files = measure(journal->config.directory);
+    (void)pthread_mutex_lock(&journal->lock);
+    switch (status) {
+    case SESS_OK:
+        note_done(journal, &checkpoint, &files, log_bytes, began_ms);
+        break;
+    case SESS_CLOSED:
+        break;
+    case SESS_NO_SPACE:
+    case SESS_LIMIT:
+    case SESS_NO_MEMORY:
+        log_write(LOG_LEVEL_WARNING,
+                  "%s: the checkpoint is given up and tried again later; until then the journal "
+                  "grows",
+                  error.text);
+        journal->has_dead = true;
+        journal->checkpoint_not_before_ms = journal_ms(journal) + CHECKPOINT_RETRY_MS;
+        metric_add(&journal->metrics.checkpoints_given_up, 1);
+        break;
+    default:
+        journal_fail(journal, &error);
+        break;
+    }
+}
+
+void *checkpointer_run(void *journal)
+{
+    struct journal *self = journal;
+
+    (void)pthread_mutex_lock(&self->lock);
+    while (!is_ending(self)) {
+        if (is_due(self)) {
+            run_one(self);
+        } else {
+            wait_ms(self, CHECKPOINT_LOOK_MS);
+        }
+    }
+    (void)pthread_mutex_unlock(&self->lock);
+    return NULL;
+}

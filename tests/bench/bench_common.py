@@ -1,0 +1,158 @@
+"""What the two measurements, run and journal, both need: processors, the load generator, ratios.
+
+Not a program. Only the standard library.
+"""
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+BUILD = ROOT / "build" / "bench"
+MEMORY_MB = 1024  # for every server, so that nothing is evicted or refused
+RUN_LIMIT_S = 5
+LOAD_DEADLINE_S = 300
+PRINTED_PICKS = {"median": statistics.median, "least": min, "most": max}
+
+
+class BenchError(Exception):
+    """The measurement cannot be made, or a server answered wrongly."""
+
+
+def add_arguments(parser):
+    """Those of both programs."""
+    parser.add_argument("--pairs", type=int, help="pairs that count, after one that does not; default 5")
+    parser.add_argument("--connections", type=int, default=50, metavar="N")
+    parser.add_argument("--sessiond", type=Path, default=ROOT / "build" / "release" / "sessiond", metavar="FILE")
+    parser.add_argument("--load", type=Path, metavar="FILE", help="the load generator; it is built unless given")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single figure there, too")
+
+
+def parse(parser, defaults):
+    """The arguments; defaults: {name: (whole, quick)} of those that --quick changes."""
+    arguments = parser.parse_args()
+    for name, (whole, quick) in defaults.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, quick if arguments.quick else whole)
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name} must be at least 1")
+    if not arguments.sessiond.is_file():
+        parser.error(f"{arguments.sessiond}: not built; run: ./dev build release")
+    return arguments
+
+
+# ---- processors, processes ----
+
+
+@contextlib.contextmanager
+def pinned(processor):
+    """What is started meanwhile runs on that processor alone; None: anywhere."""
+    before = os.sched_getaffinity(0)
+    if processor is not None:
+        os.sched_setaffinity(0, {processor})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def choose_processors():
+    """(of the servers, of the load generator)"""
+    usable = sorted(os.sched_getaffinity(0))
+    return (usable[0], usable[1]) if len(usable) > 1 else (None, None)
+
+
+def build_load():
+    """The load generator with the flags of a release; the release build itself has no test programs."""
+    configure = ["cmake", "--preset", "release", "-B", str(BUILD), "-D", "BUILD_TESTING=ON"]
+    ended = subprocess.run(configure, cwd=ROOT, capture_output=True, text=True, check=False)
+    if ended.returncode != 0:  # a checkout that was moved cannot use its old build directory
+        ended = subprocess.run([*configure, "--fresh"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if ended.returncode == 0:
+        ended = subprocess.run(["cmake", "--build", str(BUILD), "--target", "load", "--", "--quiet"],
+                               capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        raise BenchError(f"cannot build the load generator\n{ended.stdout}{ended.stderr}")
+    return BUILD / "tests" / "bench" / "load"
+
+
+def run_load(load, processor, port, **options):
+    """Runs the load generator to its end; returns what it printed."""
+    command = [str(load), "--port", str(port)]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    with pinned(processor):
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_DEADLINE_S, check=False)
+    if ended.returncode != 0:
+        raise BenchError(f"{' '.join(command)}\n{ended.stdout}{ended.stderr}")
+    return json.loads(ended.stdout)
+
+
+def cpu_ns(pid):
+    """User and system time that the threads of a process have used."""
+    return sum(int(path.read_text(encoding="ascii").split()[0])
+               for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+class Bench:
+    """The load generator, and where it and the servers run."""
+
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.load = arguments.load or build_load()
+        self.server_processor, self.load_processor = choose_processors()
+
+    @property
+    def is_pinned(self):
+        return self.server_processor is not None
+
+    def run(self, server, **options):
+        """One run of the load generator: what it printed."""
+        return run_load(self.load, self.load_processor, server.port,
+                        **{"connections": self.arguments.connections, **options})
+
+    def measure(self, server, **options):
+        """The same against a filled server, with the server's processor time per operation."""
+        before = cpu_ns(server.pid)
+        result = self.run(server, fill=0, milliseconds=RUN_LIMIT_S * 1000, **options)
+        result["cpu_us"] = (cpu_ns(server.pid) - before) / 1000 / result["operations"]
+        return result
+
+    def alternate(self, servers, measure_one, told=None):
+        """[{server name: measure_one(name, server, seed)}]: --pairs of them, and one before that is dropped.
+
+        Every other pair goes the other way round, so no server always follows the same one. told(number, pair)
+        is called after each pair, also the one that does not count.
+        """
+        pairs = []
+        for seed in range(self.arguments.pairs + 1):
+            order = list(servers.items())[::-1 if seed % 2 else 1]
+            pairs.append({name: measure_one(name, server, seed) for name, server in order})
+            if told:
+                told(seed, pairs[-1])
+        return pairs[1:]
+
+    def place(self):
+        if self.is_pinned:
+            return f"servers on processor {self.server_processor}, load generator on {self.load_processor}"
+        return "NOT pinned, there is one processor: server and load generator disturb each other"
+
+
+def load_average():
+    return ", ".join(f"{value:.2f}" for value in os.getloadavg())
+
+
+def run_program(measure, arguments):
+    """measure(arguments) is a program's work; returns its exit code."""
+    try:
+        measure(arguments)
+    except (BenchError, AssertionError, OSError, subprocess.SubprocessError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
