@@ -24,6 +24,7 @@ from sessiond_process import SessiondProcess, run_sessiond, sessiond_binary  # n
 
 EXIT_USAGE = 64
 RUN_S = 60
+MANY, BIG = 110, 50_000  # stores, and bytes of each: with 16 MiB of memory, enough for one checkpoint
 SESSIONCTL = os.path.join(os.path.dirname(sessiond_binary()), "sessionctl")
 
 
@@ -290,6 +291,74 @@ class DamagedTest(CheckCase):
         found = self.check(daemon.data_dir, code=EXIT_DAMAGED)
         self.assertEqual((found["sessions"], found["uncertain"]), (3, 3))
         self.assertEqual(found["gaps"][0]["next_segment"], 0)
+
+
+class CheckpointTest(CheckCase):
+    def checkpointed(self):
+        """A stopped daemon with a checkpoint, which holds `early` and not `gone`, and a journal behind it.
+
+        The journal deletes `logout`, of the checkpoint, and stores `late`.
+        """
+        daemon = self.start("--memory", "16m", "--fsync", "always")
+        self.fill(daemon, "early", value=b"THE EARLY ONE")
+        self.fill(daemon, "logout", "gone")
+        self.delete(daemon, "gone")
+        with daemon.connect() as conversation:
+            for number in range(MANY):
+                self.assertEqual(conversation.set(f"big-{number % 4}", b"v" * BIG, LONG_S), "STORED")
+        daemon.wait_for_stat("checkpoints", "1")
+        self.delete(daemon, "logout")
+        self.fill(daemon, "late", value=b"THE LATE ONE")
+        self.stop(daemon)
+        return daemon
+
+    def damage_checkpoint(self, daemon, marker):
+        [path] = glob.glob(os.path.join(glob.escape(daemon.data_dir), "checkpoint-*"))
+        with open(path, "r+b") as file:
+            at = file.read().rindex(marker)
+            file.seek(at)
+            file.write(bytes([marker[0] ^ 1]))
+
+    def salvage(self, daemon, code):
+        dump = self.path(daemon, f"dump-{code}")
+        run("check", daemon.data_dir, "--salvage", dump, code=code)
+        return set(read_dump(dump))
+
+    def test_a_directory_with_one(self):
+        daemon = self.checkpointed()
+        found = self.check(daemon.data_dir)
+        self.assertEqual((found["damaged"], found["sessions"], found["uncertain"]), (False, 6, 0))
+        checkpoint = found["checkpoint"]
+        self.assertEqual((checkpoint["number"], checkpoint["damaged"], checkpoint["newer_damaged"]), (1, False, 0))
+        self.assertGreaterEqual(checkpoint["entries"], 3)
+        [path] = glob.glob(os.path.join(glob.escape(daemon.data_dir), "checkpoint-*"))
+        self.assertEqual(checkpoint["bytes"], os.path.getsize(path))
+        self.assertRegex(run("check", daemon.data_dir).stdout, r"checkpoint +1, whole; \d+ entries, ")
+        sessions = self.salvage(daemon, 0)
+        self.assertEqual(sessions, {"early", "late", *(f"big-{number}" for number in range(4))})
+        daemon.start()
+        self.assertEqual(int(daemon.stats()["curr_items"]), len(sessions))
+        self.stop(daemon)
+
+    def test_what_is_damaged_in_it(self):
+        daemon = self.checkpointed()
+        self.damage_checkpoint(daemon, b"THE EARLY ONE")
+        found = self.check(daemon.data_dir, code=EXIT_DAMAGED)
+        self.assertEqual((found["damaged"], found["checkpoint"]["damaged"]), (True, True))
+        self.assertIn("checkpoint-000000000001, offset ", found["damage"])
+        self.assertGreater(found["sessions"], found["uncertain"])
+        self.assertIn("DAMAGED; ", run("check", daemon.data_dir, code=EXIT_DAMAGED).stdout)
+        sessions = self.salvage(daemon, EXIT_DAMAGED)
+        self.assertIn("late", sessions)
+        self.assertFalse(sessions & {"early", "logout", "gone"})
+
+    def test_damage_behind_it(self):
+        daemon = self.checkpointed()
+        self.damage(daemon.data_dir, b"THE LATE ONE")
+        found = self.check(daemon.data_dir, code=EXIT_DAMAGED)
+        self.assertEqual((found["damaged"], found["checkpoint"]["damaged"]), (True, False))
+        self.assertEqual((found["sessions"], found["uncertain"]), (5, 5))
+        self.assertFalse(self.salvage(daemon, EXIT_DAMAGED) & {"late", "logout", "gone"})
 
 
 class AdviceTest(CheckCase):

@@ -1,93 +1,9 @@
 /* Unit tests of the inspection: each frame of a small journal damaged in turn.
  *
  * The oracle applies all whole frames but those, and so knows every session that is intact. */
-#include "sessiond/journal/inspect.h"
+#include "inspected_journal.h"
 
-#include "written_journal.h"
-
-enum { SEED = 0x1254, BEHIND_S = 3, LAST = 4 };
-
-/* What an inspection told of the keys. */
-struct told {
-    struct written_state state;
-    bool is_certain[WRITTEN_KEYS];
-    size_t n_sessions;
-};
-
-static enum sess_status tell(void *context, const struct inspected_session *session)
-{
-    struct told *told = context;
-    unsigned number = session->key.data[4] - '0';
-    struct written_key *key = &told->state.keys[number];
-
-    HOT_ASSERT(!key->is_there);
-    *key = (struct written_key){.is_there = true,
-                                .size = session->value.size,
-                                .fill = session->value.size > 0 ? session->value.data[0] : 0,
-                                .flags = session->flags,
-                                .cas = session->cas,
-                                .deadline_s = session->deadline_s};
-    told->is_certain[number] = session->is_certain;
-    told->n_sessions++;
-    return SESS_OK;
-}
-
-static void inspect_at(struct written *written, int64_t now_s, struct inspection *found,
-                       struct told *told)
-{
-    struct inspect_config config = {.directory = written->directory, .now_s = now_s};
-    struct inspector *inspector;
-
-    *told = (struct told){.n_sessions = 0};
-    ck_assert_int_eq(inspector_create(&config, &inspector, &written->error), SESS_OK);
-    ck_assert_int_eq(inspector_visit(inspector, tell, told, &written->error), SESS_OK);
-    *found = *inspector_found(inspector);
-    found->segments = NULL;
-    ck_assert_uint_eq(found->n_sessions, told->n_sessions);
-    inspector_destroy(&inspector);
-    ck_assert_ptr_null(inspector);
-}
-
-static void inspect(struct written *written, struct inspection *found, struct told *told)
-{
-    inspect_at(written, FIXTURE_NOW_S, found, told);
-}
-
-static uint8_t *bytes_of(struct written *written, uint64_t segment)
-{
-    char name[FILE_NAME_SIZE];
-    size_t size;
-
-    segment_name(SEGMENT_JOURNAL, segment, name);
-    return (uint8_t *)(uintptr_t)memory_directory_bytes(written->memory, name, &size);
-}
-
-/* Segments: three that are full and sealed, and one with frames that no mark tells of. */
-static void write_all(struct written *written)
-{
-    struct test_random random = {SEED};
-
-    written_begin(written);
-    while (written->writer.current.number < LAST) {
-        if (!written->writer.has_next) {
-            written_make_next(written);
-        }
-        written_fill(written, &random);
-        written_commit(written);
-        if (written->writer.has_previous) {
-            written_seal(written);
-        } else if (written->writer.next_sequence % 3 > 0) {
-            written_sync(written);
-        }
-    }
-    written->writer.must_align = false;
-    for (size_t i = 0; i < 4; i++) {
-        written_fill(written, &random);
-        written_commit(written);
-    }
-    written_survey(written);
-    written_stop(written);
-}
+enum { BEHIND_S = 3 };
 
 /* What must be told when frame `lost` is not whole. */
 struct expected {
@@ -100,8 +16,9 @@ static void apply_frame(struct written *written, size_t number, bool is_behind,
                         struct expected *expected)
 {
     const struct written_frame *frame = &written->frames[number];
-    struct slice rest = slice_of(bytes_of(written, frame->segment) + frame->at + FRAME_HEAD_SIZE,
-                                 frame->size - FRAME_HEAD_SIZE);
+    struct slice rest =
+        slice_of(inspected_bytes(written, frame->segment) + frame->at + FRAME_HEAD_SIZE,
+                 frame->size - FRAME_HEAD_SIZE);
 
     while (rest.size > 0) {
         struct record record;
@@ -134,7 +51,7 @@ static void expect(struct written *written, size_t lost, struct expected *expect
 }
 
 static void compare(const struct expected *expected, const struct inspection *found,
-                    const struct told *told)
+                    const struct inspected_told *told)
 {
     HOT_ASSERT(found->is_damaged == expected->is_damaged);
     HOT_ASSERT(found->n_gaps == (expected->is_damaged ? 1 : 0));
@@ -158,17 +75,17 @@ START_TEST(each_frame_that_is_lost_costs_what_was_in_it)
     size_t n_damaged = 0;
     size_t n_uncertain = 0;
 
-    write_all(&written);
+    inspected_write(&written);
     for (size_t lost = 0; lost < written.n_frames; lost++) {
         const struct written_frame *frame = &written.frames[lost];
-        uint8_t *byte = bytes_of(&written, frame->segment) + frame->at + frame->size - 1;
+        uint8_t *byte = inspected_bytes(&written, frame->segment) + frame->at + frame->size - 1;
         struct expected expected;
         struct inspection found;
-        struct told told;
+        struct inspected_told told;
 
         expect(&written, lost, &expected);
         *byte ^= 1;
-        inspect(&written, &found, &told);
+        inspected_look(&written, &found, &told);
         ck_assert_int_eq(inspect_verdict(written.directory, &written.error),
                          expected.is_damaged ? SESS_DAMAGED : SESS_OK);
         *byte ^= 1;
@@ -192,14 +109,14 @@ START_TEST(a_whole_one_is_told_as_it_is)
 {
     struct written written;
     struct inspection found;
-    struct told told;
+    struct inspected_told told;
 
-    write_all(&written);
-    inspect(&written, &found, &told);
+    inspected_write(&written);
+    inspected_look(&written, &found, &told);
     ck_assert(!found.is_damaged);
     ck_assert_uint_eq(found.n_gaps, 0);
     ck_assert_uint_eq(found.n_uncertain, 0);
-    ck_assert_uint_eq(found.n_segments, LAST);
+    ck_assert_uint_eq(found.n_segments, INSPECTED_LAST);
     ck_assert_uint_eq(found.n_cut, 0);
     for (size_t i = 0; i < WRITTEN_KEYS; i++) {
         ck_assert(told.state.keys[i].is_there == written.state.keys[i].is_there);
@@ -213,18 +130,18 @@ START_TEST(nothing_is_changed)
 {
     struct written written;
     struct inspection found;
-    struct told told;
+    struct inspected_told told;
     const enum memory_call changing[] = {MEMORY_CREATE,   MEMORY_WRITE,  MEMORY_ALLOCATE,
                                          MEMORY_TRUNCATE, MEMORY_RENAME, MEMORY_REMOVE};
     unsigned before[6];
 
-    write_all(&written);
+    inspected_write(&written);
     ck_assert_uint_ne(
         memory_directory_add(written.memory, "journal-000000000009.new", SLICE_LITERAL("half")), 0);
     for (size_t i = 0; i < 6; i++) {
         before[i] = memory_directory_calls(written.memory, changing[i]);
     }
-    inspect(&written, &found, &told);
+    inspected_look(&written, &found, &told);
     for (size_t i = 0; i < 6; i++) {
         ck_assert_uint_eq(memory_directory_calls(written.memory, changing[i]), before[i]);
     }
@@ -236,19 +153,19 @@ START_TEST(a_header_that_is_damaged_costs_nothing_where_the_salt_holds)
 {
     struct written written;
     struct inspection found;
-    struct told told;
+    struct inspected_told told;
 
-    write_all(&written);
-    bytes_of(&written, 2)[100] ^= 1;
-    inspect(&written, &found, &told);
+    inspected_write(&written);
+    inspected_bytes(&written, 2)[100] ^= 1;
+    inspected_look(&written, &found, &told);
     ck_assert(found.is_damaged);
     ck_assert_uint_eq(found.n_gaps, 0);
     for (size_t i = 0; i < WRITTEN_KEYS; i++) {
         ck_assert(told.state.keys[i].is_there == written.state.keys[i].is_there);
     }
     /* The salt: all frames of the file are lost with it. */
-    bytes_of(&written, 2)[40] ^= 1;
-    inspect(&written, &found, &told);
+    inspected_bytes(&written, 2)[40] ^= 1;
+    inspected_look(&written, &found, &told);
     ck_assert(found.is_damaged);
     ck_assert_uint_eq(found.n_gaps, 1);
     ck_assert_uint_eq(found.gaps[0].segment, 1);
@@ -263,9 +180,9 @@ START_TEST(a_file_of_another_format_is_left_alone)
     struct inspect_config config = {.now_s = FIXTURE_NOW_S};
     struct inspector *inspector;
 
-    write_all(&written);
+    inspected_write(&written);
     config.directory = written.directory;
-    bytes_of(&written, 2)[8] ^= 2;
+    inspected_bytes(&written, 2)[8] ^= 2;
     ck_assert_int_eq(inspector_create(&config, &inspector, &written.error), SESS_REFUSED);
     ck_assert_ptr_nonnull(strstr(written.error.text, "has format 3"));
     written_end(&written);
@@ -276,27 +193,27 @@ START_TEST(time_and_a_flush_end_sessions)
 {
     struct written written;
     struct inspection found;
-    struct told told;
+    struct inspected_told told;
 
     written_begin(&written);
     written_set(&written, 0, 5, FIXTURE_NOW_S + 100);
     written_set(&written, 1, 5, STORE_NO_DEADLINE);
     written_set(&written, 2, 5, FIXTURE_NOW_S + 101);
     written_commit(&written);
-    inspect_at(&written, FIXTURE_NOW_S + 100, &found, &told);
+    inspected_at(&written, FIXTURE_NOW_S + 100, &found, &told);
     ck_assert_uint_eq(found.n_sessions, 2);
     ck_assert_uint_eq(found.n_expired, 1);
     /* A clock that is behind the journal's does not bring anybody back. */
-    inspect_at(&written, 1, &found, &told);
+    inspected_at(&written, 1, &found, &told);
     ck_assert_uint_eq(found.n_sessions, 3);
     ck_assert_int_eq(found.time_s, FIXTURE_NOW_S);
     written_change(&written, RECORD_FLUSH, 0, FIXTURE_NOW_S + BEHIND_S);
     written_commit(&written);
-    inspect_at(&written, FIXTURE_NOW_S + BEHIND_S - 1, &found, &told);
+    inspected_at(&written, FIXTURE_NOW_S + BEHIND_S - 1, &found, &told);
     ck_assert_int_eq(found.flush_at_s, FIXTURE_NOW_S + BEHIND_S);
     ck_assert_uint_eq(found.n_sessions, 3);
     ck_assert(!found.is_flush_due);
-    inspect_at(&written, FIXTURE_NOW_S + BEHIND_S, &found, &told);
+    inspected_at(&written, FIXTURE_NOW_S + BEHIND_S, &found, &told);
     ck_assert(found.is_flush_due);
     ck_assert_uint_eq(found.n_sessions, 0);
     written_end(&written);
@@ -308,7 +225,7 @@ START_TEST(what_a_later_start_left_out_is_left_out)
 {
     struct written written;
     struct inspection found;
-    struct told told;
+    struct inspected_told told;
     struct memory_file *files;
     size_t n_files;
 
@@ -322,7 +239,7 @@ START_TEST(what_a_later_start_left_out_is_left_out)
     ck_assert(memory_directory_copy(written.memory, &files, &n_files));
     /* The tail is torn, and a start goes on without it. */
     written_survey(&written);
-    bytes_of(&written, 1)[written.frames[written.n_frames - 1].at] ^= 1;
+    inspected_bytes(&written, 1)[written.frames[written.n_frames - 1].at] ^= 1;
     ck_assert_int_eq(written_recover(&written, NULL), SESS_OK);
     written_set(&written, 2, 5, STORE_NO_DEADLINE);
     written_commit(&written);
@@ -333,7 +250,7 @@ START_TEST(what_a_later_start_left_out_is_left_out)
                                            slice_of(files[0].bytes, files[0].size)),
                       0);
     memory_files_free(files, n_files);
-    inspect(&written, &found, &told);
+    inspected_look(&written, &found, &told);
     ck_assert(!found.is_damaged);
     ck_assert(told.state.keys[0].is_there);
     ck_assert(!told.state.keys[1].is_there);
@@ -346,10 +263,10 @@ START_TEST(an_empty_directory_holds_nothing)
 {
     struct written written;
     struct inspection found;
-    struct told told;
+    struct inspected_told told;
 
     written_prepare(&written);
-    inspect(&written, &found, &told);
+    inspected_look(&written, &found, &told);
     ck_assert(!found.is_damaged);
     ck_assert_uint_eq(found.n_segments, 0);
     ck_assert_uint_eq(found.n_sessions, 0);
