@@ -306,7 +306,7 @@ class CheckpointTest(CheckCase):
         with daemon.connect() as conversation:
             for number in range(MANY):
                 self.assertEqual(conversation.set(f"big-{number % 4}", b"v" * BIG, LONG_S), "STORED")
-        daemon.wait_for_stat("checkpoints", "1")
+        daemon.wait_for_stat("checkpoints", 1, section="journal")
         self.delete(daemon, "logout")
         self.fill(daemon, "late", value=b"THE LATE ONE")
         self.stop(daemon)
