@@ -147,7 +147,7 @@ enum sess_status chain_load(struct chain *chain, struct directory *directory, st
             status = error_set(error, SESS_NO_MEMORY, "no memory to read data-dir");
         }
     }
-    for (size_t i = 0; status == SESS_OK && i < n_numbers; i++) {
+    for (size_t i = 0; status == SESS_OK && chain->items != NULL && i < n_numbers; i++) {
         status = look_into(chain, &chain->items[i], numbers[i], directory, reader, error);
     }
     free(numbers);

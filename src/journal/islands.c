@@ -322,19 +322,32 @@ static enum sess_status read_marks(struct islands *islands, struct sess_error *e
     return status;
 }
 
+static enum sess_status make_items(struct islands *islands, size_t n_items,
+                                   struct sess_error *error)
+{
+    if (n_items == 0) {
+        return SESS_OK;
+    }
+    islands->items = calloc(n_items, sizeof *islands->items);
+    if (islands->items == NULL) {
+        return error_set(error, SESS_NO_MEMORY, "no memory to read data-dir");
+    }
+    islands->n_items = n_items;
+    return SESS_OK;
+}
+
 enum sess_status islands_load(struct islands *islands, struct sess_error *error)
 {
     uint64_t *numbers = NULL;
+    size_t n_numbers = 0;
     enum sess_status status =
-        chain_list(islands->directory, SEGMENT_JOURNAL, &numbers, &islands->n_items, error);
+        chain_list(islands->directory, SEGMENT_JOURNAL, &numbers, &n_numbers, error);
 
     islands->items = NULL;
+    islands->n_items = 0;
     islands->bytes = 0;
-    if (status == SESS_OK && islands->n_items > 0) {
-        islands->items = calloc(islands->n_items, sizeof *islands->items);
-        if (islands->items == NULL) {
-            status = error_set(error, SESS_NO_MEMORY, "no memory to read data-dir");
-        }
+    if (status == SESS_OK) {
+        status = make_items(islands, n_numbers, error);
     }
     for (size_t i = 0; status == SESS_OK && numbers != NULL && i < islands->n_items; i++) {
         islands->items[i].number = numbers[i];
