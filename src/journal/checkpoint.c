@@ -83,10 +83,11 @@ static enum sess_status write_entries(struct checkpoint *self, struct sess_error
 
 enum sess_status checkpoint_write(struct checkpoint *checkpoint, struct sess_error *error)
 {
-    enum sess_status status =
-        segment_begin(checkpoint->directory, SEGMENT_CHECKPOINT, checkpoint->number, 0,
-                      checkpoint->now_s, &checkpoint->segment, error);
+    enum sess_status status;
 
+    checkpoint->segment =
+        (struct segment){.kind = SEGMENT_CHECKPOINT, .number = checkpoint->number};
+    status = segment_begin(checkpoint->directory, checkpoint->now_s, &checkpoint->segment, error);
     if (status != SESS_OK) {
         return status;
     }
@@ -112,8 +113,8 @@ enum sess_status checkpoint_end(struct checkpoint *checkpoint, const struct reco
 
     record.type = RECORD_END;
     record.offset = checkpoint->n_entries;
-    return writer_put_record(&checkpoint->segment.file, checkpoint->segment.salt, checkpoint->at,
-                             &frame, &record, &checkpoint->at, error);
+    return writer_put_record(&checkpoint->segment, checkpoint->at, &frame, &record, &checkpoint->at,
+                             error);
 }
 
 void checkpoint_drop(struct checkpoint *checkpoint)
@@ -280,18 +281,18 @@ static enum sess_status forget(struct store *store)
 }
 
 enum sess_status checkpoint_load(struct directory *directory, struct store *store,
-                                 struct reader *reader, struct record *end, uint64_t *number,
-                                 struct recovered *found, struct sess_error *error)
+                                 struct reader *reader, struct record *end, struct recovered *found,
+                                 struct sess_error *error)
 {
     struct listing listing = {.n_numbers = 0};
     enum sess_status status = directory_list(directory, note_number, &listing, error);
 
     *end = (struct record){.deadline_s = STORE_NO_DEADLINE};
-    *number = 0;
-    while (status == SESS_OK && (*number = take_newest(&listing)) != 0) {
+    found->checkpoint = 0;
+    while (status == SESS_OK && (found->checkpoint = take_newest(&listing)) != 0) {
         struct loading loading = {.store = store, .found = found};
 
-        status = load_one(directory, *number, &loading, reader, error);
+        status = load_one(directory, found->checkpoint, &loading, reader, error);
         if (status == SESS_OK) {
             *end = loading.end;
             return SESS_OK;

@@ -50,12 +50,11 @@ void checkpoint_drop(struct checkpoint *checkpoint);
 /** Read the newest whole checkpoint of a directory into the store (NULL: only look), which is empty. An older
  *  one is read when the newest is damaged; the caller sees whether the journal goes back so far.
  *  end      the record at its end; end->segment is 0 when there is no checkpoint
- *  number   of the checkpoint that was read; 0: none
+ *  found    checkpoint: its number, 0 for none; and what was read
  *  returns  OK | DAMAGED (none is whole) | REFUSED | OUT_OF_RANGE (does not fit `memory`) | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status checkpoint_load(struct directory *directory, struct store *store,
                                                  struct reader *reader, struct record *end,
-                                                 uint64_t *number, struct recovered *found,
-                                                 struct sess_error *error);
+                                                 struct recovered *found, struct sess_error *error);
 
 /** Remove every checkpoint but the one of this number (0: all). returns OK | IO */
 SESS_MUST_CHECK enum sess_status checkpoint_remove_others(struct directory *directory,

@@ -166,10 +166,12 @@ static enum sess_status finish(struct journal *journal, struct checkpoint *check
     struct directory *directory = journal->config.directory;
     enum sess_status status = segment_finish(&checkpoint->segment, error);
 
-    failpoint("checkpoint.named");
-    if (status == SESS_OK) {
-        status = remove_segments(directory, end->segment, error);
+    if (status != SESS_OK) {
+        checkpoint_drop(checkpoint);
+        return status;
     }
+    failpoint("checkpoint.named");
+    status = remove_segments(directory, end->segment, error);
     if (status == SESS_OK) {
         status = checkpoint_remove_others(directory, checkpoint->number, error);
     }
@@ -180,9 +182,30 @@ static enum sess_status finish(struct journal *journal, struct checkpoint *check
     return status;
 }
 
+/* Under the lock, which is given up meanwhile: frames go to the next file from here on, so that what was deleted
+ * before goes with the old ones. Returns whether they do: not while the disk is full. */
+static bool leave_segment(struct journal *journal)
+{
+    struct writer *writer = &journal->writer;
+    uint64_t left = writer->current.number;
+
+    writer->must_leave = true;
+    while (writer->current.number == left && !is_ending(journal) && !journal->is_out_of_space) {
+        if (writer_can_leave(writer) && commit_can_write(journal)) {
+            (void)commit_write(journal);
+        } else {
+            wait_ms(journal, CHECKPOINT_LOOK_MS);
+        }
+    }
+    writer->must_leave = false;
+    return writer->current.number != left;
+}
+
 /* Where the journal is to be read from over the image: asked before the first shard is copied. */
 static void begin(struct journal *journal, struct checkpoint *checkpoint, struct record *end)
 {
+    bool has_left;
+
     *checkpoint = (struct checkpoint){
         .directory = journal->config.directory,
         .store = journal->config.store,
@@ -193,12 +216,16 @@ static void begin(struct journal *journal, struct checkpoint *checkpoint, struct
     };
     (void)pthread_mutex_lock(&journal->lock);
     checkpoint->number = journal->checkpoint_number + 1;
+    has_left = leave_segment(journal);
+    /* All of the file that stays: what it tells of before now changes nothing. */
     *end = (struct record){
-        .sequence = journal->writer.next_sequence,
+        .sequence = journal->writer.link.sequence,
         .segment = journal->writer.current.number,
     };
-    journal->has_dead = false;
+    journal->has_dead = journal->has_dead && (!has_left || journal->last_data > end->sequence ||
+                                              journal->pending->facts.n_records > 0);
     (void)pthread_mutex_unlock(&journal->lock);
+    journal_wake(journal);
     end->deadline_s = store_get_facts(journal->config.store).flush_at_s;
 }
 
@@ -230,6 +257,7 @@ static void note_done(struct journal *journal, const struct checkpoint *checkpoi
     atomic_store(&metrics->journal_segments, files->n_segments);
     atomic_store(&metrics->journal_size, files->n_bytes);
     journal->checkpoint_number = checkpoint->number;
+    journal->checkpoint_ms = began_ms;
     journal->log_bytes -= log_bytes;
     metric_add(&metrics->checkpoints, 1);
     atomic_store(&metrics->checkpoint_entries, checkpoint->n_entries);
@@ -248,7 +276,6 @@ static void run_one(struct journal *journal)
     struct sess_error error;
     enum sess_status status;
 
-    journal->checkpoint_ms = began_ms;
     (void)pthread_mutex_unlock(&journal->lock);
     begin(journal, &checkpoint, &end);
     status = take(journal, &checkpoint, &end, &error);

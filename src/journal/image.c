@@ -96,11 +96,12 @@ static enum sess_status choose(struct image *image, const uint64_t *numbers, siz
                                struct sess_error *error)
 {
     struct inspected_checkpoint *found = &image->found;
-    struct recovered ignored = {.checkpoint = 0};
+    struct recovered loaded = {.checkpoint = 0};
     struct record end;
-    enum sess_status status = checkpoint_load(image->directory, NULL, &image->reader, &end,
-                                              &found->number, &ignored, error);
+    enum sess_status status =
+        checkpoint_load(image->directory, NULL, &image->reader, &end, &loaded, error);
 
+    found->number = loaded.checkpoint;
     found->is_whole = status == SESS_OK;
     if (status == SESS_DAMAGED) {
         found->number = numbers[n_numbers - 1];

@@ -53,8 +53,10 @@ static enum sess_status make(struct journal *journal, uint64_t number, struct se
 {
     struct directory *directory = journal->config.directory;
     int64_t now_s = clock_now(journal->config.clock).wall_s;
-    enum sess_status status = segment_begin(directory, SEGMENT_JOURNAL, number,
-                                            journal->config.segment_bytes, now_s, segment, error);
+    enum sess_status status;
+
+    *segment = (struct segment){.number = number, .size = journal->config.segment_bytes};
+    status = segment_begin(directory, now_s, segment, error);
 
     if (status != SESS_OK) {
         return status;
@@ -93,6 +95,7 @@ static void take_segment(struct journal *journal, const struct segment *segment)
     journal->is_out_of_space = false;
     (void)pthread_cond_signal(&journal->write_wanted);
     (void)pthread_cond_signal(&journal->sync_wanted);
+    (void)pthread_cond_signal(&journal->checkpoint_wanted);
 }
 
 static void meet_full_disk(struct journal *journal, const struct sess_error *error)

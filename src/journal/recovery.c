@@ -172,8 +172,8 @@ static enum sess_status put_link(struct copying *copying, struct sess_error *err
 {
     struct frame frame = new_frame(copying, copying->sequence - 1, copying->replay->result.time_s);
 
-    return writer_put_record(&copying->segment.file, copying->segment.salt, copying->at, &frame,
-                             &copying->link, &copying->at, error);
+    return writer_put_record(&copying->segment, copying->at, &frame, &copying->link, &copying->at,
+                             error);
 }
 
 /* A mark behind the copies: damage to any of them can then be told from a torn tail. */
@@ -219,7 +219,7 @@ static enum sess_status remove_left_overs(const struct copying *copying, struct 
     for (size_t i = 0; status == SESS_OK && i < chain->n_items; i++) {
         char name[FILE_NAME_SIZE];
 
-        if (&chain->items[i] == staying) {
+        if (staying != NULL && staying == &chain->items[i]) {
             staying = staying->number == copying->link.segment ? NULL : next_of(copying, staying);
         } else {
             segment_name(SEGMENT_JOURNAL, chain->items[i].number, name);
@@ -261,9 +261,12 @@ static enum sess_status end_base(const struct copying *copying, struct sess_erro
 
 static enum sess_status make_segment(struct copying *copying, struct sess_error *error)
 {
-    enum sess_status status =
-        segment_begin(copying->recovery->directory, SEGMENT_JOURNAL, new_number(copying->chain),
-                      new_size(copying), copying->recovery->now_s, &copying->segment, error);
+    enum sess_status status;
+
+    copying->segment =
+        (struct segment){.number = new_number(copying->chain), .size = new_size(copying)};
+    status = segment_begin(copying->recovery->directory, copying->recovery->now_s,
+                           &copying->segment, error);
 
     if (status == SESS_OK) {
         status = copy_all(copying, error);
@@ -276,7 +279,7 @@ static enum sess_status make_segment(struct copying *copying, struct sess_error 
         }
         if (status == SESS_OK) {
             status = checkpoint_remove_others(copying->recovery->directory,
-                                              copying->replay->checkpoint, error);
+                                              copying->replay->result.checkpoint, error);
         }
         if (status == SESS_OK) {
             status = end_base(copying, error);

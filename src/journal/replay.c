@@ -333,9 +333,8 @@ enum sess_status replay_run(struct replay *replay, struct sess_error *error)
     replay->first = NULL;
     replay->last = NULL;
     status = checkpoint_load(replay->directory, replay->store, replay->reader, &replay->image,
-                             &replay->checkpoint, &replay->result, error);
+                             &replay->result, error);
     if (status == SESS_OK) {
-        replay->result.checkpoint = replay->checkpoint;
         replay->result.n_images = replay->image.offset;
         replay->result.flush_at_s = replay->image.deadline_s;
         replay->result.highest_cas = replay->image.cas;

@@ -22,7 +22,6 @@ struct replay {
     uint64_t durable;         /* the highest mark: frames up to it were synced */
     uint64_t next_sequence;   /* behind the last frame */
     struct record image;      /* the END of the checkpoint; its segment is 0 without one */
-    uint64_t checkpoint;      /* its number; 0: there is none */
     struct chain_item *first; /* the segment where the journal is read from; NULL: there is none */
     struct chain_item *last;  /* the segment that it is in; NULL: there is none */
     uint64_t end;             /* where in it the last frame ends */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 enum {
+    VERSION_AT = 8,
     CHECKSUM_AT = SEGMENT_HEADER_SIZE - 8,
     NAME_DIGITS = 12,
 };
@@ -82,7 +83,7 @@ static void encode_header(const struct segment *segment, int64_t now_s, uint8_t 
 {
     memset(header, 0, SEGMENT_HEADER_SIZE);
     memcpy(header, kinds[segment->kind].magic, MAGIC_SIZE);
-    bytes_put_u32(header + 8, SEGMENT_VERSION);
+    bytes_put_u32(header + VERSION_AT, SEGMENT_VERSION);
     bytes_put_u64(header + 40, segment->salt);
     bytes_put_u64(header + 48, segment->number);
     bytes_put_u64(header + 56, segment->size);
@@ -126,31 +127,28 @@ static enum sess_status remove_left_over(struct directory *directory, const char
     return status == SESS_NOT_FOUND ? SESS_OK : status;
 }
 
-enum sess_status segment_begin(struct directory *directory, enum segment_kind kind, uint64_t number,
-                               uint64_t size, int64_t now_s, struct segment *out,
+enum sess_status segment_begin(struct directory *directory, int64_t now_s, struct segment *segment,
                                struct sess_error *error)
 {
     char name[FILE_NAME_SIZE];
-    enum sess_status status;
+    enum sess_status status = draw_salt(&segment->salt, error);
 
-    *out = (struct segment){.kind = kind, .number = number, .size = size};
-    unfinished_name(kind, number, name);
-    status = draw_salt(&out->salt, error);
+    unfinished_name(segment->kind, segment->number, name);
     if (status == SESS_OK) {
         status = remove_left_over(directory, name, error);
     }
     if (status == SESS_OK) {
-        status = file_open(directory, name, FILE_CREATE, &out->file, error);
+        status = file_open(directory, name, FILE_CREATE, &segment->file, error);
     }
     if (status != SESS_OK) {
         return status;
     }
     failpoint("segment.created");
-    status = fill(out, now_s, error);
+    status = fill(segment, now_s, error);
     if (status != SESS_OK) {
         struct sess_error ignored;
 
-        file_close(&out->file);
+        file_close(&segment->file);
         (void)!directory_remove(directory, name, &ignored);
     }
     return status;
@@ -186,11 +184,11 @@ static enum sess_status check_header(const struct segment *segment, const uint8_
                          kinds[segment->kind].what);
     }
     /* Before the checksum: another version may have another one. */
-    if (bytes_u32(header + 8) != SEGMENT_VERSION) {
+    if (bytes_u32(header + VERSION_AT) != SEGMENT_VERSION) {
         return error_set(error, SESS_REFUSED,
                          "%s: has format %" PRIu32 ", and this sessiond knows format %d: start the "
                          "version that wrote it; nothing was changed",
-                         name, bytes_u32(header + 8), SEGMENT_VERSION);
+                         name, bytes_u32(header + VERSION_AT), SEGMENT_VERSION);
     }
     if (header_checksum(header) != bytes_u64(header + CHECKSUM_AT)) {
         return error_set(error, SESS_DAMAGED, "%s: its header, offset 0, is damaged", name);
@@ -229,7 +227,9 @@ enum sess_status segment_open_anyway(struct directory *directory, enum segment_k
         file_close(&out->file);
         return status;
     }
-    *verdict = check_header(out, header, error);
+    *verdict = got < VERSION_AT + 4 /* not another version: it does not say which it has */
+                   ? error_set(error, SESS_DAMAGED, "%s: its header, offset 0, is damaged", name)
+                   : check_header(out, header, error);
     out->salt = bytes_u64(header + 40);
     out->size = bytes_u64(header + 56);
     return SESS_OK;

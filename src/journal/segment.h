@@ -61,11 +61,11 @@ bool segment_number_of(enum segment_kind kind, const char *name, uint64_t *numbe
 /** Whether a name is that of a segment that was being made. */
 bool segment_is_unfinished(const char *name);
 
-/** Begin a segment under its unfinished name: space reserved (but for a `size` of 0: it grows as it is written), header written; nothing is synced.
- *  returns  OK (the caller closes out->file) | NO_SPACE | LIMIT | IO */
-SESS_MUST_CHECK enum sess_status segment_begin(struct directory *directory, enum segment_kind kind,
-                                               uint64_t number, uint64_t size, int64_t now_s,
-                                               struct segment *out, struct sess_error *error);
+/** Begin a segment under its unfinished name: space reserved, header written; nothing is synced.
+ *  segment  in: kind, number and size (0: it grows as it is written); out: the whole
+ *  returns  OK (the caller closes segment->file) | NO_SPACE | LIMIT | IO */
+SESS_MUST_CHECK enum sess_status segment_begin(struct directory *directory, int64_t now_s,
+                                               struct segment *segment, struct sess_error *error);
 
 /** Sync what is written, and give the segment its name for good. returns OK | IO */
 SESS_MUST_CHECK enum sess_status segment_finish(struct segment *segment, struct sess_error *error);

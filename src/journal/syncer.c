@@ -206,6 +206,7 @@ static void sync_once(struct journal *journal)
     (void)pthread_mutex_lock(&journal->lock);
     journal->writer.has_previous = journal->writer.has_previous && !is_closed;
     (void)pthread_cond_signal(&journal->write_wanted);
+    (void)pthread_cond_signal(&journal->checkpoint_wanted);
     if (status != SESS_OK) {
         journal_fail(journal, &error);
     }

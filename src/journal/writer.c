@@ -13,19 +13,23 @@ static uint64_t next_place(const struct writer *writer)
     return writer->must_align ? frame_round(writer->at, FRAME_BLOCK) : writer->at;
 }
 
+bool writer_can_leave(const struct writer *writer)
+{
+    return writer->has_next && !writer->has_previous;
+}
+
 enum writer_room writer_room(const struct writer *writer, uint64_t body_size)
 {
     uint64_t size = frame_size(body_size);
-
     /* As if it had to begin a block: a sync may begin before it is written. */
-    if (frame_round(writer->at, FRAME_BLOCK) + size <= segment_end(writer->current.size)) {
-        return ROOM_HERE;
-    }
-    if (writer->has_next && !writer->has_previous &&
+    bool fits_here =
+        frame_round(writer->at, FRAME_BLOCK) + size <= segment_end(writer->current.size);
+
+    if ((!fits_here || writer->must_leave) && writer_can_leave(writer) &&
         SEGMENT_HEADER_SIZE + LINK_ROOM + size <= segment_end(writer->next.size)) {
         return ROOM_NEXT;
     }
-    return ROOM_NOT_YET;
+    return fits_here ? ROOM_HERE : ROOM_NOT_YET;
 }
 
 /* Go on in the segment that was made ahead. */
@@ -44,6 +48,7 @@ static void go_on(struct writer *writer)
     writer->has_next = false;
     writer->at = SEGMENT_HEADER_SIZE;
     writer->must_align = false;
+    writer->must_leave = false;
 }
 
 void writer_place(struct writer *writer, uint64_t body_size, struct placement *out)
@@ -66,9 +71,9 @@ void writer_place(struct writer *writer, uint64_t body_size, struct placement *o
     writer->must_align = false;
 }
 
-enum sess_status writer_put_record(struct file *file, uint64_t salt, uint64_t at,
-                                   const struct frame *frame, const struct record *record,
-                                   uint64_t *end, struct sess_error *error)
+enum sess_status writer_put_record(struct segment *segment, uint64_t at, const struct frame *frame,
+                                   const struct record *record, uint64_t *end,
+                                   struct sess_error *error)
 {
     uint8_t bytes[ONE_RECORD_MAX];
     struct frame with_size = *frame;
@@ -77,9 +82,9 @@ enum sess_status writer_put_record(struct file *file, uint64_t salt, uint64_t at
     with_size.n_records = 1;
     with_size.body_size = (uint32_t)record_encode(record, bytes + FRAME_HEAD_SIZE);
     piece = slice_of(bytes, FRAME_HEAD_SIZE + with_size.body_size);
-    frame_encode(&with_size, salt, bytes, &piece, 1);
+    frame_encode(&with_size, segment->salt, bytes, &piece, 1);
     *end = at + frame_size(with_size.body_size);
-    return file_write(file, &piece, 1, at, error);
+    return file_write(&segment->file, &piece, 1, at, error);
 }
 
 /* Returns the frame that follows. */
@@ -102,12 +107,12 @@ enum sess_status writer_write(struct placement *placement, struct batch *batch, 
     enum sess_status status = SESS_OK;
 
     if (placement->has_link) {
+        struct segment segment = {.file = placement->file, .salt = placement->salt};
         struct frame first = {
             .sequence = placement->sequence, .durable = durable, .time_s = time_s};
         uint64_t end;
 
-        status = writer_put_record(&placement->file, placement->salt, at, &first, &placement->link,
-                                   &end, error);
+        status = writer_put_record(&segment, at, &first, &placement->link, &end, error);
         at += LINK_ROOM;
         failpoint("frame.linked");
     }
@@ -130,8 +135,8 @@ enum sess_status writer_seal(struct segment *previous, const struct record *link
         .sequence = link->sequence, .durable = link->sequence - 1, .time_s = time_s};
     uint64_t end;
 
-    return writer_put_record(&previous->file, previous->salt,
-                             frame_round(link->offset, FRAME_BLOCK), &frame, &seal, &end, error);
+    return writer_put_record(previous, frame_round(link->offset, FRAME_BLOCK), &frame, &seal, &end,
+                             error);
 }
 
 void writer_fini(struct writer *writer)

@@ -13,6 +13,7 @@ struct writer {
     struct segment current; /* that frames go to */
     uint64_t at;            /* where its last frame ends */
     bool must_align;        /* a sync has begun since: the next frame begins a block */
+    bool must_leave;        /* a checkpoint begins: the next frame goes to `next`, if it can */
     bool has_next;
     struct segment next; /* made ahead, empty */
     bool has_previous;
@@ -39,6 +40,9 @@ enum writer_room {
     ROOM_NOT_YET, /* one must be made, or the previous one be sealed, first */
 };
 
+/** Whether frames could go on in the segment that was made ahead. */
+bool writer_can_leave(const struct writer *writer);
+
 /** Where a frame with a body of so many bytes would fit. */
 enum writer_room writer_room(const struct writer *writer, uint64_t body_size);
 
@@ -50,8 +54,8 @@ SESS_MUST_CHECK enum sess_status writer_write(struct placement *placement, struc
                                               uint64_t durable, int64_t time_s,
                                               struct sess_error *error);
 
-/** Write one record as a frame; *end is where it ends. returns OK | IO */
-SESS_MUST_CHECK enum sess_status writer_put_record(struct file *file, uint64_t salt, uint64_t at,
+/** Write one record as a frame of a segment (of which file and salt are used); *end is where it ends. returns OK | IO */
+SESS_MUST_CHECK enum sess_status writer_put_record(struct segment *segment, uint64_t at,
                                                    const struct frame *frame,
                                                    const struct record *record, uint64_t *end,
                                                    struct sess_error *error);

@@ -88,6 +88,11 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
+    if (connection->listed == &connection->loop->parked) {
+        /* It stays readable: looking at it again and again would only burn time. */
+        (void)event_del(&connection->io);
+        return;
+    }
     /* No effect while it is on another list: its turn has just been. */
     connection_enlist(connection, &connection->loop->ready);
 }

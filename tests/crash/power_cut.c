@@ -18,6 +18,7 @@ enum {
     SUBSETS_ONE_IN = 12, /* cuts */
     FILES_MAX = 40,      /* of a state that a recording begins with */
     SEEN_SIZE = 1 << 20,
+    CHECKPOINTS_FROM = 4000, /* states: so many do not come without a checkpoint */
 };
 
 struct run {
@@ -28,7 +29,9 @@ struct run {
     uint64_t n_same; /* that had been tried before */
     uint64_t n_recordings;
     uint64_t most_pending;
-    uint64_t *seen; /* digests of states, a hash table that forgets */
+    uint64_t n_checkpoints; /* that recordings took */
+    uint64_t n_images;      /* states that were recovered from one */
+    uint64_t *seen;         /* digests of states, a hash table that forgets */
     struct recording recording;
     struct disk disk;
     /* of one state: where the next recording may begin */
@@ -50,6 +53,7 @@ struct state {
     uint64_t shown_cas;
     int64_t time_s; /* that its store had */
     size_t k;       /* changes that it was found to hold */
+    bool has_image; /* it was recovered from a checkpoint */
 };
 
 static const char *const call_names[] = {"open",           "create",   "write",    "read",
@@ -150,6 +154,7 @@ static bool check_first(const struct run *run, struct state *state, struct subje
                         struct picture *found)
 {
     state->time_s = subject->time_s;
+    state->has_image = subject->recovered->checkpoint != 0;
     subject_look(subject, state->wall_s, found);
     if (oracle_find(history_of(run), state->least, found, subject->time_s, &state->k)) {
         return true;
@@ -312,6 +317,7 @@ static bool try_state(struct run *run, const enum fate *fates)
     } else {
         run->n_states++;
         is_good = check(run, &state);
+        run->n_images += state.has_image;
         if (is_good) {
             keep_for_later(run, &state);
         }
@@ -479,6 +485,7 @@ static bool record(struct run *run)
     if (!is_good) {
         (void)printf("seed %" PRIu64 ", recording %" PRIu64 "\n", run->seed, run->n_recordings);
     }
+    run->n_checkpoints += run->recording.n_checkpoints;
     is_good = is_good && try_all_cuts(run);
     recording_end(&run->recording);
     return is_good;
@@ -507,11 +514,15 @@ int main(int argc, char **argv)
     while (is_good && run->n_states < run->n_wanted) {
         is_good = record(run);
     }
+    if (is_good && run->n_wanted >= CHECKPOINTS_FROM && run->n_images == 0) {
+        (void)printf("no state of them had a checkpoint\n");
+        is_good = false;
+    }
     (void)printf("power cuts: seed %" PRIu64 ", %" PRIu64 " states of %" PRIu64
-                 " recordings (%" PRIu64 " more were the same), at most %" PRIu64
-                 " calls unsynced: %s\n",
-                 run->seed, run->n_states, run->n_recordings, run->n_same, run->most_pending,
-                 is_good ? "all right" : "WRONG");
+                 " recordings (%" PRIu64 " more were the same), %" PRIu64 " checkpoints, %" PRIu64
+                 " states with one, at most %" PRIu64 " calls unsynced: %s\n",
+                 run->seed, run->n_states, run->n_recordings, run->n_same, run->n_checkpoints,
+                 run->n_images, run->most_pending, is_good ? "all right" : "WRONG");
     forget_begin(run);
     free(run->seen);
     free(run);

@@ -11,7 +11,8 @@ enum {
     PROMISES_MAX = 256,
     TRIES_MAX = 200,
     PAUSE_US = 100,
-    LATE_MS = 1000, /* everysec: no reply leaves while a change that is older is not synced */
+    EXTRA_OPS_MAX = 300, /* of a life that is to see a checkpoint */
+    LATE_MS = 1000,      /* everysec: no reply leaves while a change that is older is not synced */
 };
 
 /* A reply that waits for the journal. */
@@ -42,6 +43,9 @@ static void observe(void *context, const struct memory_event *event)
 {
     struct life *life = context;
 
+    if (event->call == MEMORY_RENAME && strncmp(event->to, "checkpoint-", 11) == 0) {
+        atomic_fetch_add(&life->recording->n_checkpoints, 1);
+    }
     log_add_call(&life->recording->log, event, clock_now(life->clock).wall_s);
 }
 
@@ -407,6 +411,18 @@ static bool end_life(struct life *life, bool is_crash)
     return is_crash || status == SESS_OK || tell("it did not stop", error.text);
 }
 
+/* Go on, more slowly, until one has its name; it may be ended before what it replaces is removed. */
+static void meet_checkpoint(struct life *life)
+{
+    for (unsigned i = 0; i < EXTRA_OPS_MAX && life->recording->n_checkpoints == 0; i++) {
+        act(life);
+        pause_a_little(life);
+    }
+    for (uint64_t i = below(life, 10); i > 0; i--) {
+        pause_a_little(life);
+    }
+}
+
 static bool run_life(struct life *life, bool is_crash)
 {
     struct recording *recording = life->recording;
@@ -432,6 +448,7 @@ static bool run_life(struct life *life, bool is_crash)
     for (uint64_t i = 0; i < n_ops; i++) {
         act(life);
     }
+    meet_checkpoint(life);
     return end_life(life, is_crash);
 }
 

@@ -9,6 +9,8 @@
 #include "oracle.h"
 #include "subject.h"
 
+#include <stdatomic.h>
+
 enum { RECORDING_LIVES_MAX = 4 };
 
 struct recording {
@@ -20,6 +22,7 @@ struct recording {
     struct disk_log log;
     struct history histories[RECORDING_LIVES_MAX + 1]; /* [0]: of what was there at first */
     unsigned n_lives;
+    _Atomic unsigned n_checkpoints; /* that got their name */
 };
 
 /** Record lives over a copy of these files, which hold what the first changes of `history` made. Returns

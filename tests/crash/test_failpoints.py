@@ -34,6 +34,16 @@ RUNNING = {
     "reply.parked": (1, 2, 50),
     "segment.filled": (1, 3),
 }
+# Under load, while half an hour passes before each of them.
+CHECKPOINT = {
+    "checkpoint.begun": (1, 2),
+    "checkpoint.frame": (1, 2),
+    "checkpoint.walked": (1, 2),
+    "checkpoint.ended": (1, 2),
+    "checkpoint.named": (1, 2),
+    "checkpoint.removed": (1, 2),
+}
+IMAGE = "recovery.image"  # where there is a checkpoint
 # The next journal file is made under load; a recovery makes the first.
 SEGMENT = ("segment.created", "segment.synced", "segment.renamed", "segment.named")
 STARTING = {
@@ -44,9 +54,11 @@ STARTING = {
     "recovery.copied": (1,),
     "recovery.finished": (1,),
     "recovery.removed": (1,),
+    "recovery.sealed": (1,),
     "recovery.cut": (1,),
 }
 STOPPING = ("stop.begun", "stop.drained", "stop.synced")
+HALF_HOUR_S = 1801
 MOST_KILLS = 5  # of one recovery in a row
 
 
@@ -93,7 +105,7 @@ class FailpointsTest(CrashCase):
         names = set()
         for path in SOURCES.rglob("*.c"):
             names |= set(re.findall(r'failpoint\("([^"]+)"\)', path.read_text(encoding="utf-8")))
-        self.assertEqual(names, {*RUNNING, *SEGMENT, *STARTING, *STOPPING})
+        self.assertEqual(names, {*RUNNING, *CHECKPOINT, IMAGE, *SEGMENT, *STARTING, *STOPPING})
         self.assertGreaterEqual(len(names), 25)
 
     def test_under_load(self):
@@ -106,6 +118,37 @@ class FailpointsTest(CrashCase):
                     self.daemon_.start()
                     self.assert_killed_itself(name)
                     self.start_and_judge()
+
+    def test_during_checkpoints(self):
+        """Clients go on, and checkpoints come, until the named place is reached."""
+        self.begin("everysec")
+        for name, counts in CHECKPOINT.items():
+            for n in counts[:1] if is_sanitized() else counts:
+                with self.subTest(f"{name}:{n}"):
+                    self.daemon_.kill()
+                    self.set_failpoint(name, n)
+                    self.daemon_.start()
+                    self.go_on_until_killed(name, n)
+                    self.start_and_judge()
+        self.assertNotEqual(list(Path(self.daemon_.data_dir).glob("checkpoint-*")), [])
+        self.daemon_.kill()
+        self.set_failpoint(IMAGE, 1)
+        self.assertEqual(self.kill_recoveries(), MOST_KILLS)
+        self.start_and_judge()
+
+    def go_on_until_killed(self, name, n):
+        async def end():
+            self.daemon_.expect_exit()
+            await gone_or_after(self.daemon_, PATIENCE_S)
+
+        for _ in range(n + 1):
+            if self.daemon_.running:
+                self.daemon_.clock.move(HALF_HOUR_S)
+                self.fleet.run(self.daemon_.address, end)
+                if self.daemon_.running:
+                    self.judge(self.fleet, self.daemon_)
+        self.assertFalse(self.daemon_.running, f"{name} was not reached")
+        self.assertEqual(self.daemon_.returncode, -signal.SIGKILL)
 
     def test_at_a_first_start(self):
         """An empty directory: whatever is left of a start that never ended is no obstacle."""

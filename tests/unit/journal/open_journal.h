@@ -26,6 +26,7 @@ struct open_journal {
     struct clock *clock;
     struct store_fixture store;
     struct journal_options options;
+    struct journal_config config;
     struct journal *journal;
     _Atomic unsigned n_wakes;
     _Atomic unsigned n_failures;
@@ -37,28 +38,43 @@ static inline void open_count(void *counter)
     atomic_fetch_add((_Atomic unsigned *)counter, 1);
 }
 
-static inline void open_begin(struct open_journal *open, enum fsync_choice fsync,
-                              enum revocations_choice revocations)
+/* Prepare all but the journal, so that a test can change the config. */
+static inline void open_prepare(struct open_journal *open, enum fsync_choice fsync,
+                                enum revocations_choice revocations)
 {
-    struct journal_config config = {.batch_bytes = OPEN_BATCH, .segment_bytes = OPEN_SEGMENT};
-
     *open = (struct open_journal){.memory = memory_directory_create()};
     ck_assert_ptr_nonnull(open->memory);
     open->directory = memory_directory_base(open->memory);
     ck_assert_int_eq(clock_create_manual(FIXTURE_NOW_S, &open->clock), SESS_OK);
-    fixture_open(&open->store);
     open->options.fsync = fsync;
     open->options.sync_revocations = revocations;
     open->options.sync_min_life = 60000;
-    config.options = &open->options;
-    config.directory = open->directory;
-    config.clock = open->clock;
-    config.store = open->store.store;
-    config.wake = open_count;
-    config.wake_context = &open->n_wakes;
-    config.failed = open_count;
-    config.failed_context = &open->n_failures;
-    ck_assert_int_eq(journal_open(&config, &open->journal, &open->error), SESS_OK);
+    open->config = (struct journal_config){
+        .options = &open->options,
+        .directory = open->directory,
+        .clock = open->clock,
+        .batch_bytes = OPEN_BATCH,
+        .segment_bytes = OPEN_SEGMENT,
+        .wake = open_count,
+        .wake_context = &open->n_wakes,
+        .failed = open_count,
+        .failed_context = &open->n_failures,
+    };
+}
+
+/* Make a store, and recover into it what the directory holds. */
+static inline void open_recover(struct open_journal *open)
+{
+    fixture_open(&open->store);
+    open->config.store = open->store.store;
+    ck_assert_int_eq(journal_open(&open->config, &open->journal, &open->error), SESS_OK);
+}
+
+static inline void open_begin(struct open_journal *open, enum fsync_choice fsync,
+                              enum revocations_choice revocations)
+{
+    open_prepare(open, fsync, revocations);
+    open_recover(open);
 }
 
 static inline void open_start(struct open_journal *open)

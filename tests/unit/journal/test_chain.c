@@ -70,12 +70,12 @@ START_TEST(of_two_successors_the_later_one_counts)
     uint64_t end;
 
     write_three(&written);
-    ck_assert_int_eq(segment_begin(written.directory, SEGMENT_JOURNAL, 5, WRITTEN_SEGMENT,
-                                   FIXTURE_NOW_S, &segment, &written.error),
+    ck_assert_int_eq(begin_segment(written.directory, 5, WRITTEN_SEGMENT, FIXTURE_NOW_S, &segment,
+                                   &written.error),
                      SESS_OK);
-    ck_assert_int_eq(writer_put_record(&segment.file, segment.salt, SEGMENT_HEADER_SIZE, &frame,
-                                       &link, &end, &written.error),
-                     SESS_OK);
+    ck_assert_int_eq(
+        writer_put_record(&segment, SEGMENT_HEADER_SIZE, &frame, &link, &end, &written.error),
+        SESS_OK);
     ck_assert_int_eq(segment_finish(&segment, &written.error), SESS_OK);
     file_close(&segment.file);
     load(&written, &chain);

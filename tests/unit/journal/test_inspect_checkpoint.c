@@ -42,7 +42,7 @@ static void put_image(struct written *written, const struct image_at *image)
 {
     const struct written_state *state = &written->frames[image->last].after;
     const struct written_frame *from = &written->frames[image->from];
-    struct segment segment;
+    struct segment segment = {.kind = SEGMENT_CHECKPOINT, .number = image->number};
     struct placement placement;
     struct frame frame = {.time_s = FIXTURE_NOW_S};
     struct record end = {.type = RECORD_END,
@@ -54,8 +54,7 @@ static void put_image(struct written *written, const struct image_at *image)
                          .deadline_s = FIXTURE_NOW_S + FLUSH_BEHIND_S};
     uint64_t at;
 
-    ck_assert_int_eq(segment_begin(written->directory, SEGMENT_CHECKPOINT, image->number, 0,
-                                   FIXTURE_NOW_S, &segment, &written->error),
+    ck_assert_int_eq(segment_begin(written->directory, FIXTURE_NOW_S, &segment, &written->error),
                      SESS_OK);
     placement = (struct placement){
         .file = segment.file, .salt = segment.salt, .at = SEGMENT_HEADER_SIZE, .sequence = 1};
@@ -66,8 +65,7 @@ static void put_image(struct written *written, const struct image_at *image)
         }
     }
     frame.sequence = placement.sequence;
-    ck_assert_int_eq(writer_put_record(&segment.file, segment.salt, placement.at, &frame, &end, &at,
-                                       &written->error),
+    ck_assert_int_eq(writer_put_record(&segment, placement.at, &frame, &end, &at, &written->error),
                      SESS_OK);
     ck_assert_int_eq(segment_finish(&segment, &written->error), SESS_OK);
     file_close(&segment.file);

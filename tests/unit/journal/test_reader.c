@@ -17,8 +17,8 @@ static void begin(struct scene *scene)
 {
     *scene = (struct scene){.at = SEGMENT_HEADER_SIZE, .sequence = 7};
     written_prepare(&scene->written);
-    ck_assert_int_eq(segment_begin(scene->written.directory, SEGMENT_JOURNAL, 1, SIZE,
-                                   FIXTURE_NOW_S, &scene->segment, &scene->written.error),
+    ck_assert_int_eq(begin_segment(scene->written.directory, 1, SIZE, FIXTURE_NOW_S,
+                                   &scene->segment, &scene->written.error),
                      SESS_OK);
 }
 

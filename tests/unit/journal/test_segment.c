@@ -66,9 +66,8 @@ static uint8_t *make(struct written *written, struct segment *segment)
     const uint8_t *bytes;
 
     written_prepare(written);
-    ck_assert_int_eq(
-        segment_begin(written->directory, SEGMENT_JOURNAL, 7, SIZE, 1234, segment, &written->error),
-        SESS_OK);
+    ck_assert_int_eq(begin_segment(written->directory, 7, SIZE, 1234, segment, &written->error),
+                     SESS_OK);
     ck_assert_int_eq(segment_finish(segment, &written->error), SESS_OK);
     bytes = memory_directory_bytes(written->memory, "journal-000000000007", &size);
     ck_assert_ptr_nonnull(bytes);
@@ -124,9 +123,8 @@ START_TEST(has_its_name_only_when_it_is_finished)
     size_t size;
 
     written_prepare(&written);
-    ck_assert_int_eq(
-        segment_begin(written.directory, SEGMENT_JOURNAL, 7, SIZE, 1234, &segment, &written.error),
-        SESS_OK);
+    ck_assert_int_eq(begin_segment(written.directory, 7, SIZE, 1234, &segment, &written.error),
+                     SESS_OK);
     ck_assert_ptr_null(memory_directory_bytes(written.memory, "journal-000000000007", &size));
     ck_assert_int_eq(open_again(&written), SESS_NOT_FOUND);
     ck_assert_uint_eq(memory_directory_calls(written.memory, MEMORY_SYNC), 0);
@@ -216,9 +214,8 @@ START_TEST(nothing_is_left_of_one_that_could_not_be_made)
 
     written_prepare(&written);
     memory_directory_fail(written.memory, failures[_i].call, 1, failures[_i].status);
-    ck_assert_int_eq(
-        segment_begin(written.directory, SEGMENT_JOURNAL, 7, SIZE, 1234, &segment, &written.error),
-        failures[_i].status);
+    ck_assert_int_eq(begin_segment(written.directory, 7, SIZE, 1234, &segment, &written.error),
+                     failures[_i].status);
     ck_assert_uint_eq(memory_directory_count(written.memory), 0);
     written_end(&written);
 }

@@ -222,14 +222,21 @@ static inline void written_mark(struct written *written)
     written->writer.must_align = true;
 }
 
+static inline enum sess_status begin_segment(struct directory *directory, uint64_t number,
+                                             uint64_t size, int64_t now_s, struct segment *out,
+                                             struct sess_error *error)
+{
+    *out = (struct segment){.number = number, .size = size};
+    return segment_begin(directory, now_s, out, error);
+}
+
 /* Make the next segment ahead. */
 static inline void written_make_next(struct written *written)
 {
     struct writer *writer = &written->writer;
 
-    ck_assert_int_eq(segment_begin(written->directory, SEGMENT_JOURNAL,
-                                   writer->next_number++, WRITTEN_SEGMENT, FIXTURE_NOW_S,
-                                   &writer->next, &written->error),
+    ck_assert_int_eq(begin_segment(written->directory, writer->next_number++, WRITTEN_SEGMENT,
+                                   FIXTURE_NOW_S, &writer->next, &written->error),
                      SESS_OK);
     ck_assert_int_eq(segment_finish(&writer->next, &written->error), SESS_OK);
     writer->has_next = true;
@@ -307,9 +314,9 @@ static inline void written_survey_segment(struct written *written, struct chain 
     struct segment segment;
     struct frame_read read;
 
-    ck_assert_int_eq(segment_open(written->directory, SEGMENT_JOURNAL,
-                                  item->number, &segment, &written->error),
-                     SESS_OK);
+    ck_assert_int_eq(
+        segment_open(written->directory, SEGMENT_JOURNAL, item->number, &segment, &written->error),
+        SESS_OK);
     ck_assert_int_eq(reader_begin(&written->reader, &segment, &written->error), SESS_OK);
     while (written->reader.at < limit &&
            reader_next(&written->reader, limit, &read, &written->error) == SESS_OK) {
