@@ -114,3 +114,19 @@ enum sess_status directory_lock(struct system_directory *directory, struct sess_
     }
     return status == SESS_OK ? write_owner(directory, error) : status;
 }
+
+bool directory_is_in_use(const char *path)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int lock_fd = fd < 0 ? -1 : openat(fd, lock_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool is_known = lock_fd >= 0 && fcntl(lock_fd, F_OFD_GETLK, &lock) == 0;
+
+    if (lock_fd >= 0) {
+        (void)close(lock_fd);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return is_known && lock.l_type != F_UNLCK;
+}

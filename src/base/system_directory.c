@@ -252,29 +252,95 @@ static const struct directory_calls calls = {
     .destroy = destroy,
 };
 
-enum sess_status directory_open(const char *path, struct directory **out, struct sess_error *error)
+static enum sess_status refuse(struct directory *directory, const char *name,
+                               struct sess_error *error)
+{
+    return error_set(error, SESS_REFUSED, "%s/%s is only looked at", self_of(directory)->path,
+                     name);
+}
+
+static enum sess_status look_at_file(struct directory *directory, const char *name,
+                                     enum file_mode mode, struct file *out,
+                                     struct sess_error *error)
+{
+    return mode == FILE_READ ? open_file(directory, name, mode, out, error)
+                             : refuse(directory, name, error);
+}
+
+static enum sess_status refuse_to_rename(struct directory *directory, const char *from,
+                                         const char *to, struct sess_error *error)
+{
+    (void)to;
+    return refuse(directory, from, error);
+}
+
+/* Its files are open for reading alone: the system refuses what these do not. */
+static const struct directory_calls look_calls = {
+    .open = look_at_file,
+    .close = close_file,
+    .write = write_file,
+    .read = read_file,
+    .size = size_of_file,
+    .allocate = allocate,
+    .truncate = truncate_file,
+    .sync = sync_file,
+    .sync_directory = sync_names,
+    .rename = refuse_to_rename,
+    .remove = refuse,
+    .list = list,
+    .destroy = destroy,
+};
+
+/* returns  OK | NOT_FOUND | IO | NO_MEMORY */
+static enum sess_status open_path(const char *path, const struct directory_calls *directory_calls,
+                                  struct system_directory **out, struct sess_error *error)
 {
     struct system_directory *self = calloc(1, sizeof *self);
-    enum sess_status status;
 
     if (self == NULL) {
         return error_set(error, SESS_NO_MEMORY, "no memory for data-dir");
     }
-    self->base.calls = &calls;
+    self->base.calls = directory_calls;
     self->lock_fd = -1;
     (void)snprintf(self->path, sizeof self->path, "%s", path);
     self->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (self->fd < 0) {
-        status = error_set(error, SESS_IO, "cannot open data-dir %s: %s", path, strerror(errno));
-    } else {
-        status = directory_lock(self, error);
+        int reason = errno;
+
+        destroy(&self->base);
+        return error_set(error, reason == ENOENT ? SESS_NOT_FOUND : SESS_IO,
+                         "cannot open data-dir %s: %s", path, strerror(reason));
     }
+    *out = self;
+    return SESS_OK;
+}
+
+enum sess_status directory_open(const char *path, struct directory **out, struct sess_error *error)
+{
+    struct system_directory *self = NULL;
+    enum sess_status status = open_path(path, &calls, &self, error);
+
+    if (status != SESS_OK) {
+        return status == SESS_NOT_FOUND ? SESS_IO : status;
+    }
+    status = directory_lock(self, error);
     if (status != SESS_OK) {
         destroy(&self->base);
         return status;
     }
     *out = &self->base;
     return SESS_OK;
+}
+
+enum sess_status directory_look(const char *path, struct directory **out, struct sess_error *error)
+{
+    struct system_directory *self = NULL;
+    enum sess_status status = open_path(path, &look_calls, &self, error);
+
+    if (status == SESS_OK) {
+        *out = &self->base;
+    }
+    return status;
 }
 
 static enum sess_status make_one(const char *path, uid_t uid, gid_t gid, struct sess_error *error)

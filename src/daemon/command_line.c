@@ -134,6 +134,8 @@ static void take_action(struct reading *reading, enum command_line_action action
 {
     if (action == ACTION_CONFIG) {
         reading->out->config_path = value;
+    } else if (action == ACTION_SET_ASIDE_DAMAGED) {
+        reading->out->sets_damaged_aside = true;
     } else {
         reading->out->action = action;
     }
@@ -230,7 +232,7 @@ enum sess_status command_line_read(struct registry *registry, int argc, char *co
     enum sess_status status = SESS_OK;
     int code;
 
-    *out = (struct command_line){.action = ACTION_RUN};
+    *out = (struct command_line){.action = ACTION_RUN, .argc = argc, .argv = argv};
     make_tables(registry, &tables);
     /* 0 starts anew, which also lets a test read more than one command line. */
     optind = 0;
@@ -257,7 +259,7 @@ void command_line_print_help(const struct registry *registry, FILE *out)
                 "A session store that speaks the memcached text protocol, on 127.0.0.1:11200.\n\n",
                 out);
     for (size_t i = 0; i < N_ACTIONS; i++) {
-        (void)fprintf(out, "  --%-14s %-6s %s\n", action_rows[i].name,
+        (void)fprintf(out, "  --%-17s %-6s %s\n", action_rows[i].name,
                       action_rows[i].argument == NULL ? "" : action_rows[i].argument,
                       action_rows[i].doc);
     }
@@ -270,7 +272,7 @@ void command_line_print_help(const struct registry *registry, FILE *out)
     for (size_t i = 0; i < registry->n_options; i++) {
         option_print_help(out, registry->options[i].table);
     }
-    (void)fputs("\nExit codes: 0 done; 64 command line; 74 I/O failed; 75 address in use;\n"
-                "78 configuration.\n",
+    (void)fputs("\nExit codes: 0 done; 64 command line; 65 damaged data; 74 I/O failed;\n"
+                "75 address or data-dir in use; 78 configuration.\n",
                 out);
 }

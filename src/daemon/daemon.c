@@ -4,6 +4,7 @@
 #include "sessiond/daemon/daemon.h"
 
 #include "allocator.h"
+#include "damage.h"
 #include "sessiond/base/directory.h"
 #include "sessiond/base/failpoint.h"
 #include "sessiond/base/log.h"
@@ -195,8 +196,8 @@ static enum sess_status serve(struct wiring *wiring, const struct alarms *alarms
 
 /* Everything up to the point where clients may come. */
 static enum sess_status prepare(struct settings *settings, struct registry *registry,
-                                struct alarms *alarms, struct wiring **wiring,
-                                struct sess_error *error)
+                                bool sets_damaged_aside, struct alarms *alarms,
+                                struct wiring **wiring, struct sess_error *error)
 {
     char path[DATA_DIR_SIZE];
     struct identity identity;
@@ -225,7 +226,8 @@ static enum sess_status prepare(struct settings *settings, struct registry *regi
         status = privileges_drop(&identity, error);
     }
     if (status == SESS_OK) {
-        status = wiring_recover(*wiring, settings, path, alarms->failure, registry, error);
+        status = wiring_recover(*wiring, settings, path, sets_damaged_aside, alarms->failure,
+                                registry, error);
     }
     if (status == SESS_OK) {
         tell_durability(settings, path);
@@ -234,11 +236,12 @@ static enum sess_status prepare(struct settings *settings, struct registry *regi
 }
 
 static enum sess_status run(struct settings *settings, struct registry *registry,
-                            struct sess_error *error)
+                            bool sets_damaged_aside, struct sess_error *error)
 {
     struct wiring *wiring = NULL;
     struct alarms alarms = {.signals = -1, .failure = -1, .any = -1};
-    enum sess_status status = prepare(settings, registry, &alarms, &wiring, error);
+    enum sess_status status =
+        prepare(settings, registry, sets_damaged_aside, &alarms, &wiring, error);
 
     if (status == SESS_OK) {
         status = serve(wiring, &alarms, error);
@@ -248,16 +251,21 @@ static enum sess_status run(struct settings *settings, struct registry *registry
     return status;
 }
 
-enum exit_code daemon_run(struct settings *settings, struct registry *registry)
+enum exit_code daemon_run(struct settings *settings, struct registry *registry,
+                          const struct command_line *line)
 {
     struct sess_error error;
     enum sess_status status;
 
     allocator_set_up();
     log_set_level((enum log_level)settings->daemon.log_level);
-    status = run(settings, registry, &error);
+    status = run(settings, registry, line->sets_damaged_aside, &error);
     if (status != SESS_OK) {
         log_write(LOG_LEVEL_ERROR, "%s", error.text);
+        /* What is of another version is not damaged, though it ends like that. */
+        if (error.status == SESS_DAMAGED) {
+            damage_advise(settings->journal.data_dir, line);
+        }
     }
     return exit_code_of(status);
 }

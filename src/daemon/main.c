@@ -34,10 +34,10 @@ static enum exit_code check(const struct settings *settings)
     return EXIT_DONE;
 }
 
-static enum exit_code act(enum command_line_action action, struct settings *settings,
+static enum exit_code act(const struct command_line *line, struct settings *settings,
                           struct registry *registry)
 {
-    switch (action) {
+    switch (line->action) {
     case ACTION_PRINT_CONFIG:
         settings_print(registry, stdout);
         return EXIT_DONE;
@@ -50,7 +50,7 @@ static enum exit_code act(enum command_line_action action, struct settings *sett
         command_line_print_help(registry, stdout);
         return EXIT_DONE;
     default:
-        return daemon_run(settings, registry);
+        return daemon_run(settings, registry, line);
     }
 }
 
@@ -71,5 +71,5 @@ int main(int argc, char *argv[])
         config_file_read(&registry, line.config_path, &error) != SESS_OK) {
         return (int)complain(EXIT_CONFIGURATION, &error);
     }
-    return (int)act(line.action, &settings, &registry);
+    return (int)act(&line, &settings, &registry);
 }

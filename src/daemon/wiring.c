@@ -8,6 +8,8 @@
  * Threads: start-up and stop only, but for on_wake and on_failure. Memory: one struct that owns all rooms. */
 #include "wiring.h"
 
+#include "damage.h"
+
 #include "sessiond/base/log.h"
 #include "sessiond/command/command.h"
 #include "sessiond/daemon/figures.h"
@@ -213,10 +215,9 @@ static enum sess_status advise(enum sess_status status, const char *path, struct
 
     if (status == SESS_DAMAGED) {
         status = error_set(&whole, status,
-                           "%s: sessions that were acknowledged cannot be read, so nothing was "
-                           "started and nothing was changed. Bring the directory back from a "
-                           "backup; or, to start without its sessions: mv '%s' '%s.damaged'",
-                           said, path, path);
+                           "data-dir %s: %s: sessions that were acknowledged cannot be read, so "
+                           "nothing was started and nothing was changed",
+                           path, said);
         *error = whole;
     }
     return status == SESS_REFUSED ? SESS_DAMAGED : status;
@@ -266,8 +267,8 @@ static enum sess_status open_journal(struct wiring *wiring, const struct setting
 }
 
 enum sess_status wiring_recover(struct wiring *wiring, const struct settings *settings,
-                                const char *path, int failure_fd, struct registry *registry,
-                                struct sess_error *error)
+                                const char *path, bool sets_damaged_aside, int failure_fd,
+                                struct registry *registry, struct sess_error *error)
 {
     enum sess_status status;
 
@@ -276,6 +277,9 @@ enum sess_status wiring_recover(struct wiring *wiring, const struct settings *se
         return SESS_OK;
     }
     status = directory_open(path, &wiring->directory, error);
+    if (status == SESS_OK && sets_damaged_aside) {
+        status = damage_set_aside(path, &wiring->directory, error);
+    }
     if (status == SESS_OK) {
         status = open_journal(wiring, settings, error);
     }

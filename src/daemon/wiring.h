@@ -18,10 +18,12 @@ SESS_MUST_CHECK enum sess_status wiring_create(const struct settings *settings,
  *  process has become the user that it stays. `failure_fd` is an eventfd that is written to when the disk
  *  fails.
  *  path     the directory, or ""
+ *  sets_damaged_aside  rename it if it is damaged, and begin with an empty one
  *  returns  OK | LOCKED | DAMAGED | OUT_OF_RANGE (more sessions than `memory`) | NO_SPACE | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status wiring_recover(struct wiring *wiring,
                                                 const struct settings *settings, const char *path,
-                                                int failure_fd, struct registry *registry,
+                                                bool sets_damaged_aside, int failure_fd,
+                                                struct registry *registry,
                                                 struct sess_error *error);
 
 /** Write and sync all that was accepted. returns OK | IO (also when the disk had failed before) */

@@ -7,6 +7,7 @@ enum { ITEMS_FIRST = 16 };
 
 /* What a listing of the directory gathers. */
 struct listing {
+    enum segment_kind kind;
     uint64_t *numbers;
     size_t n_numbers;
     size_t capacity;
@@ -39,7 +40,7 @@ static bool visit(void *context, const char *name)
     if (segment_is_unfinished(name) && strlen(name) < sizeof listing->unfinished) {
         memcpy(listing->unfinished, name, strlen(name) + 1);
     }
-    return !segment_number_of(SEGMENT_JOURNAL, name, &number) || add_number(listing, number);
+    return !segment_number_of(listing->kind, name, &number) || add_number(listing, number);
 }
 
 static int compare(const void *a, const void *b)
@@ -50,23 +51,49 @@ static int compare(const void *a, const void *b)
     return first < second ? -1 : first > second;
 }
 
-/* Nothing was ever acknowledged of a segment that had not got its name: it is made anew. */
 static enum sess_status list(struct listing *listing, struct directory *directory,
                              struct sess_error *error)
 {
+    enum sess_status status = directory_list(directory, visit, listing, error);
+
+    if (status == SESS_OK && listing->status != SESS_OK) {
+        status = error_set(error, listing->status, "no memory to list data-dir");
+    }
+    if (status == SESS_OK && listing->n_numbers > 0) {
+        qsort(listing->numbers, listing->n_numbers, sizeof *listing->numbers, compare);
+    }
+    return status;
+}
+
+enum sess_status chain_list(struct directory *directory, enum segment_kind kind, uint64_t **numbers,
+                            size_t *n_numbers, struct sess_error *error)
+{
+    struct listing listing = {.kind = kind};
+    enum sess_status status = list(&listing, directory, error);
+
+    if (status != SESS_OK) {
+        free(listing.numbers);
+        return status;
+    }
+    *numbers = listing.numbers;
+    *n_numbers = listing.n_numbers;
+    return SESS_OK;
+}
+
+/* Nothing was ever acknowledged of a segment that had not got its name: it is made anew. */
+enum sess_status chain_remove_unfinished(struct directory *directory, struct sess_error *error)
+{
+    struct listing listing;
     enum sess_status status;
 
     do {
-        free(listing->numbers);
-        *listing = (struct listing){.status = SESS_OK};
-        status = directory_list(directory, visit, listing, error);
-        if (status == SESS_OK && listing->status != SESS_OK) {
-            status = error_set(error, listing->status, "no memory to list data-dir");
+        listing = (struct listing){.numbers = NULL};
+        status = list(&listing, directory, error);
+        free(listing.numbers);
+        if (status == SESS_OK && listing.unfinished[0] != '\0') {
+            status = directory_remove(directory, listing.unfinished, error);
         }
-        if (status == SESS_OK && listing->unfinished[0] != '\0') {
-            status = directory_remove(directory, listing->unfinished, error);
-        }
-    } while (status == SESS_OK && listing->unfinished[0] != '\0');
+    } while (status == SESS_OK && listing.unfinished[0] != '\0');
     return status;
 }
 
@@ -109,21 +136,21 @@ static enum sess_status look_into(struct chain *chain, struct chain_item *item, 
 enum sess_status chain_load(struct chain *chain, struct directory *directory, struct reader *reader,
                             struct sess_error *error)
 {
-    struct listing listing = {.numbers = NULL};
-    enum sess_status status = list(&listing, directory, error);
+    uint64_t *numbers = NULL;
+    size_t n_numbers = 0;
+    enum sess_status status = chain_list(directory, SEGMENT_JOURNAL, &numbers, &n_numbers, error);
 
     *chain = (struct chain){.items = NULL};
-    if (status == SESS_OK && listing.n_numbers > 0) {
-        qsort(listing.numbers, listing.n_numbers, sizeof *listing.numbers, compare);
-        chain->items = calloc(listing.n_numbers, sizeof *chain->items);
+    if (status == SESS_OK && n_numbers > 0) {
+        chain->items = calloc(n_numbers, sizeof *chain->items);
         if (chain->items == NULL) {
             status = error_set(error, SESS_NO_MEMORY, "no memory to read data-dir");
         }
     }
-    for (size_t i = 0; chain->items != NULL && status == SESS_OK && i < listing.n_numbers; i++) {
-        status = look_into(chain, &chain->items[i], listing.numbers[i], directory, reader, error);
+    for (size_t i = 0; status == SESS_OK && chain->items != NULL && i < n_numbers; i++) {
+        status = look_into(chain, &chain->items[i], numbers[i], directory, reader, error);
     }
-    free(listing.numbers);
+    free(numbers);
     if (status != SESS_OK) {
         chain_fini(chain);
     }

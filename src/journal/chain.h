@@ -20,7 +20,17 @@ struct chain {
     uint64_t bytes; /* of all files */
 };
 
-/** Find all segments of a directory, and read their links. Segments that were being made are removed.
+/** The numbers of all segments of a kind in a directory, ascending; free(*numbers), which may be NULL.
+ *  returns  OK | IO | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status chain_list(struct directory *directory, enum segment_kind kind,
+                                            uint64_t **numbers, size_t *n_numbers,
+                                            struct sess_error *error);
+
+/** Remove segments that were being made. returns OK | IO | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status chain_remove_unfinished(struct directory *directory,
+                                                         struct sess_error *error);
+
+/** Find all segments of a directory, and read their links. Changes nothing.
  *  returns  OK (chain_fini) | DAMAGED | REFUSED | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status chain_load(struct chain *chain, struct directory *directory,
                                             struct reader *reader, struct sess_error *error);

@@ -2,6 +2,7 @@
 #include "checksum.h"
 
 #define XXH_INLINE_ALL
+#include <stdlib.h>
 #include <xxhash.h>
 
 enum { STACK_USED = 2048 }; /* bytes, at most, by what follows */
@@ -37,4 +38,38 @@ uint64_t checksum_of(uint64_t seed, const struct slice *pieces, size_t n_pieces)
     checksum = of_pieces(seed, pieces, n_pieces);
     wipe_stack();
     return checksum;
+}
+
+struct checksum {
+    XXH3_state_t state;
+};
+
+enum sess_status checksum_create(uint64_t seed, struct checksum **out)
+{
+    *out = aligned_alloc(_Alignof(struct checksum), sizeof **out);
+    if (*out == NULL) {
+        return SESS_NO_MEMORY;
+    }
+    XXH3_INITSTATE(&(*out)->state);
+    (void)XXH3_64bits_reset_withSeed(&(*out)->state, seed);
+    return SESS_OK;
+}
+
+void checksum_add(struct checksum *checksum, struct slice bytes)
+{
+    (void)XXH3_64bits_update(&checksum->state, bytes.data, bytes.size);
+}
+
+uint64_t checksum_value(const struct checksum *checksum)
+{
+    return XXH3_64bits_digest(&checksum->state);
+}
+
+void checksum_destroy(struct checksum **checksum)
+{
+    if (*checksum != NULL) {
+        explicit_bzero(*checksum, sizeof **checksum);
+        free(*checksum);
+        *checksum = NULL;
+    }
 }

@@ -183,3 +183,22 @@ enum sess_status reader_search(struct reader *reader, uint64_t *at, struct frame
         }
     }
 }
+
+enum sess_status reader_next_intact(struct reader *reader, struct frame_read *out,
+                                    struct sess_error *error)
+{
+    enum sess_status status = reader_next(reader, UINT64_MAX, out, error);
+    uint64_t at = reader->at;
+
+    if (status != SESS_NOT_FOUND) {
+        return status;
+    }
+    do {
+        status = reader_search(reader, &at, out, error);
+    } while (status == SESS_OK && out->frame.sequence < reader->sequence);
+    if (status == SESS_OK) {
+        reader->at = at;
+        reader->sequence = out->frame.sequence + 1;
+    }
+    return status;
+}

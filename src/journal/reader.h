@@ -36,6 +36,11 @@ SESS_MUST_CHECK enum sess_status reader_begin(struct reader *reader, struct segm
 SESS_MUST_CHECK enum sess_status reader_next(struct reader *reader, uint64_t limit,
                                              struct frame_read *out, struct sess_error *error);
 
+/** The next valid frame whose sequence is not below the next one's, whatever lies in front of it.
+ *  returns  OK | NOT_FOUND (none up to the file's end) | IO | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status reader_next_intact(struct reader *reader, struct frame_read *out,
+                                                    struct sess_error *error);
+
 /** The next valid frame of any sequence from *at on, at whatever place a frame may have; *at is then behind
  *  it. returns OK | NOT_FOUND (none up to the file's end) | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status reader_search(struct reader *reader, uint64_t *at,

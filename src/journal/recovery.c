@@ -351,6 +351,9 @@ enum sess_status recovery_run(const struct recovery *recovery, struct writer *wr
         status = replay_run(&replay, error);
         failpoint("recovery.replayed");
         if (status == SESS_OK) {
+            status = chain_remove_unfinished(recovery->directory, error);
+        }
+        if (status == SESS_OK) {
             status = go_on(recovery, &replay, writer, error);
         }
         *result = replay.result;

@@ -206,8 +206,9 @@ static enum sess_status check_header(const struct segment *segment, const uint8_
     return SESS_OK;
 }
 
-enum sess_status segment_open(struct directory *directory, enum segment_kind kind, uint64_t number,
-                              struct segment *out, struct sess_error *error)
+enum sess_status segment_open_anyway(struct directory *directory, enum segment_kind kind,
+                                     uint64_t number, struct segment *out,
+                                     enum sess_status *verdict, struct sess_error *error)
 {
     uint8_t header[SEGMENT_HEADER_SIZE];
     char name[FILE_NAME_SIZE];
@@ -222,18 +223,27 @@ enum sess_status segment_open(struct directory *directory, enum segment_kind kin
     }
     status = file_read(&out->file, header, sizeof header, 0, &got, error);
     memset(header + got, 0, sizeof header - got);
-    if (status == SESS_OK && got < VERSION_AT + 4) {
-        /* Not another version: it does not say which it has. */
-        status = error_set(error, SESS_DAMAGED, "%s: its header, offset 0, is damaged", name);
-    }
-    if (status == SESS_OK) {
-        status = check_header(out, header, error);
-    }
     if (status != SESS_OK) {
         file_close(&out->file);
         return status;
     }
+    *verdict = got < VERSION_AT + 4 /* not another version: it does not say which it has */
+                   ? error_set(error, SESS_DAMAGED, "%s: its header, offset 0, is damaged", name)
+                   : check_header(out, header, error);
     out->salt = bytes_u64(header + 40);
     out->size = bytes_u64(header + 56);
     return SESS_OK;
+}
+
+enum sess_status segment_open(struct directory *directory, enum segment_kind kind, uint64_t number,
+                              struct segment *out, struct sess_error *error)
+{
+    enum sess_status verdict = SESS_OK;
+    enum sess_status status = segment_open_anyway(directory, kind, number, out, &verdict, error);
+
+    if (status == SESS_OK && verdict != SESS_OK) {
+        file_close(&out->file);
+        status = verdict;
+    }
+    return status;
 }

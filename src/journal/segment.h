@@ -77,4 +77,12 @@ SESS_MUST_CHECK enum sess_status segment_open(struct directory *directory, enum 
                                               uint64_t number, struct segment *out,
                                               struct sess_error *error);
 
+/** The same, whatever the header says: what it is found guilty of goes to *verdict and *error, and the salt
+ *  that stands there may still be the right one.
+ *  returns  OK (the caller closes out->file) | NOT_FOUND | LIMIT | IO */
+SESS_MUST_CHECK enum sess_status segment_open_anyway(struct directory *directory,
+                                                     enum segment_kind kind, uint64_t number,
+                                                     struct segment *out, enum sess_status *verdict,
+                                                     struct sess_error *error);
+
 #endif

@@ -22,8 +22,8 @@ ROOMS = {
     "daemon": {"base", "store", "protocol", "journal", "command", "net", "admin"},
     "ctl": {"base", "store", "journal"},
 }
-# Rooms that end in a main() and so may end the process.
-PROGRAMS = {"daemon", "ctl"}
+# Rooms that end in a main() and so may end the process, and what is made of them.
+PROGRAMS = {"daemon": "sessiond", "ctl": "sessionctl"}
 LIBEVENT_ROOMS = {"net"}
 # The mutable globals of the house, as (source file, symbol). Signals come by signalfd, without one.
 GLOBALS = {
@@ -204,7 +204,8 @@ def check_globals(root, sources, build):
     for source in sources.values():
         if source.path.suffix != ".c":
             continue
-        target = "sessiond" if source.path.name == "main.c" else f"sessiond_{source.room}"
+        is_main = source.path.name == "main.c"
+        target = PROGRAMS[source.room] if is_main else f"sessiond_{source.room}"
         object_file = build / "CMakeFiles" / f"{target}.dir" / f"{source.name}.o"
         if not object_file.is_file():
             yield f"{source.name}: no object file {object_file}; build first"

@@ -73,6 +73,15 @@ SESS_MUST_CHECK enum sess_status directory_make(const char *path, uid_t uid, gid
 SESS_MUST_CHECK enum sess_status directory_open(const char *path, struct directory **out,
                                                 struct sess_error *error);
 
+/** Open a directory of the system to look at it: without a lock, beside whoever has one, and every call that
+ *  would change something is refused. returns OK (destroy *out) | NOT_FOUND | IO | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status directory_look(const char *path, struct directory **out,
+                                                struct sess_error *error);
+
+/** Whether another process has locked a directory of the system; no lock is taken. False also where that
+ *  cannot be told: without its file `lock`, or without the right to read it. */
+bool directory_is_in_use(const char *path);
+
 /** Close a directory, and set *directory to NULL. Its files must be closed. */
 void directory_destroy(struct directory **directory);
 

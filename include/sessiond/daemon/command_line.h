@@ -16,6 +16,9 @@ enum command_line_action {
 struct command_line {
     enum command_line_action action;
     const char *config_path; /* of argv; NULL: no file */
+    bool sets_damaged_aside; /* a damaged data directory is renamed, and the start goes on */
+    int argc;                /* as it was read */
+    char *const *argv;       /* borrowed */
 };
 
 /** Read the arguments and assign the options among them.

@@ -4,6 +4,7 @@
 #ifndef SESSIOND_DAEMON_DAEMON_H
 #define SESSIOND_DAEMON_DAEMON_H
 
+#include "sessiond/daemon/command_line.h"
 #include "sessiond/daemon/settings.h"
 
 /* Exit codes, of sysexits.h where it has one. */
@@ -16,7 +17,9 @@ enum exit_code {
     EXIT_CONFIGURATION = 78,
 };
 
-/** Run until a signal says to stop. Errors go to the log. Returns the exit code. */
-enum exit_code daemon_run(struct settings *settings, struct registry *registry);
+/** Run until a signal says to stop. Errors go to the log. Returns the exit code.
+ *  line  what the settings were read from: how to start again is told by it, and whether damage is set aside */
+enum exit_code daemon_run(struct settings *settings, struct registry *registry,
+                          const struct command_line *line);
 
 #endif

@@ -30,7 +30,7 @@ static void open_settings(const char *words)
 
 static enum exit_code run(void)
 {
-    return daemon_run(&fixture.settings, &fixture.registry);
+    return daemon_run(&fixture.settings, &fixture.registry, &fixture.line);
 }
 
 /* Whoever waits for the ready line, and sends signals then. */
