@@ -226,8 +226,8 @@ static enum sess_status prepare(struct settings *settings, struct registry *regi
         status = privileges_drop(&identity, error);
     }
     if (status == SESS_OK) {
-        status = wiring_recover(*wiring, settings, path, sets_damaged_aside, alarms->failure,
-                                registry, error);
+        wiring_on_failure(*wiring, alarms->failure);
+        status = wiring_recover(*wiring, settings, path, sets_damaged_aside, registry, error);
     }
     if (status == SESS_OK) {
         tell_durability(settings, path);

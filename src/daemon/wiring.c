@@ -266,13 +266,17 @@ static enum sess_status open_journal(struct wiring *wiring, const struct setting
     return status;
 }
 
+void wiring_on_failure(struct wiring *wiring, int failure_fd)
+{
+    wiring->failure_fd = failure_fd;
+}
+
 enum sess_status wiring_recover(struct wiring *wiring, const struct settings *settings,
-                                const char *path, bool sets_damaged_aside, int failure_fd,
+                                const char *path, bool sets_damaged_aside,
                                 struct registry *registry, struct sess_error *error)
 {
     enum sess_status status;
 
-    wiring->failure_fd = failure_fd;
     if (path[0] == '\0') {
         return SESS_OK;
     }

@@ -14,16 +14,17 @@ SESS_MUST_CHECK enum sess_status wiring_create(const struct settings *settings,
                                                struct registry *registry, struct wiring **out,
                                                struct sess_error *error);
 
+/** What is told when the disk fails: an eventfd, to be written to. To be set before wiring_recover. */
+void wiring_on_failure(struct wiring *wiring, int failure_fd);
+
 /** Open the data directory and recover what is in it; nothing to do for memory only. To be called when the
- *  process has become the user that it stays. `failure_fd` is an eventfd that is written to when the disk
- *  fails.
+ *  process has become the user that it stays.
  *  path     the directory, or ""
  *  sets_damaged_aside  rename it if it is damaged, and begin with an empty one
  *  returns  OK | LOCKED | DAMAGED | OUT_OF_RANGE (more sessions than `memory`) | NO_SPACE | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status wiring_recover(struct wiring *wiring,
                                                 const struct settings *settings, const char *path,
-                                                bool sets_damaged_aside, int failure_fd,
-                                                struct registry *registry,
+                                                bool sets_damaged_aside, struct registry *registry,
                                                 struct sess_error *error);
 
 /** Write and sync all that was accepted. returns OK | IO (also when the disk had failed before) */

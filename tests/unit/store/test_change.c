@@ -977,13 +977,14 @@ static const struct entry *write_secret(struct store_fixture *fixture)
         }
     }
     entry = inside_entry(fixture->store, SLICE_LITERAL("key"));
-    ck_assert_uint_eq(inside_count(entry, sizeof *entry + SECRET_SIZE + 17, SECRET), SECRET_SIZE);
+    /* Not in the timer's addresses, whose bytes may be anything. */
+    ck_assert_uint_eq(inside_count(entry->packed, SECRET_SIZE + 17, SECRET), SECRET_SIZE);
     return entry;
 }
 
 static void assert_zeroed(const struct entry *entry)
 {
-    ck_assert_uint_eq(inside_count(entry, sizeof *entry + SECRET_SIZE + 17, SECRET), 0);
+    ck_assert_uint_eq(inside_count(entry->packed, SECRET_SIZE + 17, SECRET), 0);
 }
 
 /* A value that was overwritten, in its place and elsewhere, deleted or touched into the past is not left
