@@ -216,6 +216,9 @@ static void begin(struct journal *journal, struct checkpoint *checkpoint, struct
     };
     (void)pthread_mutex_lock(&journal->lock);
     checkpoint->number = journal->checkpoint_number + 1;
+    if (journal->time_s > checkpoint->now_s) {
+        checkpoint->now_s = journal->time_s;
+    }
     has_left = leave_segment(journal);
     /* All of the file that stays: what it tells of before now changes nothing. */
     *end = (struct record){

@@ -60,16 +60,23 @@ static void publish(struct journal *journal, const struct placement *placement,
     (void)pthread_cond_signal(&journal->sync_wanted);
 }
 
-static enum sess_status write_out(const struct journal *journal, struct placement *placement,
-                                  struct batch *batch, uint64_t mark, struct sess_error *error)
+/* Under the lock: the time that the frame carries. It never goes back, not even when the machine's clock
+ * does: the files that told of a later one may be gone. */
+static int64_t frame_time(struct journal *journal, const struct batch_facts *facts)
 {
-    int64_t time_s = batch->facts.time_s;
-    enum sess_status status;
+    int64_t time_s = facts->time_s == 0 ? clock_now(journal->config.clock).wall_s : facts->time_s;
 
-    if (time_s == 0) {
-        time_s = clock_now(journal->config.clock).wall_s;
+    if (time_s > journal->time_s) {
+        journal->time_s = time_s;
     }
-    status = writer_write(placement, batch, mark, time_s, error);
+    return journal->time_s;
+}
+
+static enum sess_status write_out(struct placement *placement, struct batch *batch, uint64_t mark,
+                                  int64_t time_s, struct sess_error *error)
+{
+    enum sess_status status = writer_write(placement, batch, mark, time_s, error);
+
     batch_clear(batch);
     return status;
 }
@@ -80,11 +87,12 @@ bool commit_write(struct journal *journal)
     struct batch *batch = take_batch(journal, &placement);
     struct batch_facts facts = batch->facts;
     uint64_t mark = atomic_load(&journal->durable);
+    int64_t time_s = frame_time(journal, &facts);
     struct sess_error error;
     enum sess_status status;
 
     (void)pthread_mutex_unlock(&journal->lock);
-    status = write_out(journal, &placement, batch, mark, &error);
+    status = write_out(&placement, batch, mark, time_s, &error);
     (void)pthread_mutex_lock(&journal->lock);
     journal->is_writing = false;
     if (status == SESS_OK) {

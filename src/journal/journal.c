@@ -90,6 +90,7 @@ static enum sess_status recover(struct journal *journal, struct sess_error *erro
     metric_add(&journal->metrics.journal_size,
                journal->recovered.n_bytes + journal->writer.current.size);
     journal->checkpoint_number = journal->recovered.checkpoint;
+    journal->time_s = journal->recovered.time_s;
     journal->log_bytes = journal->recovered.n_bytes;
     atomic_store(&journal->metrics.checkpoint_entries, journal->recovered.n_images);
     atomic_store(&journal->metrics.checkpoint_bytes, journal->recovered.image_bytes);

@@ -56,17 +56,18 @@ struct journal {
     struct batch batches[2];
     struct batch *pending; /* that changes are added to; the other belongs to who writes */
     struct writer writer;
-    bool is_writing;          /* one thread writes the other batch */
-    bool is_syncing;          /* a sync has begun and not ended */
-    bool is_sync_due;         /* it will begin as soon as nobody writes: nobody begins to */
-    bool must_write;          /* the flusher is asked to write what is pending */
-    bool must_sync;           /* the syncer is asked not to wait */
-    bool is_stopping;         /* no change comes any more */
-    bool is_out_of_space;     /* the last try to make a segment met a full disk */
-    bool had_busy;            /* somebody was told to come again */
-    uint64_t last_data;       /* highest sequence of a frame with records */
-    uint64_t last_mark;       /* the mark that the last written frame carries */
-    uint64_t marked;          /* the mark that the last synced frame carries */
+    bool is_writing;      /* one thread writes the other batch */
+    bool is_syncing;      /* a sync has begun and not ended */
+    bool is_sync_due;     /* it will begin as soon as nobody writes: nobody begins to */
+    bool must_write;      /* the flusher is asked to write what is pending */
+    bool must_sync;       /* the syncer is asked not to wait */
+    bool is_stopping;     /* no change comes any more */
+    bool is_out_of_space; /* the last try to make a segment met a full disk */
+    bool had_busy;        /* somebody was told to come again */
+    uint64_t last_data;   /* highest sequence of a frame with records */
+    int64_t time_s;       /* the latest that a frame carries, also of those that were recovered */
+    uint64_t last_mark;   /* the mark that the last written frame carries */
+    uint64_t marked;      /* the mark that the last synced frame carries */
     int64_t written_since_ms; /* of the oldest change written since the running sync began */
     int64_t synced_ms;        /* when the last sync ended */
     int64_t synced_us;        /* the same, monotonic */
