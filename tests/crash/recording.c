@@ -352,6 +352,7 @@ static bool find_past(struct life *life, const struct history *before, size_t n_
 
     subject_look(&life->subject, life->subject.time_s, &found);
     if (!oracle_find(before, n_acked, &found, life->subject.time_s, &k)) {
+        subject_close(&life->subject);
         return tell("a life began with what it must not hold", "see oracle.h");
     }
     history_begin(life->history, before, k);
@@ -423,6 +424,15 @@ static void meet_checkpoint(struct life *life)
     }
 }
 
+static bool open_subject(struct life *life)
+{
+    struct sess_error error;
+    enum sess_status status =
+        subject_open(&life->subject, life->memory, &life->recording->options, life->clock, &error);
+
+    return status == SESS_OK || tell("it did not open", error.text);
+}
+
 static bool run_life(struct life *life, bool is_crash)
 {
     struct recording *recording = life->recording;
@@ -433,16 +443,19 @@ static bool run_life(struct life *life, bool is_crash)
 
     recording->n_lives++;
     life->history = &recording->histories[recording->n_lives];
-    if (subject_open(&life->subject, life->memory, &recording->options, life->clock, &error) !=
-        SESS_OK) {
-        return tell("it did not open", error.text);
+    if (!open_subject(life) || !find_past(life, before, n_acked)) {
+        return false;
     }
-    if (!find_past(life, before, n_acked) ||
-        journal_start(life->subject.journal, &error) != SESS_OK) {
-        subject_close(&life->subject);
+    /* A look lets a flush that is due take effect, and nobody is there yet to journal that. */
+    subject_close(&life->subject);
+    if (!open_subject(life)) {
         return false;
     }
     store_on_mutation(life->subject.store, hear, life);
+    if (journal_start(life->subject.journal, &error) != SESS_OK) {
+        subject_close(&life->subject);
+        return tell("it did not start", error.text);
+    }
     life->n_promises = 0;
     life->is_stalled = false;
     for (uint64_t i = 0; i < n_ops; i++) {
