@@ -42,7 +42,6 @@ static enum mutation_answer find_room(struct journal *journal, const struct reco
         return MUTATION_REFUSED;
     }
     metric_add(&journal->metrics.journal_busy, 1);
-    journal->had_busy = true;
     journal->must_write = true;
     (void)pthread_cond_signal(&journal->write_wanted);
     return MUTATION_BUSY;
@@ -53,7 +52,6 @@ static void add(struct journal *journal, const struct mutation *mutation,
                 struct mutation_receipt *receipt)
 {
     struct batch *batch = journal->pending;
-
     struct batch_facts *facts = &batch->facts;
 
     if (facts->n_records == 0) {
@@ -65,7 +63,6 @@ static void add(struct journal *journal, const struct mutation *mutation,
     }
     facts->has_revocation = facts->has_revocation || receipt->is_revocation;
     receipt->ticket = journal->writer.next_sequence;
-    atomic_store_explicit(&journal->accepted, receipt->ticket, memory_order_relaxed);
     journal->has_dead = journal->has_dead || mutation->kind == MUTATION_FLUSH ||
                         (mutation->old_deadline_s != 0 && !mutation->is_touch);
     metric_add(&journal->metrics.journal_records, 1);

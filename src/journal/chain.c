@@ -101,11 +101,9 @@ static enum sess_status read_link(struct chain_item *item, struct reader *reader
                                   struct sess_error *error)
 {
     struct frame_read read;
-    size_t used;
     enum sess_status status = reader_next(reader, UINT64_MAX, &read, error);
 
-    if (status == SESS_OK && record_decode(read.body, &item->link, &used) == SESS_OK &&
-        item->link.type == RECORD_LINK) {
+    if (status == SESS_OK && reader_lone(&read, RECORD_LINK, &item->link)) {
         item->has_link = true;
         item->first_sequence = read.frame.sequence;
     }

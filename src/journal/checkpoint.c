@@ -1,18 +1,19 @@
 /* Checkpoints as files. Threads, memory: see the header. */
 #include "checkpoint.h"
 
+#include "chain.h"
 #include "writer.h"
 
 #include "sessiond/base/failpoint.h"
 #include "sessiond/store/walk.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 enum {
-    SLICE_BYTES = 16 << 10,     /* told under one lock, about */
-    FRAME_BYTES = 256 << 10,    /* gathered for one write */
-    SYNC_BYTES = 8 << 20,       /* written before they are synced: not all at once in the end */
-    CHECKPOINTS_LISTED_MAX = 8, /* a crash may leave two */
+    SLICE_BYTES = 16 << 10,  /* told under one lock, about */
+    FRAME_BYTES = 256 << 10, /* gathered for one write */
+    SYNC_BYTES = 8 << 20,    /* written before they are synced: not all at once in the end */
 };
 
 /* Under a shard's lock. */
@@ -127,39 +128,6 @@ void checkpoint_drop(struct checkpoint *checkpoint)
 
 /* ---- reading ---- */
 
-struct listing {
-    uint64_t numbers[CHECKPOINTS_LISTED_MAX];
-    size_t n_numbers;
-};
-
-static bool note_number(void *context, const char *name)
-{
-    struct listing *listing = context;
-    uint64_t number;
-
-    if (segment_number_of(SEGMENT_CHECKPOINT, name, &number)) {
-        listing->numbers[listing->n_numbers++] = number;
-    }
-    return listing->n_numbers < CHECKPOINTS_LISTED_MAX;
-}
-
-/* Take the highest number out; 0: there is none. */
-static uint64_t take_newest(struct listing *listing)
-{
-    size_t newest = 0;
-    uint64_t number;
-
-    if (listing->n_numbers == 0) {
-        return 0;
-    }
-    for (size_t i = 1; i < listing->n_numbers; i++) {
-        newest = listing->numbers[i] > listing->numbers[newest] ? i : newest;
-    }
-    number = listing->numbers[newest];
-    listing->numbers[newest] = listing->numbers[--listing->n_numbers];
-    return number;
-}
-
 /* What is read of one. */
 struct loading {
     struct store *store; /* NULL: only look */
@@ -170,14 +138,7 @@ struct loading {
 
 static enum sess_status load_record(struct loading *loading, const struct record *record)
 {
-    struct store_image image = {
-        .kind = IMAGE_SET,
-        .key = record->key,
-        .value = record->value,
-        .flags = record->flags,
-        .cas = record->cas,
-        .deadline_s = record->deadline_s,
-    };
+    struct store_image image;
 
     if (record->type == RECORD_END) {
         loading->end = *record;
@@ -187,6 +148,7 @@ static enum sess_status load_record(struct loading *loading, const struct record
         return SESS_DAMAGED;
     }
     loading->n_entries++;
+    image = record_image(record);
     return loading->store == NULL ? SESS_OK : store_apply(loading->store, &image);
 }
 
@@ -284,41 +246,46 @@ enum sess_status checkpoint_load(struct directory *directory, struct store *stor
                                  struct reader *reader, struct record *end, struct recovered *found,
                                  struct sess_error *error)
 {
-    struct listing listing = {.n_numbers = 0};
-    enum sess_status status = directory_list(directory, note_number, &listing, error);
+    uint64_t *numbers = NULL;
+    size_t n_left = 0;
+    enum sess_status status = chain_list(directory, SEGMENT_CHECKPOINT, &numbers, &n_left, error);
+    bool is_found = false;
 
     *end = (struct record){.deadline_s = STORE_NO_DEADLINE};
     found->checkpoint = 0;
-    while (status == SESS_OK && (found->checkpoint = take_newest(&listing)) != 0) {
+    while (status == SESS_OK && !is_found && n_left > 0) {
         struct loading loading = {.store = store, .found = found};
 
+        found->checkpoint = numbers[--n_left];
         status = load_one(directory, found->checkpoint, &loading, reader, error);
-        if (status == SESS_OK) {
+        is_found = status == SESS_OK;
+        if (is_found) {
             *end = loading.end;
-            return SESS_OK;
-        }
-        if (status == SESS_DAMAGED && listing.n_numbers > 0) {
+        } else if (status == SESS_DAMAGED && n_left > 0) {
             found->image_bytes = 0;
             status = forget(store);
         }
     }
+    free(numbers);
     return status;
 }
 
 enum sess_status checkpoint_remove_others(struct directory *directory, uint64_t number,
                                           struct sess_error *error)
 {
-    struct listing listing = {.n_numbers = 0};
-    enum sess_status status = directory_list(directory, note_number, &listing, error);
-    uint64_t other;
+    uint64_t *numbers = NULL;
+    size_t n_numbers = 0;
+    enum sess_status status =
+        chain_list(directory, SEGMENT_CHECKPOINT, &numbers, &n_numbers, error);
 
-    while (status == SESS_OK && (other = take_newest(&listing)) != 0) {
+    for (size_t i = 0; status == SESS_OK && i < n_numbers; i++) {
         char name[FILE_NAME_SIZE];
 
-        if (other != number) {
-            segment_name(SEGMENT_CHECKPOINT, other, name);
+        if (numbers[i] != number) {
+            segment_name(SEGMENT_CHECKPOINT, numbers[i], name);
             status = directory_remove(directory, name, error);
         }
     }
+    free(numbers);
     return status;
 }

@@ -2,6 +2,7 @@
  *
  * Threads: its own; it takes a shard's lock for a slice, and the journal's for a moment, never both. Memory: the
  * journal's third batch. */
+#include "chain.h"
 #include "checkpoint.h"
 #include "state.h"
 
@@ -9,27 +10,8 @@
 #include "sessiond/base/log.h"
 #include "sessiond/store/walk.h"
 
-#include <time.h>
+#include <stdlib.h>
 #include <unistd.h>
-
-static bool is_ending(const struct journal *journal)
-{
-    return journal->is_stopping || atomic_load(&journal->has_failed);
-}
-
-static void wait_ms(struct journal *journal, int64_t ms)
-{
-    struct timespec at;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += ms % 1000 * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(&journal->checkpoint_wanted, &journal->lock, &at);
-}
 
 /* The journal is larger than what lives, or deleted values have been in it for so long. */
 static bool is_due(const struct journal *journal)
@@ -50,14 +32,8 @@ static bool is_due(const struct journal *journal)
 /* Between slices. */
 static bool rest(void *context)
 {
-    struct journal *journal = context;
-    bool is_over;
-
     (void)usleep(CHECKPOINT_REST_US);
-    (void)pthread_mutex_lock(&journal->lock);
-    is_over = is_ending(journal);
-    (void)pthread_mutex_unlock(&journal->lock);
-    return !is_over;
+    return !journal_ask_ending(context);
 }
 
 /* Wait until everything that was accepted is synced: an image that ran ahead of the journal would make recovery
@@ -68,12 +44,12 @@ static uint64_t sync_all(struct journal *journal)
 
     (void)pthread_mutex_lock(&journal->lock);
     last = journal->writer.next_sequence - (journal->pending->facts.n_records > 0 ? 0 : 1);
-    while (atomic_load(&journal->durable) < last && !is_ending(journal)) {
+    while (atomic_load(&journal->durable) < last && !journal_is_ending(journal)) {
         journal->must_write = true;
         journal->must_sync = true;
         (void)pthread_cond_signal(&journal->write_wanted);
         (void)pthread_cond_signal(&journal->sync_wanted);
-        wait_ms(journal, CHECKPOINT_LOOK_MS);
+        journal_wait(journal, &journal->checkpoint_wanted, CHECKPOINT_LOOK_MS * 1000);
     }
     if (atomic_load(&journal->durable) < last) {
         last = 0;
@@ -82,80 +58,57 @@ static uint64_t sync_all(struct journal *journal)
     return last;
 }
 
-/* The segment that follows a number, in a listing. */
-struct next_segment {
-    uint64_t above;
-    uint64_t number; /* UINT64_MAX: there is none */
-};
-
-static bool note_segment(void *context, const char *name)
-{
-    struct next_segment *next = context;
-    uint64_t number;
-
-    if (segment_number_of(SEGMENT_JOURNAL, name, &number) && number > next->above &&
-        number < next->number) {
-        next->number = number;
-    }
-    return true;
-}
-
-/* returns  OK | NOT_FOUND | IO */
-static enum sess_status find_segment(struct directory *directory, uint64_t above, uint64_t *number,
-                                     struct sess_error *error)
-{
-    struct next_segment next = {.above = above, .number = UINT64_MAX};
-    enum sess_status status = directory_list(directory, note_segment, &next, error);
-
-    *number = next.number;
-    return status == SESS_OK && next.number == UINT64_MAX ? SESS_NOT_FOUND : status;
-}
-
 /* What the journal is not read from any more. */
 static enum sess_status remove_segments(struct directory *directory, uint64_t below,
                                         struct sess_error *error)
 {
-    uint64_t number;
-    enum sess_status status = find_segment(directory, 0, &number, error);
+    uint64_t *numbers = NULL;
+    size_t n_numbers = 0;
+    enum sess_status status = chain_list(directory, SEGMENT_JOURNAL, &numbers, &n_numbers, error);
 
-    while (status == SESS_OK && number < below) {
+    for (size_t i = 0; status == SESS_OK && i < n_numbers && numbers[i] < below; i++) {
         char name[FILE_NAME_SIZE];
 
-        segment_name(SEGMENT_JOURNAL, number, name);
+        segment_name(SEGMENT_JOURNAL, numbers[i], name);
         status = directory_remove(directory, name, error);
         failpoint("checkpoint.removed");
-        if (status == SESS_OK) {
-            status = find_segment(directory, number, &number, error);
-        }
     }
-    return status == SESS_NOT_FOUND ? SESS_OK : status;
+    free(numbers);
+    return status;
 }
 
 /* What the journal's files take now: they were counted as they came, and some went. */
 struct measure {
-    uint64_t n_segments;
+    size_t n_segments;
     uint64_t n_bytes;
 };
+
+static uint64_t size_of(struct directory *directory, uint64_t number)
+{
+    char name[FILE_NAME_SIZE];
+    struct sess_error ignored;
+    struct file file;
+    uint64_t size = 0;
+
+    segment_name(SEGMENT_JOURNAL, number, name);
+    if (file_open(directory, name, FILE_READ, &file, &ignored) == SESS_OK) {
+        (void)!file_size(&file, &size, &ignored);
+        file_close(&file);
+    }
+    return size;
+}
 
 static struct measure measure(struct directory *directory)
 {
     struct measure found = {.n_segments = 0};
     struct sess_error ignored;
-    uint64_t number = 0;
+    uint64_t *numbers = NULL;
 
-    while (find_segment(directory, number, &number, &ignored) == SESS_OK) {
-        char name[FILE_NAME_SIZE];
-        struct file file;
-        uint64_t size = 0;
-
-        segment_name(SEGMENT_JOURNAL, number, name);
-        if (file_open(directory, name, FILE_READ, &file, &ignored) == SESS_OK) {
-            (void)!file_size(&file, &size, &ignored);
-            file_close(&file);
-        }
-        found.n_segments++;
-        found.n_bytes += size;
+    (void)!chain_list(directory, SEGMENT_JOURNAL, &numbers, &found.n_segments, &ignored);
+    for (size_t i = 0; i < found.n_segments; i++) {
+        found.n_bytes += size_of(directory, numbers[i]);
     }
+    free(numbers);
     return found;
 }
 
@@ -190,11 +143,12 @@ static bool leave_segment(struct journal *journal)
     uint64_t left = writer->current.number;
 
     writer->must_leave = true;
-    while (writer->current.number == left && !is_ending(journal) && !journal->is_out_of_space) {
+    while (writer->current.number == left && !journal_is_ending(journal) &&
+           !journal->is_out_of_space) {
         if (writer_can_leave(writer) && commit_can_write(journal)) {
             (void)commit_write(journal);
         } else {
-            wait_ms(journal, CHECKPOINT_LOOK_MS);
+            journal_wait(journal, &journal->checkpoint_wanted, CHECKPOINT_LOOK_MS * 1000);
         }
     }
     writer->must_leave = false;
@@ -312,11 +266,11 @@ void *checkpointer_run(void *journal)
     struct journal *self = journal;
 
     (void)pthread_mutex_lock(&self->lock);
-    while (!is_ending(self)) {
+    while (!journal_is_ending(self)) {
         if (is_due(self)) {
             run_one(self);
         } else {
-            wait_ms(self, CHECKPOINT_LOOK_MS);
+            journal_wait(self, &self->checkpoint_wanted, CHECKPOINT_LOOK_MS * 1000);
         }
     }
     (void)pthread_mutex_unlock(&self->lock);

@@ -42,14 +42,6 @@ static void tell_gap(struct walk *walk, const struct inspected_gap *gap)
     }
 }
 
-static bool is_lone(const struct frame_read *read, enum record_type type, struct record *record)
-{
-    size_t used;
-
-    return read->frame.n_records == 1 && record_decode(read->body, record, &used) == SESS_OK &&
-           record->type == type;
-}
-
 /* Whether nothing is missing in front of a frame but what the checkpoint holds. A start skips sequences, and says
  * so in its link. */
 static bool goes_on(const struct walk *walk, const struct frame_read *read)
@@ -58,7 +50,7 @@ static bool goes_on(const struct walk *walk, const struct frame_read *read)
     struct record link;
 
     return read->frame.sequence == walk->next || read->frame.sequence <= held ||
-           (is_lone(read, RECORD_LINK, &link) &&
+           (reader_lone(read, RECORD_LINK, &link) &&
             (link.sequence == walk->next || link.sequence <= held));
 }
 
@@ -180,7 +172,7 @@ static enum sess_status visit_frames(struct walk *walk, const struct island_item
         if (status != SESS_OK) {
             return status == SESS_NOT_FOUND ? SESS_OK : status;
         }
-        is_seal = is_lone(&read, RECORD_SEAL, &seal);
+        is_seal = reader_lone(&read, RECORD_SEAL, &seal);
         if (!belongs(item, &read, is_seal)) {
             return SESS_OK;
         }
@@ -270,7 +262,7 @@ static enum sess_status scout(struct islands *islands, struct island_item *item,
         item->file_size = islands->reader.file_size;
         islands->bytes += item->file_size;
         status = reader_next(&islands->reader, UINT64_MAX, &read, error);
-        if (status == SESS_OK && is_lone(&read, RECORD_LINK, &link)) {
+        if (status == SESS_OK && reader_lone(&read, RECORD_LINK, &link)) {
             item->link_sequence = link.sequence;
             item->first_sequence = read.frame.sequence;
         }

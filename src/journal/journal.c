@@ -83,7 +83,6 @@ static enum sess_status recover(struct journal *journal, struct sess_error *erro
         return status;
     }
     journal->recovered.took_ms = (uint64_t)(journal_ms(journal) - began_ms);
-    atomic_store(&journal->accepted, journal->writer.next_sequence - 1);
     atomic_store(&journal->written, journal->writer.next_sequence - 1);
     atomic_store(&journal->durable, journal->writer.next_sequence - 1);
     metric_add(&journal->metrics.journal_segments, journal->recovered.n_segments + 1);

@@ -7,19 +7,7 @@
 #include "sessiond/base/failpoint.h"
 #include "sessiond/base/log.h"
 
-#include <inttypes.h>
-#include <time.h>
 #include <unistd.h>
-
-static bool is_ending(struct journal *journal)
-{
-    bool is_ending;
-
-    (void)pthread_mutex_lock(&journal->lock);
-    is_ending = journal->is_stopping || atomic_load(&journal->has_failed);
-    (void)pthread_mutex_unlock(&journal->lock);
-    return is_ending;
-}
 
 /* In pieces with rests, so that syncs of others do not wait long.
  * returns  OK | CLOSED (the journal ends) | NO_SPACE | IO */
@@ -34,7 +22,7 @@ static enum sess_status fill(struct journal *journal, struct segment *segment,
         uint64_t left = segment->size - at;
         struct slice piece = slice_of(zeros, left < SPARE_CHUNK ? (size_t)left : SPARE_CHUNK);
 
-        if (is_ending(journal)) {
+        if (journal_ask_ending(journal)) {
             return SESS_CLOSED;
         }
         status = file_write(&segment->file, &piece, 1, at, error);
@@ -74,15 +62,6 @@ static enum sess_status make(struct journal *journal, uint64_t number, struct se
     return status;
 }
 
-static void wait_a_while(struct journal *journal)
-{
-    struct timespec at;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += SPARE_RETRY_MS / 1000;
-    (void)pthread_cond_timedwait(&journal->spare_wanted, &journal->lock, &at);
-}
-
 static void take_segment(struct journal *journal, const struct segment *segment)
 {
     journal->writer.next = *segment;
@@ -107,7 +86,7 @@ static void meet_full_disk(struct journal *journal, const struct sess_error *err
                   error->text);
     }
     journal->is_out_of_space = true;
-    wait_a_while(journal);
+    journal_wait(journal, &journal->spare_wanted, SPARE_RETRY_MS * 1000);
 }
 
 /* Under the lock, which is given up meanwhile. */
@@ -142,7 +121,7 @@ void *maker_run(void *journal)
     struct journal *self = journal;
 
     (void)pthread_mutex_lock(&self->lock);
-    while (!self->is_stopping && !atomic_load(&self->has_failed)) {
+    while (!journal_is_ending(self)) {
         if (self->writer.has_next) {
             (void)pthread_cond_wait(&self->spare_wanted, &self->lock);
         } else {

@@ -202,3 +202,11 @@ enum sess_status reader_next_intact(struct reader *reader, struct frame_read *ou
     }
     return status;
 }
+
+bool reader_lone(const struct frame_read *read, enum record_type type, struct record *record)
+{
+    size_t used;
+
+    return read->frame.n_records == 1 && record_decode(read->body, record, &used) == SESS_OK &&
+           record->type == type;
+}

@@ -6,6 +6,7 @@
 #define SESSIOND_SRC_JOURNAL_READER_H
 
 #include "frame.h"
+#include "record.h"
 #include "segment.h"
 
 #include "sessiond/base/buffer.h"
@@ -45,6 +46,9 @@ SESS_MUST_CHECK enum sess_status reader_next_intact(struct reader *reader, struc
  *  it. returns OK | NOT_FOUND (none up to the file's end) | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status reader_search(struct reader *reader, uint64_t *at,
                                                struct frame_read *out, struct sess_error *error);
+
+/** Whether a frame has one record alone, of this type; *record is set if so. */
+bool reader_lone(const struct frame_read *read, enum record_type type, struct record *record);
 
 /** Free the window, zeroed. */
 void reader_fini(struct reader *reader);

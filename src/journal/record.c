@@ -168,3 +168,22 @@ enum sess_status record_decode(struct slice bytes, struct record *out, size_t *u
     *used = fixed + key_size + value_size;
     return SESS_OK;
 }
+
+struct store_image record_image(const struct record *record)
+{
+    static const enum image_kind kinds[] = {
+        [RECORD_SET] = IMAGE_SET,
+        [RECORD_TOUCH] = IMAGE_TOUCH,
+        [RECORD_DELETE] = IMAGE_DELETE,
+        [RECORD_FLUSH] = IMAGE_FLUSH,
+    };
+
+    return (struct store_image){
+        .kind = kinds[record->type],
+        .key = record->key,
+        .value = record->value,
+        .flags = record->flags,
+        .cas = record->cas,
+        .deadline_s = record->deadline_s,
+    };
+}

@@ -7,6 +7,7 @@
 
 #include "sessiond/base/slice.h"
 #include "sessiond/base/status.h"
+#include "sessiond/store/image.h"
 #include "sessiond/store/mutation.h"
 
 #include <stdint.h>
@@ -47,6 +48,9 @@ struct record {
 
 /** The record of a mutation; its slices are borrowed from it. */
 struct record record_of(const struct mutation *mutation);
+
+/** What a SET, TOUCH, DELETE or FLUSH does to a store; its slices are the record's. */
+struct store_image record_image(const struct record *record);
 
 /** Write all but the value to `out` (room for RECORD_HEAD_MAX bytes); returns the bytes written. The
  *  value's bytes follow them. */

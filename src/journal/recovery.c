@@ -91,19 +91,14 @@ static enum sess_status copy_frame(struct copying *copying, const struct frame_r
     return file_write(&copying->segment.file, pieces, 2, at, error);
 }
 
-static bool is_link(const struct frame_read *read)
-{
-    struct record record;
-    size_t used;
-
-    return record_decode(read->body, &record, &used) == SESS_OK && record.type == RECORD_LINK;
-}
-
 /* Either it stays, and is the last so far that does, or it is copied if it says anything. */
 static enum sess_status take_frame(struct copying *copying, const struct frame_read *read,
                                    struct sess_error *error)
 {
-    if (read->frame.sequence <= copying->base || read->frame.n_records == 0 || is_link(read)) {
+    struct record link;
+
+    if (read->frame.sequence <= copying->base || read->frame.n_records == 0 ||
+        reader_lone(read, RECORD_LINK, &link)) {
         return SESS_OK;
     }
     return copy_frame(copying, read, error);

@@ -25,25 +25,6 @@ static enum sess_status damaged(uint64_t number, uint64_t offset, const char *wh
     return error_set(error, SESS_DAMAGED, "%s, offset %" PRIu64 ": %s", name, offset, what);
 }
 
-static struct store_image image_of(const struct record *record)
-{
-    static const enum image_kind kinds[] = {
-        [RECORD_SET] = IMAGE_SET,
-        [RECORD_TOUCH] = IMAGE_TOUCH,
-        [RECORD_DELETE] = IMAGE_DELETE,
-        [RECORD_FLUSH] = IMAGE_FLUSH,
-    };
-
-    return (struct store_image){
-        .kind = kinds[record->type],
-        .key = record->key,
-        .value = record->value,
-        .flags = record->flags,
-        .cas = record->cas,
-        .deadline_s = record->deadline_s,
-    };
-}
-
 static enum sess_status apply(struct replay *replay, const struct record *record)
 {
     struct recovered *result = &replay->result;
@@ -60,7 +41,7 @@ static enum sess_status apply(struct replay *replay, const struct record *record
             return SESS_OK;
         }
     }
-    image = image_of(record);
+    image = record_image(record);
     return replay->store == NULL ? SESS_OK : store_apply(replay->store, &image);
 }
 
@@ -133,27 +114,18 @@ static void note_frame(struct replay *replay, const struct frame_read *read)
     }
 }
 
-/* Whether the frame says that the segment is full. */
-static bool is_seal(const struct frame_read *read)
-{
-    struct record record;
-    size_t used;
-
-    return read->frame.n_records == 1 && record_decode(read->body, &record, &used) == SESS_OK &&
-           record.type == RECORD_SEAL;
-}
-
 /* Apply the reader's segment up to `limit`. *is_sealed tells how it ended. */
 static enum sess_status replay_segment(struct replay *replay, uint64_t number, uint64_t limit,
                                        bool *is_sealed, struct sess_error *error)
 {
     struct frame_read read;
+    struct record seal;
     enum sess_status status = SESS_OK;
 
     *is_sealed = false;
     while (status == SESS_OK && replay->reader->at < limit) {
         status = reader_next(replay->reader, limit, &read, error);
-        if (status == SESS_OK && is_seal(&read)) {
+        if (status == SESS_OK && reader_lone(&read, RECORD_SEAL, &seal)) {
             replay->reader->at = read.at;
             *is_sealed = true;
             return SESS_OK;

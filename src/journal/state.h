@@ -40,9 +40,8 @@ struct journal {
     struct recovered recovered;
 
     /* any thread; written under `lock` */
-    _Atomic uint64_t accepted; /* highest ticket given out */
-    _Atomic uint64_t written;  /* every frame up to this sequence is written */
-    _Atomic uint64_t durable;  /* every frame up to this sequence is synced */
+    _Atomic uint64_t written; /* every frame up to this sequence is written */
+    _Atomic uint64_t durable; /* every frame up to this sequence is synced */
     _Atomic int64_t
         unsynced_since_ms; /* elapsed time of the oldest unsynced change; INT64_MAX: none */
     _Atomic bool has_failed;
@@ -63,7 +62,6 @@ struct journal {
     bool must_sync;       /* the syncer is asked not to wait */
     bool is_stopping;     /* no change comes any more */
     bool is_out_of_space; /* the last try to make a segment met a full disk */
-    bool had_busy;        /* somebody was told to come again */
     uint64_t last_data;   /* highest sequence of a frame with records */
     int64_t time_s;       /* the latest that a frame carries, also of those that were recovered */
     uint64_t last_mark;   /* the mark that the last written frame carries */
@@ -95,6 +93,14 @@ void journal_fail(struct journal *journal, const struct sess_error *error);
 
 /** Let workers look again at what waits. Not under the lock. */
 void journal_wake(struct journal *journal);
+
+/** Whether its threads are to end: it is being stopped, or the disk failed. Under the lock; the second takes
+ *  it. */
+bool journal_is_ending(const struct journal *journal);
+bool journal_ask_ending(struct journal *journal);
+
+/** Wait for `us` microseconds, or until there is news. Under the lock, which is given up meanwhile. */
+void journal_wait(struct journal *journal, pthread_cond_t *news, int64_t us);
 
 /** Whether the pending batch can be written now by the caller. Under the lock. */
 bool commit_can_write(const struct journal *journal);

@@ -4,7 +4,6 @@
 
 #include "sessiond/base/failpoint.h"
 
-#include <errno.h>
 #include <time.h>
 
 /* What one sync is about: taken under the lock, used outside it. */
@@ -61,27 +60,12 @@ static int64_t now_us(void)
     return now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* For `us` microseconds, or until there is news. */
-static void wait_us(struct journal *journal, int64_t us)
-{
-    struct timespec at;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += us / 1000000;
-    at.tv_nsec += us % 1000000 * 1000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(&journal->sync_wanted, &journal->lock, &at);
-}
-
 static void wait_until(struct journal *journal, int64_t at_ms)
 {
     if (at_ms == INT64_MAX) {
         (void)pthread_cond_wait(&journal->sync_wanted, &journal->lock);
     } else {
-        wait_us(journal, (at_ms - journal_ms(journal)) * 1000);
+        journal_wait(journal, &journal->sync_wanted, (at_ms - journal_ms(journal)) * 1000);
     }
 }
 
@@ -94,7 +78,7 @@ static void gather(struct journal *journal)
     int64_t rest_us = until_us - now_us();
 
     while (rest_us > 0 && !journal->is_stopping) {
-        wait_us(journal, rest_us);
+        journal_wait(journal, &journal->sync_wanted, rest_us);
         rest_us = until_us - now_us();
     }
 }
