@@ -49,7 +49,7 @@ static uint64_t sync_all(struct journal *journal)
         journal->must_sync = true;
         (void)pthread_cond_signal(&journal->write_wanted);
         (void)pthread_cond_signal(&journal->sync_wanted);
-        journal_wait(journal, &journal->checkpoint_wanted, CHECKPOINT_LOOK_MS * 1000);
+        journal_wait(journal, &journal->checkpoint_wanted, CHECKPOINT_LOOK_MS * INT64_C(1000));
     }
     if (atomic_load(&journal->durable) < last) {
         last = 0;
@@ -148,7 +148,7 @@ static bool leave_segment(struct journal *journal)
         if (writer_can_leave(writer) && commit_can_write(journal)) {
             (void)commit_write(journal);
         } else {
-            journal_wait(journal, &journal->checkpoint_wanted, CHECKPOINT_LOOK_MS * 1000);
+            journal_wait(journal, &journal->checkpoint_wanted, CHECKPOINT_LOOK_MS * INT64_C(1000));
         }
     }
     writer->must_leave = false;
@@ -270,7 +270,7 @@ void *checkpointer_run(void *journal)
         if (is_due(self)) {
             run_one(self);
         } else {
-            journal_wait(self, &self->checkpoint_wanted, CHECKPOINT_LOOK_MS * 1000);
+            journal_wait(self, &self->checkpoint_wanted, CHECKPOINT_LOOK_MS * INT64_C(1000));
         }
     }
     (void)pthread_mutex_unlock(&self->lock);

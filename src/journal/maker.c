@@ -86,7 +86,7 @@ static void meet_full_disk(struct journal *journal, const struct sess_error *err
                   error->text);
     }
     journal->is_out_of_space = true;
-    journal_wait(journal, &journal->spare_wanted, SPARE_RETRY_MS * 1000);
+    journal_wait(journal, &journal->spare_wanted, SPARE_RETRY_MS * INT64_C(1000));
 }
 
 /* Under the lock, which is given up meanwhile. */
