@@ -59,13 +59,18 @@ struct loaded {
     struct sess_error error;
 };
 
+static enum sess_status load_with(struct reader *reader, struct directory *directory,
+                                  struct store *store, struct loaded *out)
+{
+    *out = (struct loaded){.found = {.checkpoint = 0}};
+    return checkpoint_load(directory, store, reader, &out->end, &out->found, &out->error);
+}
+
 static enum sess_status load(struct directory *directory, struct store *store, struct loaded *out)
 {
     struct reader reader = {.segment = NULL};
-    enum sess_status status;
+    enum sess_status status = load_with(&reader, directory, store, out);
 
-    *out = (struct loaded){.found = {.checkpoint = 0}};
-    status = checkpoint_load(directory, store, &reader, &out->end, &out->found, &out->error);
     reader_fini(&reader);
     return status;
 }
@@ -261,6 +266,7 @@ struct scene {
     struct memory_file *older;
     struct memory_file *newer;
     struct memory_file *journal;
+    struct reader reader; /* kept from look to look: it has a large window */
 };
 
 static void take_now(struct written *written, uint64_t number)
@@ -314,6 +320,7 @@ static void begin_scene(struct scene *scene)
 {
     struct written *written = &scene->written;
 
+    scene->reader = (struct reader){.segment = NULL};
     written_begin(written);
     written_set(written, 0, 10, FAR_S);
     written_set(written, 1, 40, STORE_NO_DEADLINE);
@@ -336,6 +343,7 @@ static void begin_scene(struct scene *scene)
 
 static void end_scene(struct scene *scene)
 {
+    reader_fini(&scene->reader);
     memory_files_free(scene->files, scene->n_files);
     written_end(&scene->written);
 }
@@ -356,10 +364,10 @@ static struct directory *lay_out(const struct scene *scene, bool has_older, bool
     return memory_directory_base(memory);
 }
 
-static enum sess_status look(const struct scene *scene, bool has_older, struct loaded *loaded)
+static enum sess_status look(struct scene *scene, bool has_older, struct loaded *loaded)
 {
     struct directory *directory = lay_out(scene, has_older, true);
-    enum sess_status status = load(directory, NULL, loaded);
+    enum sess_status status = load_with(&scene->reader, directory, NULL, loaded);
 
     directory_destroy(&directory);
     return status;
