@@ -114,6 +114,29 @@ static void apply_touch(struct store *store, const struct store_image *image)
     }
 }
 
+static bool is_over(const void *context, const struct entry *entry)
+{
+    const int64_t *time_s = context;
+
+    return entry_deadline(entry) <= *time_s;
+}
+
+static void apply_expiry(struct store *store, struct shard *shard, int64_t time_s)
+{
+    for (size_t i = 0; i < shard->index.n_buckets; i++) {
+        struct index_bucket *bucket = index_bucket_of(&shard->index, i);
+        uint64_t *slot;
+
+        while ((slot = index_find_where(bucket, is_over, &time_s)) != NULL) {
+            struct entry *entry = index_entry(*slot);
+            uint64_t hash = hash_bytes(&store->config.hash_key, entry_key(entry));
+
+            shard_take_out(store, (struct place){.shard = shard, .hash = hash}, slot);
+            forget(store, shard, entry);
+        }
+    }
+}
+
 /* At once: a barrier would be one of CAS ids, and those that come after it may be lower, since the keys
  * have other shards than in the process that gave them out. */
 static void apply_flush(struct store *store, struct shard *shard)
@@ -141,6 +164,11 @@ enum sess_status store_apply(struct store *store, const struct store_image *imag
     case IMAGE_DELETE:
         apply_delete(store, image->key);
         break;
+    case IMAGE_EXPIRY:
+        for (size_t i = 0; i < store->n_shards; i++) {
+            apply_expiry(store, &store->shards[i], image->deadline_s);
+        }
+        break;
     case IMAGE_FLUSH:
         for (size_t i = 0; i < store->n_shards; i++) {
             apply_flush(store, &store->shards[i]);
@@ -157,7 +185,7 @@ void store_begin(struct store *store, int64_t now_s, uint64_t first_cas, int64_t
 
         shard->next_cas = first_cas;
         shard->flushed_below = 0;
-        shard_set_time(shard, &(int64_t){now_s});
+        shard_set_time(store, shard, &(int64_t){now_s});
         census_restart(&shard->census, shard->now_s, 0);
     }
     store->flush_at_s = flush_at_s;

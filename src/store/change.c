@@ -22,6 +22,8 @@ void change_begin(struct change *change, struct store *store, struct slice key, 
     change_find(change, key);
     change->is_live =
         change->present != NULL && shard_is_live(change->place.shard, change->present);
+    change->is_hidden =
+        change->present != NULL && shard_is_hidden(store, change->place.shard, change->present);
     /* What is kept back is for keys that are there. */
     change->held_limit = change->is_live ? SIZE_MAX : store->new_key_limit;
 }
@@ -66,9 +68,21 @@ static enum sess_status ask(struct change *change, const struct mutation *mutati
     return shard_announce(change->store, change->place.shard, mutation);
 }
 
-static int64_t live_deadline(const struct change *change)
+/* Whether anybody's session is there, or may be again. */
+static bool is_kept(const struct change *change)
 {
-    return change->is_live ? entry_deadline(change->present) : 0;
+    return change->is_live || change->is_hidden;
+}
+
+static int64_t kept_deadline(const struct change *change)
+{
+    return is_kept(change) ? entry_deadline(change->present) : 0;
+}
+
+/* Of what is hidden the time is certain up to the mark alone: by the clock it would have no life left. */
+static int64_t certain_time(const struct change *change)
+{
+    return change->is_hidden ? change->store->mark_s : change->now_s;
 }
 
 enum sess_status change_remove(struct change *change, struct slice key)
@@ -77,10 +91,10 @@ enum sess_status change_remove(struct change *change, struct slice key)
     struct mutation mutation = {
         .kind = MUTATION_DELETE,
         .key = key,
-        .old_deadline_s = live_deadline(change),
-        .now_s = change->now_s,
+        .old_deadline_s = kept_deadline(change),
+        .now_s = certain_time(change),
     };
-    enum sess_status status = change->is_live ? ask(change, &mutation) : SESS_OK;
+    enum sess_status status = is_kept(change) ? ask(change, &mutation) : SESS_OK;
 
     if (status == SESS_OK) {
         metric_add(&shard->metrics.sessions_deleted, change->is_live);
@@ -88,6 +102,13 @@ enum sess_status change_remove(struct change *change, struct slice key)
         change->gone = change->present;
     }
     return status;
+}
+
+enum sess_status change_delete(struct change *change, struct slice key)
+{
+    enum sess_status status = is_kept(change) ? change_remove(change, key) : SESS_OK;
+
+    return status == SESS_OK && !change->is_live ? SESS_NOT_FOUND : status;
 }
 
 static enum sess_status announce(struct change *change, const struct entry_fields *fields,
@@ -101,8 +122,8 @@ static enum sess_status announce(struct change *change, const struct entry_field
         .flags = fields->flags,
         .cas = fields->cas,
         .deadline_s = fields->deadline_s,
-        .old_deadline_s = live_deadline(change),
-        .now_s = change->now_s,
+        .old_deadline_s = kept_deadline(change),
+        .now_s = certain_time(change),
         .is_touch = is_touch,
     };
 
@@ -260,7 +281,7 @@ enum sess_status change_put_as_is(struct change *change, const struct entry_fiel
     bool fits = fits_in_place(change, fields);
     enum sess_status status;
 
-    if (change->present != NULL && !change->is_live && !fits) {
+    if (change->present != NULL && !is_kept(change) && !fits) {
         drop_dead(change);
     }
     before = cost_of_present(change);
@@ -353,6 +374,8 @@ enum sess_status change_touch(struct change *change, struct slice key, struct st
 {
     int64_t deadline_s = shard_deadline(change->place.shard, expiry);
 
-    return deadline_s <= change->now_s ? change_remove(change, key)
-                                       : touch_live(change, deadline_s);
+    if (deadline_s <= change->now_s) {
+        return change_delete(change, key);
+    }
+    return change->is_live ? touch_live(change, deadline_s) : SESS_NOT_FOUND;
 }

@@ -20,8 +20,9 @@ struct change {
     struct entry *gone;             /* NULL, or what was taken out: freed when the change ends */
     struct value_block *gone_block; /* NULL, or what is released behind the lock */
     bool is_live;                   /* present, and there for anyone to see */
-    bool is_recorded;               /* by the journal already: nobody is asked */
-    size_t held_limit;              /* bytes up to which it may use `held` */
+    bool is_hidden;           /* present, and there again if the clock is put right: a grace */
+    bool is_recorded;         /* by the journal already: nobody is asked */
+    size_t held_limit;        /* bytes up to which it may use `held` */
     enum sess_status flushed; /* but for OK: the answer to any change, since a flush that is due is
                                        to come first */
 };
@@ -51,13 +52,18 @@ SESS_MUST_CHECK enum sess_status change_put(struct change *change, struct entry_
 SESS_MUST_CHECK enum sess_status change_put_as_is(struct change *change,
                                                   const struct entry_fields *fields);
 
-/** Take out what is there. That something expired goes is no change, and nobody is asked.
+/** Take out what is there. That something expired goes is no change, and nobody is asked; but for what is
+ *  only hidden.
  *  returns  OK | BUSY | REFUSED */
 SESS_MUST_CHECK enum sess_status change_remove(struct change *change, struct slice key);
 
-/** Give the live entry a new deadline, or take it out if that has passed: its value can be read until
+/** End the key's session: what is live, or hidden.
+ *  returns  OK | NOT_FOUND (nothing is live) | BUSY | REFUSED */
+SESS_MUST_CHECK enum sess_status change_delete(struct change *change, struct slice key);
+
+/** Give the live entry a new deadline, or delete it if that has passed: its value can be read until
  *  the change ends.
- *  returns  OK | BUSY | REFUSED */
+ *  returns  OK | NOT_FOUND (nothing is live) | BUSY | REFUSED */
 SESS_MUST_CHECK enum sess_status change_touch(struct change *change, struct slice key,
                                               struct store_expiry expiry);
 

@@ -3,26 +3,16 @@
  * Threads: any; a flush holds all shards' locks for the moment of its record, the sweep one at a time. */
 #include "flush.h"
 
+#include "sessiond/base/clock.h"
 #include "sessiond/store/store.h"
 
-static void lock_all(struct store *store)
-{
-    for (size_t i = 0; i < store->n_shards; i++) {
-        (void)pthread_mutex_lock(&store->shards[i].lock);
-    }
-}
-
-static void unlock_all(struct store *store)
-{
-    for (size_t i = 0; i < store->n_shards; i++) {
-        (void)pthread_mutex_unlock(&store->shards[i].lock);
-    }
-}
-
-/* With all locks held: the latest time that anybody knows of. */
+/* With all locks held: the latest time that anybody knows of; in a grace what the clock says. */
 static int64_t latest(const struct store *store, int64_t now_s)
 {
-    for (size_t i = 0; i < store->n_shards; i++) {
+    if (store->clock != NULL) {
+        now_s = clock_now(store->clock).wall_s;
+    }
+    for (size_t i = 0; !store->is_in_grace && i < store->n_shards; i++) {
         if (store->shards[i].now_s > now_s) {
             now_s = store->shards[i].now_s;
         }
@@ -36,18 +26,19 @@ static enum sess_status settle(struct store *store, int64_t at_s, int64_t now_s)
 {
     struct mutation mutation = {.kind = MUTATION_FLUSH, .deadline_s = at_s, .now_s = now_s};
     struct mutation_receipt receipt = {.ticket = 0};
+    bool is_now = at_s <= now_s;
     enum sess_status status = shard_ask(store, &mutation, &receipt);
 
     if (status != SESS_OK) {
         return status;
     }
-    store->flush_at_s = at_s <= now_s ? STORE_NO_DEADLINE : at_s;
+    store->flush_at_s = is_now ? STORE_NO_DEADLINE : at_s;
     for (size_t i = 0; i < store->n_shards; i++) {
         struct shard *shard = &store->shards[i];
 
-        shard_set_time(shard, &now_s);
+        shard_set_time(store, shard, &now_s);
         shard_note_receipt(shard, &receipt);
-        if (at_s <= now_s) {
+        if (is_now) {
             shard_raise_barrier(shard);
         }
     }
@@ -57,10 +48,14 @@ static enum sess_status settle(struct store *store, int64_t at_s, int64_t now_s)
 enum sess_status store_flush(struct store *store, int64_t at_s, int64_t now_s,
                              struct store_outcome *outcome)
 {
+    bool is_at_once = at_s <= now_s;
     enum sess_status status = SESS_OK;
 
-    lock_all(store);
+    shard_lock_all(store);
     now_s = latest(store, now_s);
+    if (is_at_once && at_s > now_s) {
+        at_s = now_s;
+    }
     /* One that is due is not forgotten for one that is to come. */
     if (flush_is_due(store, now_s) && at_s > now_s) {
         status = settle(store, store->flush_at_s, now_s);
@@ -69,7 +64,7 @@ enum sess_status store_flush(struct store *store, int64_t at_s, int64_t now_s,
         status = settle(store, at_s, now_s);
     }
     shard_outcome(&store->shards[0], outcome);
-    unlock_all(store);
+    shard_unlock_all(store);
     return status;
 }
 
@@ -77,19 +72,19 @@ enum sess_status flush_take_effect(struct store *store, int64_t now_s)
 {
     enum sess_status status = SESS_OK;
 
-    lock_all(store);
+    shard_lock_all(store);
     now_s = latest(store, now_s);
     if (flush_is_due(store, now_s)) {
         status = settle(store, store->flush_at_s, now_s);
     }
-    unlock_all(store);
+    shard_unlock_all(store);
     return status;
 }
 
-static void lock_one(struct shard *shard, int64_t *now_s)
+static void lock_one(struct store *store, struct shard *shard, int64_t *now_s)
 {
     (void)pthread_mutex_lock(&shard->lock);
-    shard_set_time(shard, now_s);
+    shard_set_time(store, shard, now_s);
 }
 
 /* The first shard whose time reaches the flush's decides for all: no shard whose time has reached it
@@ -99,28 +94,21 @@ enum sess_status flush_lock(struct store *store, struct shard *shard, int64_t *n
 {
     enum sess_status status = SESS_OK;
 
-    lock_one(shard, now_s);
+    lock_one(store, shard, now_s);
     while (status == SESS_OK && flush_is_due(store, *now_s)) {
         (void)pthread_mutex_unlock(&shard->lock);
         status = flush_take_effect(store, *now_s);
-        lock_one(shard, now_s);
+        lock_one(store, shard, now_s);
     }
     /* Somebody else may have been luckier meanwhile. */
     return flush_is_due(store, *now_s) ? status : SESS_OK;
 }
 
-/* The flushed entry in a bucket that is found first, or NULL. */
-static uint64_t *find_flushed(const struct shard *shard, struct index_bucket *piece)
+static bool is_flushed(const void *context, const struct entry *entry)
 {
-    for (; piece != NULL; piece = piece->overflow) {
-        for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
-            if (piece->slots[i] != 0 &&
-                entry_cas(index_entry(piece->slots[i])) < shard->flushed_below) {
-                return &piece->slots[i];
-            }
-        }
-    }
-    return NULL;
+    const struct shard *shard = context;
+
+    return entry_cas(entry) < shard->flushed_below;
 }
 
 struct entry *flush_sweep(const struct store *store, struct shard *shard)
@@ -132,7 +120,7 @@ struct entry *flush_sweep(const struct store *store, struct shard *shard)
     if (shard->sweep_bucket >= index->n_buckets) {
         return NULL;
     }
-    slot = find_flushed(shard, index_bucket_of(index, shard->sweep_bucket));
+    slot = index_find_where(index_bucket_of(index, shard->sweep_bucket), is_flushed, shard);
     if (slot == NULL) {
         shard->sweep_bucket++;
         return NULL;

@@ -167,6 +167,20 @@ static bool split_is_due(const struct index *index)
     return index->n_entries + 1 > index->n_buckets * FILL_PER_BUCKET;
 }
 
+uint64_t *index_find_where(struct index_bucket *bucket,
+                           bool (*holds)(const void *context, const struct entry *entry),
+                           const void *context)
+{
+    for (struct index_bucket *piece = bucket; piece != NULL; piece = piece->overflow) {
+        for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+            if (piece->slots[i] != 0 && holds(context, index_entry(piece->slots[i]))) {
+                return &piece->slots[i];
+            }
+        }
+    }
+    return NULL;
+}
+
 enum sess_status index_reserve(struct index *index, size_t limit)
 {
     enum sess_status status = SESS_OK;

@@ -57,6 +57,11 @@ struct index_bucket *index_bucket_of(struct index *index, size_t number);
 /** The slot that holds this very entry. */
 uint64_t *index_find_entry(struct index *index, uint64_t hash, const struct entry *entry);
 
+/** The slot in a home bucket, which holds an entry that this holds of, found first; or NULL. */
+uint64_t *index_find_where(struct index_bucket *bucket,
+                           bool (*holds)(const void *context, const struct entry *entry),
+                           const void *context);
+
 /** Have at hand what one insert may need.
  *  limit    bytes up to which `held` may be used
  *  returns  OK | NO_MEMORY */

@@ -56,14 +56,13 @@ enum sess_status store_read_touch_begin(struct store *store, struct slice key,
                                         struct store_reading *reading)
 {
     struct change change;
-    enum sess_status status = SESS_NOT_FOUND;
+    enum sess_status status;
 
     change_begin(&change, store, key, now_s);
-    if (change.is_live) {
-        status = change_touch(&change, key, expiry);
-    } else {
+    if (!change.is_live) {
         count_miss(&change);
     }
+    status = change_touch(&change, key, expiry);
     shard_outcome(change.place.shard, &reading->outcome);
     if (status != SESS_OK) {
         change_end(&change, 0, &reading->outcome);

@@ -2,6 +2,8 @@
  * the shard's lock, but for shard_init and shard_place. Memory: none of its own. */
 #include "shard.h"
 
+#include "sessiond/base/clock.h"
+
 enum sess_status shard_init(struct shard *shard, struct store *store)
 {
     if (pthread_mutex_init(&shard->lock, NULL) != 0) {
@@ -24,8 +26,28 @@ void shard_raise_barrier(struct shard *shard)
     shard->sweep_bucket = 0;
 }
 
-void shard_set_time(struct shard *shard, int64_t *now_s)
+void shard_lock_all(struct store *store)
 {
+    for (size_t i = 0; i < store->n_shards; i++) {
+        (void)pthread_mutex_lock(&store->shards[i].lock);
+    }
+}
+
+void shard_unlock_all(struct store *store)
+{
+    for (size_t i = 0; i < store->n_shards; i++) {
+        (void)pthread_mutex_unlock(&store->shards[i].lock);
+    }
+}
+
+void shard_set_time(const struct store *store, struct shard *shard, int64_t *now_s)
+{
+    if (store->clock != NULL) {
+        *now_s = clock_now(store->clock).wall_s;
+    }
+    if (store->is_in_grace && *now_s < shard->now_s) {
+        shard->now_s = *now_s;
+    }
     if (*now_s > shard->now_s) {
         shard->now_s = *now_s;
         census_time(&shard->census, *now_s, shard->next_cas);

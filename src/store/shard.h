@@ -28,7 +28,7 @@ struct shard {
     /* under the lock */
     struct heap heap;
     struct index index;
-    int64_t now_s;     /* the latest time this shard was told */
+    int64_t now_s;     /* the latest time this shard was told; in a grace: the last one */
     uint64_t next_cas; /* CAS ids need only be unique for a key, and a key stays in its shard */
     uint64_t flushed_below; /* entries with lower CAS ids were flushed: nobody sees them */
     size_t sweep_bucket;    /* where the sweep after a flush goes on; index.n_buckets: done */
@@ -42,6 +42,12 @@ struct shard {
 struct store {
     /* written under all shards' locks, read under any one */
     int64_t flush_at_s; /* of the flush that is to come, or STORE_NO_DEADLINE */
+    bool is_in_grace;   /* nothing is taken back, and time may go back: grace.c */
+
+    /* immutable after the start, but read beside these */
+    struct clock
+        *clock; /* NULL, or where the time comes from instead of from callers: a grace was begun */
+    int64_t mark_s; /* of the grace: what expired up to here has expired */
 
     /* immutable after the start */
     struct store_config config;
@@ -109,6 +115,16 @@ static inline bool shard_is_live(const struct shard *shard, const struct entry *
     return entry_deadline(entry) > shard->now_s && entry_cas(entry) >= shard->flushed_below;
 }
 
+/** Whether an entry is not there by a clock that is not believed yet, but may be again. */
+static inline bool shard_is_hidden(const struct store *store, const struct shard *shard,
+                                   const struct entry *entry)
+{
+    int64_t deadline_s = entry_deadline(entry);
+
+    return store->is_in_grace && deadline_s <= shard->now_s && deadline_s > store->mark_s &&
+           entry_cas(entry) >= shard->flushed_below;
+}
+
 /** The absolute deadline of an expiry, by the shard's time, as an entry can hold it. */
 static inline int64_t shard_deadline(const struct shard *shard, struct store_expiry expiry)
 {
@@ -133,8 +149,13 @@ SESS_MUST_CHECK enum sess_status shard_ask(const struct store *store,
 /** Let the shard's tickets be those of the receipt. */
 void shard_note_receipt(struct shard *shard, const struct mutation_receipt *receipt);
 
-/** Let the shard's time be the later of its own and *now_s, and *now_s too. */
-void shard_set_time(struct shard *shard, int64_t *now_s);
+/** Let the shard's time be the later of its own and *now_s, and *now_s too; but what the clock says, earlier
+ *  or later, in a grace. */
+void shard_set_time(const struct store *store, struct shard *shard, int64_t *now_s);
+
+/** Take all shards' locks, in order, and give them back. */
+void shard_lock_all(struct store *store);
+void shard_unlock_all(struct store *store);
 
 /** Fill the tickets of an outcome, with no CAS id. */
 void shard_outcome(const struct shard *shard, struct store_outcome *outcome);

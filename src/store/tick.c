@@ -79,7 +79,8 @@ static unsigned tick_step(struct store *store, struct shard *shard, struct taken
     struct wheel_timer *due = NULL;
     struct entry *flushed;
 
-    switch (wheel_step(&shard->wheel, shard->now_s, &due)) {
+    /* In a grace nothing is due. */
+    switch (store->is_in_grace ? WHEEL_IDLE : wheel_step(&shard->wheel, shard->now_s, &due)) {
     case WHEEL_DUE:
         settle(store, shard, due, taken);
         return 1;

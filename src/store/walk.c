@@ -6,6 +6,7 @@
 
 /* What one slice has told. */
 struct telling {
+    const struct store *store;
     struct shard *shard;
     store_walk_fn visit;
     void *context;
@@ -33,7 +34,8 @@ static void tell_bucket(struct telling *telling, const struct index_bucket *piec
         for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
             const struct entry *entry = piece->slots[i] == 0 ? NULL : index_entry(piece->slots[i]);
 
-            if (entry != NULL && shard_is_live(telling->shard, entry)) {
+            if (entry != NULL && (shard_is_live(telling->shard, entry) ||
+                                  shard_is_hidden(telling->store, telling->shard, entry))) {
                 tell(telling, entry);
             }
         }
@@ -45,7 +47,7 @@ bool store_walk_step(struct store *store, struct store_walk *walk, size_t most, 
 {
     enum { BUCKETS_MAX = 64 };
     struct shard *shard = &store->shards[walk->shard];
-    struct telling telling = {.shard = shard, .visit = visit, .context = context};
+    struct telling telling = {.store = store, .shard = shard, .visit = visit, .context = context};
 
     (void)pthread_mutex_lock(&shard->lock);
     for (unsigned i = 0;

@@ -80,12 +80,10 @@ enum sess_status store_delete(struct store *store, struct slice key, int64_t now
                               struct store_outcome *outcome)
 {
     struct change change;
-    enum sess_status status = SESS_NOT_FOUND;
+    enum sess_status status;
 
     change_begin(&change, store, key, now_s);
-    if (change.is_live) {
-        status = change_remove(&change, key);
-    }
+    status = change_delete(&change, key);
     change_end(&change, 0, outcome);
     return status;
 }
@@ -94,12 +92,10 @@ enum sess_status store_touch(struct store *store, struct slice key, struct store
                              int64_t now_s, struct store_outcome *outcome)
 {
     struct change change;
-    enum sess_status status = SESS_NOT_FOUND;
+    enum sess_status status;
 
     change_begin(&change, store, key, now_s);
-    if (change.is_live) {
-        status = change_touch(&change, key, expiry);
-    }
+    status = change_touch(&change, key, expiry);
     change_end(&change, 0, outcome);
     return status;
 }

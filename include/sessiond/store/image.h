@@ -1,6 +1,6 @@
 /* Images: states of keys as a journal recorded them, and how a store is made of them again.
  *
- * Not a change: no policy, no hook, no judgement by time, no new CAS id, nothing counted but what is there.
+ * Not a change: no policy, no hook, no judgement by the time that it is, no new CAS id, nothing counted but what is there.
  * One thread, before any other use of the store: store_apply for each record in order, then store_begin
  * once. Source: durability.md, "Recovery". */
 #ifndef SESSIOND_STORE_IMAGE_H
@@ -17,19 +17,20 @@ enum image_kind {
     IMAGE_SET,    /* the key holds this, whatever it held */
     IMAGE_TOUCH,  /* the key, if it is there, has this deadline, whatever it had */
     IMAGE_DELETE, /* the key is not there */
+    IMAGE_EXPIRY, /* no key is there whose deadline is this one or an earlier one */
     IMAGE_FLUSH,  /* no key is there: a flush that took effect. One that is to come is told to
                      store_begin alone */
 };
 
 struct store_image {
     enum image_kind kind;
-    struct slice key; /* 1..STORE_KEY_MAX bytes; not of FLUSH */
+    struct slice key; /* 1..STORE_KEY_MAX bytes; not of EXPIRY, FLUSH */
     struct slice
         value;      /* SET: copied. Larger than max_value_bytes is fine: it may have been lowered */
     uint32_t flags; /* SET: the client's flags */
     uint64_t cas;   /* SET: 1 to UINT64_MAX - 1 */
     int64_t
-        deadline_s; /* SET, TOUCH: wall seconds from 1 on, past ones too, or STORE_NO_DEADLINE. What is
+        deadline_s; /* SET, TOUCH, EXPIRY: wall seconds from 1 on, past ones too, or STORE_NO_DEADLINE. What is
                            later than an entry can hold is its latest */
 };
 

@@ -31,8 +31,11 @@ struct mutation {
     uint32_t flags;         /* SET: the client's flags */
     uint64_t cas;           /* SET: the CAS id of the new state */
     int64_t deadline_s;     /* SET: wall seconds, or STORE_NO_DEADLINE; FLUSH: see there */
-    int64_t old_deadline_s; /* of the live entry that was there, 0 when there was none */
-    int64_t now_s;          /* the shard's time; FLUSH: the latest of all shards' */
+    int64_t old_deadline_s; /* of the live entry that was there, or one that is hidden in a grace
+                               (store/grace.h); 0 when there was none */
+    int64_t
+        now_s; /* the shard's time; of what was hidden the grace's mark; FLUSH: the latest of all
+                      shards' */
 };
 
 enum mutation_answer {
