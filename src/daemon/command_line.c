@@ -136,6 +136,8 @@ static void take_action(struct reading *reading, enum command_line_action action
         reading->out->config_path = value;
     } else if (action == ACTION_SET_ASIDE_DAMAGED) {
         reading->out->sets_damaged_aside = true;
+    } else if (action == ACTION_ACCEPT_CLOCK) {
+        reading->out->accepts_clock = true;
     } else {
         reading->out->action = action;
     }

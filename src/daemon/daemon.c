@@ -196,7 +196,7 @@ static enum sess_status serve(struct wiring *wiring, const struct alarms *alarms
 
 /* Everything up to the point where clients may come. */
 static enum sess_status prepare(struct settings *settings, struct registry *registry,
-                                bool sets_damaged_aside, struct alarms *alarms,
+                                const struct command_line *line, struct alarms *alarms,
                                 struct wiring **wiring, struct sess_error *error)
 {
     char path[DATA_DIR_SIZE];
@@ -227,7 +227,7 @@ static enum sess_status prepare(struct settings *settings, struct registry *regi
     }
     if (status == SESS_OK) {
         wiring_on_failure(*wiring, alarms->failure);
-        status = wiring_recover(*wiring, settings, path, sets_damaged_aside, registry, error);
+        status = wiring_recover(*wiring, settings, path, line, registry, error);
     }
     if (status == SESS_OK) {
         tell_durability(settings, path);
@@ -236,12 +236,11 @@ static enum sess_status prepare(struct settings *settings, struct registry *regi
 }
 
 static enum sess_status run(struct settings *settings, struct registry *registry,
-                            bool sets_damaged_aside, struct sess_error *error)
+                            const struct command_line *line, struct sess_error *error)
 {
     struct wiring *wiring = NULL;
     struct alarms alarms = {.signals = -1, .failure = -1, .any = -1};
-    enum sess_status status =
-        prepare(settings, registry, sets_damaged_aside, &alarms, &wiring, error);
+    enum sess_status status = prepare(settings, registry, line, &alarms, &wiring, error);
 
     if (status == SESS_OK) {
         status = serve(wiring, &alarms, error);
@@ -259,7 +258,7 @@ enum exit_code daemon_run(struct settings *settings, struct registry *registry,
 
     allocator_set_up();
     log_set_level((enum log_level)settings->daemon.log_level);
-    status = run(settings, registry, line->sets_damaged_aside, &error);
+    status = run(settings, registry, line, &error);
     if (status != SESS_OK) {
         log_write(LOG_LEVEL_ERROR, "%s", error.text);
         /* What is of another version is not damaged, though it ends like that. */

@@ -240,14 +240,31 @@ static void tell_recovered(const struct wiring *wiring, const char *path)
               found->took_ms);
 }
 
+static void tell_accepted(const struct wiring *wiring)
+{
+    const struct recovered *found = journal_recovered(wiring->journal);
+
+    if (found->left_time_s == 0) {
+        log_write(LOG_LEVEL_INFO,
+                  "--accept-clock: the clock is not behind data-dir's time, so there "
+                  "was nothing to accept");
+    } else {
+        log_write(LOG_LEVEL_WARNING,
+                  "--accept-clock: time goes on from the clock's, %" PRId64
+                  " s back; sessions that had expired before are gone",
+                  found->left_time_s - found->time_s);
+    }
+}
+
 static enum sess_status open_journal(struct wiring *wiring, const struct settings *settings,
-                                     struct sess_error *error)
+                                     bool accepts_clock, struct sess_error *error)
 {
     struct journal_config config = {
         .options = &settings->journal,
         .directory = wiring->directory,
         .clock = wiring->clock,
         .store = wiring->store,
+        .accepts_clock = accepts_clock,
         .batch_bytes = wiring->split.batch,
         .segment_bytes = settings_segment_bytes(settings),
         .checkpoint_bytes = settings_segment_bytes(settings),
@@ -272,7 +289,7 @@ void wiring_on_failure(struct wiring *wiring, int failure_fd)
 }
 
 enum sess_status wiring_recover(struct wiring *wiring, const struct settings *settings,
-                                const char *path, bool sets_damaged_aside,
+                                const char *path, const struct command_line *line,
                                 struct registry *registry, struct sess_error *error)
 {
     enum sess_status status;
@@ -281,16 +298,19 @@ enum sess_status wiring_recover(struct wiring *wiring, const struct settings *se
         return SESS_OK;
     }
     status = directory_open(path, &wiring->directory, error);
-    if (status == SESS_OK && sets_damaged_aside) {
+    if (status == SESS_OK && line->sets_damaged_aside) {
         status = damage_set_aside(path, &wiring->directory, error);
     }
     if (status == SESS_OK) {
-        status = open_journal(wiring, settings, error);
+        status = open_journal(wiring, settings, line->accepts_clock, error);
     }
     if (status != SESS_OK) {
         return advise(status, path, error);
     }
     tell_recovered(wiring, path);
+    if (line->accepts_clock) {
+        tell_accepted(wiring);
+    }
     return figures_register_journal(registry, wiring->journal) == SESS_OK
                ? SESS_OK
                : error_set(error, SESS_LIMIT, "too many figures for the registry");

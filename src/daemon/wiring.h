@@ -4,6 +4,7 @@
 #ifndef SESSIOND_SRC_DAEMON_WIRING_H
 #define SESSIOND_SRC_DAEMON_WIRING_H
 
+#include "sessiond/daemon/command_line.h"
 #include "sessiond/daemon/settings.h"
 
 struct wiring;
@@ -20,11 +21,13 @@ void wiring_on_failure(struct wiring *wiring, int failure_fd);
 /** Open the data directory and recover what is in it; nothing to do for memory only. To be called when the
  *  process has become the user that it stays.
  *  path     the directory, or ""
- *  sets_damaged_aside  rename it if it is damaged, and begin with an empty one
+ *  line     what it says beside settings: whether a damaged one is renamed, and the start empty; whether a
+ *           clock that is behind is taken
  *  returns  OK | LOCKED | DAMAGED | OUT_OF_RANGE (more sessions than `memory`) | NO_SPACE | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status wiring_recover(struct wiring *wiring,
                                                 const struct settings *settings, const char *path,
-                                                bool sets_damaged_aside, struct registry *registry,
+                                                const struct command_line *line,
+                                                struct registry *registry,
                                                 struct sess_error *error);
 
 /** Write and sync all that was accepted. returns OK | IO (also when the disk had failed before) */

@@ -58,7 +58,8 @@ static void add(struct journal *journal, const struct mutation *mutation,
         facts->since_ms = journal_ms(journal);
     }
     batch_add(batch, record, block);
-    if (mutation->now_s > facts->time_s) {
+    /* In a grace nobody knows what the time is. */
+    if (mutation->now_s > facts->time_s && !journal->is_in_grace) {
         facts->time_s = mutation->now_s;
     }
     facts->has_revocation = facts->has_revocation || receipt->is_revocation;

@@ -32,6 +32,7 @@ static bool is_due(const struct journal *journal)
 /* Between slices. */
 static bool rest(void *context)
 {
+    timekeeper_look(context);
     (void)usleep(CHECKPOINT_REST_US);
     return !journal_ask_ending(context);
 }
@@ -159,6 +160,7 @@ static bool leave_segment(struct journal *journal)
 static void begin(struct journal *journal, struct checkpoint *checkpoint, struct record *end)
 {
     bool has_left;
+    uint64_t linked;
 
     *checkpoint = (struct checkpoint){
         .directory = journal->config.directory,
@@ -166,17 +168,16 @@ static void begin(struct journal *journal, struct checkpoint *checkpoint, struct
         .batch = &journal->image,
         .rest = rest,
         .context = journal,
-        .now_s = clock_now(journal->config.clock).wall_s,
     };
     (void)pthread_mutex_lock(&journal->lock);
     checkpoint->number = journal->checkpoint_number + 1;
-    if (journal->time_s > checkpoint->now_s) {
-        checkpoint->now_s = journal->time_s;
-    }
     has_left = leave_segment(journal);
-    /* All of the file that stays: what it tells of before now changes nothing. */
+    checkpoint->now_s = journal_time(journal);
+    linked = journal->writer.link.sequence;
+    /* All of the file that stays: what it tells of before now changes nothing. But what the start wrote there is
+     * in the store, and a clock that it accepted must not be taken for one of now. */
     *end = (struct record){
-        .sequence = journal->writer.link.sequence,
+        .sequence = linked > journal->start_sequence ? linked : journal->start_sequence,
         .segment = journal->writer.current.number,
     };
     journal->has_dead = journal->has_dead && (!has_left || journal->last_data > end->sequence ||
@@ -272,6 +273,9 @@ void *checkpointer_run(void *journal)
         } else {
             journal_wait(self, &self->checkpoint_wanted, CHECKPOINT_LOOK_MS * INT64_C(1000));
         }
+        (void)pthread_mutex_unlock(&self->lock);
+        timekeeper_look(self);
+        (void)pthread_mutex_lock(&self->lock);
     }
     (void)pthread_mutex_unlock(&self->lock);
     return NULL;

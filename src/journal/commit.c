@@ -64,10 +64,10 @@ static void publish(struct journal *journal, const struct placement *placement,
  * does: the files that told of a later one may be gone. */
 static int64_t frame_time(struct journal *journal, const struct batch_facts *facts)
 {
-    int64_t time_s = facts->time_s == 0 ? clock_now(journal->config.clock).wall_s : facts->time_s;
-
-    if (time_s > journal->time_s) {
-        journal->time_s = time_s;
+    if (facts->time_s == 0) {
+        journal->time_s = journal_time(journal);
+    } else if (facts->time_s > journal->time_s) {
+        journal->time_s = facts->time_s;
     }
     return journal->time_s;
 }

@@ -75,7 +75,11 @@ static void take_frame(void *context, size_t item, const struct frame_read *read
     struct inspected_segment *segment = &found->segments[item];
     uint64_t size = frame_size(read->frame.body_size);
 
-    found->time_s = read->frame.time_s > found->time_s ? read->frame.time_s : found->time_s;
+    /* What the checkpoint has told of has told of its time, too. */
+    if (read->frame.sequence >= inspector->islands.first_sequence &&
+        read->frame.time_s > found->time_s) {
+        found->time_s = read->frame.time_s;
+    }
     if (is_seal) {
         segment->is_sealed = true;
         return;
@@ -109,6 +113,9 @@ static enum sess_status take_record(void *context, const struct record *record,
     found->n_records += record->type != RECORD_LINK;
     if (record->type == RECORD_FLUSH) {
         found->flush_at_s = record->is_scheduled ? record->deadline_s : STORE_NO_DEADLINE;
+    }
+    if (record->type == RECORD_CLOCK) {
+        found->time_s = record->time_s;
     }
     return take_entry(context, record, place);
 }

@@ -5,6 +5,7 @@
 
 #include "recovery.h"
 #include "sessiond/base/log.h"
+#include "sessiond/store/grace.h"
 #include "sessiond/store/image.h"
 #include "state.h"
 
@@ -54,13 +55,18 @@ static void tell_progress(void *context, uint64_t done, uint64_t all)
 }
 
 /* The store goes on where the files end: no id comes twice, and time does not go back. */
-static void begin_store(const struct journal *journal)
+static void begin_store(struct journal *journal)
 {
     const struct recovered *found = &journal->recovered;
-    int64_t now_s = clock_now(journal->config.clock).wall_s;
+    struct clock *clock = journal->config.clock;
 
-    store_begin(journal->config.store, found->time_s > now_s ? found->time_s : now_s,
+    journal->is_in_grace = clock_begin(clock, found->time_s);
+    atomic_store(&journal->metrics.clock_in_grace, journal->is_in_grace);
+    store_begin(journal->config.store, clock_now(clock).wall_s,
                 found->highest_cas + RECOVERY_CAS_JUMP, found->flush_at_s);
+    if (journal->is_in_grace) {
+        store_begin_grace(journal->config.store, clock, found->time_s);
+    }
 }
 
 static enum sess_status recover(struct journal *journal, struct sess_error *error)
@@ -70,6 +76,7 @@ static enum sess_status recover(struct journal *journal, struct sess_error *erro
         .directory = journal->config.directory,
         .store = journal->config.store,
         .now_s = clock_now(journal->config.clock).wall_s,
+        .accepts_clock = journal->config.accepts_clock,
         .segment_size = journal->config.segment_bytes,
         .progress = tell_progress,
         .progress_context = &progress,
@@ -89,6 +96,7 @@ static enum sess_status recover(struct journal *journal, struct sess_error *erro
     metric_add(&journal->metrics.journal_size,
                journal->recovered.n_bytes + journal->writer.current.size);
     journal->checkpoint_number = journal->recovered.checkpoint;
+    journal->start_sequence = journal->writer.next_sequence;
     journal->time_s = journal->recovered.time_s;
     journal->log_bytes = journal->recovered.n_bytes;
     atomic_store(&journal->metrics.checkpoint_entries, journal->recovered.n_images);
@@ -174,6 +182,7 @@ enum sess_status journal_start(struct journal *journal, struct sess_error *error
 
 enum sess_status journal_stop(struct journal *journal, struct sess_error *error)
 {
+    timekeeper_stop(journal);
     (void)pthread_mutex_lock(&journal->lock);
     journal->is_stopping = true;
     (void)pthread_cond_broadcast(&journal->write_wanted);

@@ -36,14 +36,12 @@ static enum sess_status fill(struct journal *journal, struct segment *segment,
 }
 
 /* returns  OK | CLOSED | NO_SPACE | LIMIT | IO; but for OK nothing is left of it */
-static enum sess_status make(struct journal *journal, uint64_t number, struct segment *segment,
+static enum sess_status make(struct journal *journal, int64_t now_s, struct segment *segment,
                              struct sess_error *error)
 {
     struct directory *directory = journal->config.directory;
-    int64_t now_s = clock_now(journal->config.clock).wall_s;
     enum sess_status status;
 
-    *segment = (struct segment){.number = number, .size = journal->config.segment_bytes};
     status = segment_begin(directory, now_s, segment, error);
 
     if (status != SESS_OK) {
@@ -92,13 +90,14 @@ static void meet_full_disk(struct journal *journal, const struct sess_error *err
 /* Under the lock, which is given up meanwhile. */
 static void make_next(struct journal *journal)
 {
-    uint64_t number = journal->writer.next_number++;
-    struct segment segment;
+    struct segment segment = {.number = journal->writer.next_number++,
+                              .size = journal->config.segment_bytes};
+    int64_t now_s = journal_time(journal);
     struct sess_error error;
     enum sess_status status;
 
     (void)pthread_mutex_unlock(&journal->lock);
-    status = make(journal, number, &segment, &error);
+    status = make(journal, now_s, &segment, &error);
     (void)pthread_mutex_lock(&journal->lock);
     switch (status) {
     case SESS_OK:

@@ -11,6 +11,7 @@ enum {
     FLUSH_SIZE = HEAD_SIZE + 16, /* time 8, whether it is still to come 8 */
     LINK_SIZE = HEAD_SIZE + 32,  /* segment 8, sequence 8, offset 8, CAS id 8 */
     SEAL_SIZE = HEAD_SIZE + 8,   /* segment 8 */
+    CLOCK_SIZE = HEAD_SIZE + 16, /* up to when all has expired 8, time 8 */
     END_SIZE = HEAD_SIZE + 48,   /* segment 8, sequence 8, last 8, entries 8, CAS id 8, flush 8 */
 };
 
@@ -45,7 +46,7 @@ static size_t fixed_size(uint8_t type)
     static const uint8_t sizes[] = {
         [RECORD_SET] = SET_SIZE,     [RECORD_TOUCH] = TOUCH_SIZE, [RECORD_DELETE] = HEAD_SIZE,
         [RECORD_FLUSH] = FLUSH_SIZE, [RECORD_LINK] = LINK_SIZE,   [RECORD_SEAL] = SEAL_SIZE,
-        [RECORD_END] = END_SIZE,
+        [RECORD_CLOCK] = CLOCK_SIZE, [RECORD_END] = END_SIZE,
     };
 
     return type < sizeof sizes ? sizes[type] : 0;
@@ -77,6 +78,10 @@ static void encode_fixed(const struct record *record, uint8_t *out)
         break;
     case RECORD_SEAL:
         bytes_put_u64(out, record->segment);
+        break;
+    case RECORD_CLOCK:
+        bytes_put_u64(out, (uint64_t)record->deadline_s);
+        bytes_put_u64(out + 8, (uint64_t)record->time_s);
         break;
     case RECORD_END:
         bytes_put_u64(out, record->segment);
@@ -130,6 +135,10 @@ static size_t decode_fixed(const uint8_t *in, struct record *out)
     case RECORD_SEAL:
         out->segment = bytes_u64(in);
         return 0;
+    case RECORD_CLOCK:
+        out->deadline_s = (int64_t)bytes_u64(in);
+        out->time_s = (int64_t)bytes_u64(in + 8);
+        return 0;
     case RECORD_END:
         out->segment = bytes_u64(in);
         out->sequence = bytes_u64(in + 8);
@@ -172,10 +181,8 @@ enum sess_status record_decode(struct slice bytes, struct record *out, size_t *u
 struct store_image record_image(const struct record *record)
 {
     static const enum image_kind kinds[] = {
-        [RECORD_SET] = IMAGE_SET,
-        [RECORD_TOUCH] = IMAGE_TOUCH,
-        [RECORD_DELETE] = IMAGE_DELETE,
-        [RECORD_FLUSH] = IMAGE_FLUSH,
+        [RECORD_SET] = IMAGE_SET,     [RECORD_TOUCH] = IMAGE_TOUCH,  [RECORD_DELETE] = IMAGE_DELETE,
+        [RECORD_FLUSH] = IMAGE_FLUSH, [RECORD_CLOCK] = IMAGE_EXPIRY,
     };
 
     return (struct store_image){

@@ -20,11 +20,12 @@
     X(FLUSH, 4, "all keys are gone, at once or at a time")                                         \
     X(LINK, 5, "where the segment goes on from; first in each segment")                            \
     X(SEAL, 6, "the segment is full, and its successor is there")                                  \
+    X(CLOCK, 9, "the time is an earlier one: a clock that was behind was accepted")                \
     X(END, 11, "a checkpoint is whole; last in it")
 #define RECORD_TYPE_ID(id, number, doc) RECORD_##id = (number),
 enum record_type { RECORD_TYPES(RECORD_TYPE_ID) };
 #undef RECORD_TYPE_ID
-/* Numbers that are kept for: flush undo 7, logout hold 8, clock mark 9, key rotation 10. */
+/* Numbers that are kept for: flush undo 7, logout hold 8, key rotation 10. */
 
 enum { RECORD_HEAD_MAX = 28 + 250 }; /* bytes of a record without its value, at most */
 
@@ -35,7 +36,8 @@ struct record {
     uint32_t flags;
     uint64_t cas;       /* LINK, END: ids up to this one may have been given out, written or not */
     int64_t deadline_s; /* FLUSH: when it takes effect. END: of a flush that was
-                           still to come, or STORE_NO_DEADLINE */
+                           still to come, or STORE_NO_DEADLINE. CLOCK: what ended up to then is gone */
+    int64_t time_s;     /* CLOCK: the time from here on */
     bool is_scheduled;  /* FLUSH: its time was still to come */
     uint64_t segment;   /* LINK: the number of the segment before, 0: none. SEAL: of the one behind.
                          END: of the one where the journal is to be read from */
@@ -49,7 +51,7 @@ struct record {
 /** The record of a mutation; its slices are borrowed from it. */
 struct record record_of(const struct mutation *mutation);
 
-/** What a SET, TOUCH, DELETE or FLUSH does to a store; its slices are the record's. */
+/** What a SET, TOUCH, DELETE, FLUSH or CLOCK does to a store; its slices are the record's. */
 struct store_image record_image(const struct record *record);
 
 /** Write all but the value to `out` (room for RECORD_HEAD_MAX bytes); returns the bytes written. The

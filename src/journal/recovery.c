@@ -184,6 +184,42 @@ static enum sess_status put_mark(struct copying *copying, struct sess_error *err
     return file_write(&copying->segment.file, &piece, 1, at, error);
 }
 
+/* A record of the start's own, which is in the store then, too. */
+static enum sess_status put_own(struct copying *copying, const struct record *record,
+                                struct sess_error *error)
+{
+    struct frame frame = new_frame(copying, copying->sequence - 1, copying->replay->result.time_s);
+    enum sess_status status =
+        writer_put_record(&copying->segment, copying->at, &frame, record, &copying->at, error);
+
+    if (status == SESS_OK && replay_apply(copying->replay, record) != SESS_OK) {
+        status = error_set(error, SESS_NO_MEMORY, "no memory to accept the clock");
+    }
+    return status;
+}
+
+/* What the time so far had ended stays so, a flush's time included; then time is what the wall clock says. */
+static enum sess_status put_clock(struct copying *copying, struct sess_error *error)
+{
+    struct recovered *result = &copying->replay->result;
+    struct record flush = {.type = RECORD_FLUSH, .deadline_s = result->flush_at_s};
+    struct record clock = {
+        .type = RECORD_CLOCK, .deadline_s = result->time_s, .time_s = copying->recovery->now_s};
+    enum sess_status status = SESS_OK;
+
+    if (!copying->recovery->accepts_clock || clock.time_s >= result->time_s) {
+        return SESS_OK;
+    }
+    if (result->flush_at_s <= result->time_s) {
+        status = put_own(copying, &flush, error);
+    }
+    if (status == SESS_OK) {
+        result->left_time_s = result->time_s;
+        status = put_own(copying, &clock, error);
+    }
+    return status;
+}
+
 static enum sess_status copy_all(struct copying *copying, struct sess_error *error)
 {
     enum sess_status status = find_link(copying, error);
@@ -199,6 +235,9 @@ static enum sess_status copy_all(struct copying *copying, struct sess_error *err
         }
     }
     failpoint("recovery.copied");
+    if (status == SESS_OK) {
+        status = put_clock(copying, error);
+    }
     return status == SESS_OK ? put_mark(copying, error) : status;
 }
 

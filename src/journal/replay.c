@@ -25,7 +25,7 @@ static enum sess_status damaged(uint64_t number, uint64_t offset, const char *wh
     return error_set(error, SESS_DAMAGED, "%s, offset %" PRIu64 ": %s", name, offset, what);
 }
 
-static enum sess_status apply(struct replay *replay, const struct record *record)
+enum sess_status replay_apply(struct replay *replay, const struct record *record)
 {
     struct recovered *result = &replay->result;
     struct store_image image;
@@ -35,6 +35,9 @@ static enum sess_status apply(struct replay *replay, const struct record *record
         return SESS_OK;
     }
     result->n_records++;
+    if (record->type == RECORD_CLOCK) {
+        result->time_s = record->time_s;
+    }
     if (record->type == RECORD_FLUSH) {
         result->flush_at_s = record->is_scheduled ? record->deadline_s : STORE_NO_DEADLINE;
         if (record->is_scheduled) {
@@ -61,6 +64,9 @@ static enum sess_status apply_frame(struct replay *replay, uint64_t number,
 {
     struct slice rest = read->body;
 
+    if (read->frame.time_s > replay->result.time_s) {
+        replay->result.time_s = read->frame.time_s;
+    }
     for (uint32_t i = 0; i < read->frame.n_records; i++) {
         struct record record;
         size_t used;
@@ -69,7 +75,7 @@ static enum sess_status apply_frame(struct replay *replay, uint64_t number,
         if (status != SESS_OK || record.type == RECORD_SEAL || record.type == RECORD_END) {
             return damaged(number, read->at, "a record of a type that is not known here", error);
         }
-        if (apply(replay, &record) != SESS_OK) {
+        if (replay_apply(replay, &record) != SESS_OK) {
             return tell_too_little(replay, error);
         }
         rest = slice_from(rest, used);
@@ -85,9 +91,6 @@ static void count_frame(struct replay *replay, const struct frame_read *read)
     result->n_frames++;
     result->n_bytes += frame_size(read->frame.body_size);
     result->highest_sequence = later(result->highest_sequence, read->frame.sequence);
-    if (read->frame.time_s > result->time_s) {
-        result->time_s = read->frame.time_s;
-    }
     replay->durable = later(replay->durable, read->frame.durable);
     replay->next_sequence = read->frame.sequence + 1;
     if (replay->progress != NULL && before / PROGRESS_BYTES != result->n_bytes / PROGRESS_BYTES) {
@@ -95,7 +98,7 @@ static void count_frame(struct replay *replay, const struct frame_read *read)
     }
 }
 
-/* Its changes are not wanted: they are in the checkpoint, or behind the end. */
+/* Its changes and its time are not wanted: they are in the checkpoint, or behind the end. */
 static void note_frame(struct replay *replay, const struct frame_read *read)
 {
     struct recovered *result = &replay->result;

@@ -27,6 +27,9 @@ struct replay {
     uint64_t end;             /* where in it the last frame ends */
 };
 
+/** Apply one record, that of a LINK too, for what it says of ids. returns OK | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status replay_apply(struct replay *replay, const struct record *record);
+
 /** Apply everything that holds.
  *  returns  OK | DAMAGED (what was acknowledged is damaged; which file and offset is in the text) |
  *           OUT_OF_RANGE (does not fit `memory`) | IO | NO_MEMORY */

@@ -142,15 +142,30 @@ static void touch(struct roll *roll, const struct record *record)
     }
 }
 
-static void drop(struct roll *roll, struct slice key)
+/* The entry that a pointer points to, or NULL. */
+static void drop(struct roll *roll, struct roll_entry **link)
 {
-    struct roll_entry **link = find(roll, key);
     struct roll_entry *entry = *link;
 
     if (entry != NULL) {
         *link = entry->next;
         free_entry(entry);
         roll->n_entries--;
+    }
+}
+
+static void drop_expired(struct roll *roll, int64_t time_s)
+{
+    for (size_t i = 0; i < roll->n_buckets; i++) {
+        struct roll_entry **link = &roll->buckets[i];
+
+        while (*link != NULL) {
+            if ((*link)->deadline_s <= time_s) {
+                drop(roll, link);
+            } else {
+                link = &(*link)->next;
+            }
+        }
     }
 }
 
@@ -164,12 +179,15 @@ enum sess_status roll_apply(struct roll *roll, const struct record *record,
         touch(roll, record);
         break;
     case RECORD_DELETE:
-        drop(roll, record->key);
+        drop(roll, find(roll, record->key));
         break;
     case RECORD_FLUSH:
         if (!record->is_scheduled) {
             clear(roll);
         }
+        break;
+    case RECORD_CLOCK:
+        drop_expired(roll, record->deadline_s);
         break;
     case RECORD_LINK:
     case RECORD_SEAL:

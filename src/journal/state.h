@@ -1,5 +1,5 @@
 /* The journal's struct, shared by its bodies: journal.c (life), accept.c (changes), commit.c (writing and
- * what may leave), syncer.c and maker.c (the threads), figures.c.
+ * what may leave), syncer.c, maker.c and checkpointer.c (the threads), timekeeper.c (time), figures.c.
  *
  * Private to the journal. Lock order: a shard's, the arena's, then `lock`. Nobody holds it during a call of
  * a file, nor when the last reference of a large value may go. */
@@ -64,6 +64,7 @@ struct journal {
     bool is_out_of_space; /* the last try to make a segment met a full disk */
     uint64_t last_data;   /* highest sequence of a frame with records */
     int64_t time_s;       /* the latest that a frame carries, also of those that were recovered */
+    bool is_in_grace;     /* it stands still; written by the checkpointer alone */
     uint64_t last_mark;   /* the mark that the last written frame carries */
     uint64_t marked;      /* the mark that the last synced frame carries */
     int64_t written_since_ms; /* of the oldest change written since the running sync began */
@@ -75,7 +76,10 @@ struct journal {
     int64_t checkpoint_ms;    /* when the last one began; at first when the journal was opened */
     int64_t checkpoint_not_before_ms; /* after one that found no room */
     uint64_t checkpoint_number;       /* of the last one; 0: none */
+    uint64_t start_sequence;          /* what the start has written has lower ones */
     struct batch image;               /* the checkpointer's alone */
+    int64_t time_look_ms;             /* likewise: when the next look at the time is due */
+    uint64_t n_expired; /* likewise: what store_count_expired said when a frame told it */
     struct sess_error failure;
     struct journal_metrics metrics;
 
@@ -108,6 +112,17 @@ bool commit_can_write(const struct journal *journal);
 /** Write the pending batch as a frame, if commit_can_write; the lock is given up meanwhile, and held again
  *  afterwards. A batch without records is a mark. Returns false when it failed. */
 bool commit_write(struct journal *journal);
+
+/** The time as a frame carries it: now, but not before that of the last frame; in a grace that one. Under the
+ *  lock. */
+int64_t journal_time(const struct journal *journal);
+
+/** Once a second, on the checkpointer's thread, not under the lock: write a frame if something expired in a
+ *  time that no frame carries; end a grace. */
+void timekeeper_look(struct journal *journal);
+
+/** Let an orderly end carry its time, so that the next start is not far ahead of it. Not under the lock. */
+void timekeeper_stop(struct journal *journal);
 
 /** The threads. */
 void *flusher_run(void *journal);

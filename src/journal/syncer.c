@@ -15,6 +15,7 @@ struct sync_job {
     struct segment previous;
     struct record link;
     uint64_t successor;
+    int64_t now_s; /* wall seconds, as a frame carries it */
 };
 
 static bool has_unsynced(const struct journal *journal)
@@ -97,6 +98,7 @@ static void begin_sync(struct journal *journal, struct sync_job *job)
         .previous = writer->previous,
         .link = writer->link,
         .successor = writer->current.number,
+        .now_s = journal_time(journal),
     };
     writer->must_align = true;
     journal->is_syncing = true;
@@ -123,9 +125,10 @@ static enum sess_status sync_files(struct sync_job *job, struct sess_error *erro
 }
 
 /* The seal is written only now that the successor's link is on disk; nobody waits for it. */
-static enum sess_status seal_previous(struct sync_job *job, int64_t now_s, struct sess_error *error)
+static enum sess_status seal_previous(struct sync_job *job, struct sess_error *error)
 {
-    enum sess_status status = writer_seal(&job->previous, &job->link, job->successor, now_s, error);
+    enum sess_status status =
+        writer_seal(&job->previous, &job->link, job->successor, job->now_s, error);
 
     failpoint("seal.written");
     if (status == SESS_OK) {
@@ -185,7 +188,7 @@ static void sync_once(struct journal *journal)
     journal_wake(journal);
     if (status == SESS_OK && job.has_previous) {
         is_closed = true;
-        status = seal_previous(&job, clock_now(journal->config.clock).wall_s, &error);
+        status = seal_previous(&job, &error);
     }
     (void)pthread_mutex_lock(&journal->lock);
     journal->writer.has_previous = journal->writer.has_previous && !is_closed;

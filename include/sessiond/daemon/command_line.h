@@ -17,6 +17,7 @@ struct command_line {
     enum command_line_action action;
     const char *config_path; /* of argv; NULL: no file */
     bool sets_damaged_aside; /* a damaged data directory is renamed, and the start goes on */
+    bool accepts_clock;      /* a clock behind the data directory's time is taken */
     int argc;                /* as it was read */
     char *const *argv;       /* borrowed */
 };

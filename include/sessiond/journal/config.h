@@ -14,6 +14,7 @@ struct journal_config {
     struct directory *directory;           /* borrowed, locked */
     struct clock *clock;                   /* borrowed */
     struct store *store;                   /* borrowed, empty */
+    bool accepts_clock;                    /* a wall clock behind the files' time is taken */
     size_t batch_bytes; /* records that wait to be written, at most, and one more */
     uint64_t
         checkpoint_bytes;   /* of changes before the next checkpoint, at least; 0: none is taken */

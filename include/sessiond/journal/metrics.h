@@ -21,6 +21,7 @@
     X(checkpoint_entries, GAUGE, "sessions in the last one")                                       \
     X(checkpoint_bytes, GAUGE, "bytes of it")                                                      \
     X(checkpoint_ms, GAUGE, "milliseconds that it took")                                           \
+    X(clock_in_grace, GAUGE, "1 while a wall clock that is far ahead is not believed yet")         \
     X(journal_segments, GAUGE, "journal files")                                                    \
     X(journal_size, GAUGE, "bytes of the journal's files, reserved space included")
 
