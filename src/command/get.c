@@ -32,22 +32,25 @@ static enum sess_status look(struct command_context *context, const struct reque
     return status;
 }
 
-/* The same, and renew. What could make it wait is found out by a look, before anything changes. */
+/* The same, and renew. What could make it wait is found out by a look, before anything changes. One that may end
+ * the session goes on without it: in a clock's grace it may be hidden from a look. */
 static enum sess_status look_and_touch(struct command_context *context,
                                        const struct request *request, struct store_reading *reading)
 {
     struct budget *replies = context->shared->replies;
+    struct store_expiry expiry = exptime_to_expiry(request->exptime);
+    bool may_end = !expiry.is_relative && expiry.seconds != STORE_NO_DEADLINE;
     enum sess_status status = look(context, request, reading);
-    struct value_block *foreseen;
+    struct value_block *foreseen = NULL;
 
-    if (status != SESS_OK) {
+    if (status == SESS_OK) {
+        foreseen = reading->block;
+        store_read_end(reading);
+    } else if (status != SESS_NOT_FOUND || !may_end) {
         return status;
     }
-    foreseen = reading->block;
-    store_read_end(reading);
-    status =
-        store_read_touch_begin(context->shared->store, request->key,
-                               exptime_to_expiry(request->exptime), context->now.wall_s, reading);
+    status = store_read_touch_begin(context->shared->store, request->key, expiry,
+                                    context->now.wall_s, reading);
     if (status == SESS_OK && reading->block != NULL) {
         /* Another value may have come in between; it is renewed by now, and must not be refused. */
         value_block_lend_always(reading->block, replies);

@@ -242,9 +242,10 @@ static void tell_recovered(const struct wiring *wiring, const char *path)
 
 static void tell_accepted(const struct wiring *wiring)
 {
-    const struct recovered *found = journal_recovered(wiring->journal);
+    const struct recovered *found =
+        wiring->journal == NULL ? NULL : journal_recovered(wiring->journal);
 
-    if (found->left_time_s == 0) {
+    if (found == NULL || found->left_time_s == 0) {
         log_write(LOG_LEVEL_INFO,
                   "--accept-clock: the clock is not behind data-dir's time, so there "
                   "was nothing to accept");
@@ -295,6 +296,9 @@ enum sess_status wiring_recover(struct wiring *wiring, const struct settings *se
     enum sess_status status;
 
     if (path[0] == '\0') {
+        if (line->accepts_clock) {
+            tell_accepted(wiring);
+        }
         return SESS_OK;
     }
     status = directory_open(path, &wiring->directory, error);

@@ -105,7 +105,11 @@ rest()"""
             daemon.move_clock(5)
             daemon.move_clock(0.25)
             with open(daemon.stderr_text().strip(), "rb") as file:
-                self.assertEqual(struct.unpack("=q", file.read()), (5250,))
+                self.assertEqual(struct.unpack("=2q", file.read()), (5250, 0))
+            daemon.clock.step(-7)
+            daemon.clock.step(1.5)
+            with open(daemon.clock.path, "rb") as file:
+                self.assertEqual(struct.unpack("=2q", file.read()), (5250, -5500))
 
     def test_run_to_exit(self):
         path = self.write_file("player", PLAYER.format(python=sys.executable, body="report('no'); sys.exit(78)"))

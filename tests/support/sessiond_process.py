@@ -257,22 +257,28 @@ class LineCollector(threading.Thread):
 
 
 class TestClock:
-    """The file that moves the daemon's clock: a native int64 of milliseconds, mapped by both."""
+    """The file that moves the daemon's clocks, mapped by both: two native int64 of milliseconds, the first for the
+    elapsed time and the wall clock, the second for the wall clock alone."""
 
     __test__ = False
 
     def __init__(self, path):
         self.path = path
         with open(path, "wb") as file:
-            file.write(bytes(8))
+            file.write(bytes(16))
         with open(path, "r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 8)
+            self._map = mmap.mmap(file.fileno(), 16)
 
     def offset_ms(self):
         return struct.unpack("=q", self._map[:8])[0]
 
     def move(self, seconds):
         self._map[:8] = struct.pack("=q", self.offset_ms() + round(seconds * 1000))
+
+    def step(self, seconds):
+        """Somebody sets the wall clock, ahead or back."""
+        (stepped_ms,) = struct.unpack("=q", self._map[8:])
+        self._map[8:] = struct.pack("=q", stepped_ms + round(seconds * 1000))
 
     def close(self):
         self._map.close()

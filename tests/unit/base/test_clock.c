@@ -217,15 +217,15 @@ END_TEST
 
 #ifdef SESSIOND_TEST_HOOKS
 
-/* The daemon's test clock: a file whose number is added to both clocks. */
+/* The daemon's test clock: a file of two numbers, one for both clocks, one for the wall clock. */
 static int64_t *make_shift_file(char *path)
 {
     int file = mkstemp(path);
     int64_t *shift;
 
     ck_assert_int_ge(file, 0);
-    ck_assert_int_eq(ftruncate(file, sizeof *shift), 0);
-    shift = mmap(NULL, sizeof *shift, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    ck_assert_int_eq(ftruncate(file, 2 * sizeof *shift), 0);
+    shift = mmap(NULL, 2 * sizeof *shift, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     ck_assert(shift != MAP_FAILED);
     close(file);
     ck_assert_int_eq(setenv("SESSIOND_TEST_CLOCK", path, 1), 0);
@@ -251,8 +251,11 @@ START_TEST(shift_file_moves_both_clocks)
         ck_assert_int_le(after.boot_ms - before.boot_ms,
                          (int64_t)months * 30 * DAY_MS + PATIENCE_MS);
     }
+    *(volatile int64_t *)(shift_ms + 1) = HOUR_MS;
+    ck_assert_int_ge(clock_now(shifted).wall_s, after.wall_s + HOUR_MS / SECOND_MS);
+    ck_assert_int_le(clock_now(shifted).boot_ms - after.boot_ms, PATIENCE_MS);
     clock_destroy(&shifted);
-    ck_assert_int_eq(munmap(shift_ms, sizeof *shift_ms), 0);
+    ck_assert_int_eq(munmap(shift_ms, 2 * sizeof *shift_ms), 0);
 }
 END_TEST
 
@@ -309,6 +312,182 @@ START_TEST(advance_moves_a_manual_clock)
 }
 END_TEST
 
+/* ---- a start behind a mark ---- */
+
+enum { MARK_S = 1700000000 };
+
+static struct clock *manual_at(int64_t wall_now_s)
+{
+    struct clock *manual = NULL;
+
+    ck_assert_int_eq(clock_create_manual(wall_now_s, &manual), SESS_OK);
+    return manual;
+}
+
+static void assert_lines(const char *text, size_t n_lines, const char *part)
+{
+    size_t n_found = 0;
+
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++) {
+        n_found++;
+    }
+    ck_assert_msg(n_found == n_lines, "%zu lines: %s", n_found, text);
+    ck_assert_msg(strstr(text, part) != NULL, "no '%s' in: %s", part, text);
+}
+
+/* An empty directory; one that was left a moment ago, by a clock that was slewed since. */
+START_TEST(begin_with_nothing_to_tell)
+{
+    static const int64_t ahead_s[] = {-2, -1, 0, 1, DAY_S};
+
+    captured_start();
+    for (size_t i = 0; i < sizeof ahead_s / sizeof ahead_s[0]; i++) {
+        struct clock *manual = manual_at(MARK_S + ahead_s[i]);
+        int64_t begin_s = ahead_s[i] > 0 ? MARK_S + ahead_s[i] : MARK_S;
+
+        ck_assert(!clock_begin(manual, 0));
+        ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + ahead_s[i]);
+        ck_assert(!clock_begin(manual, MARK_S));
+        ck_assert(!clock_is_in_grace(manual));
+        ck_assert_int_eq(clock_now(manual).wall_s, begin_s);
+        clock_advance(manual, 5000);
+        ck_assert_int_eq(clock_now(manual).wall_s, begin_s + 5);
+        clock_destroy(&manual);
+    }
+    ck_assert_str_eq(captured_end(), "");
+}
+END_TEST
+
+/* The machine has lost its clock: time runs on from the mark, and nobody is told twice. */
+START_TEST(begin_behind_the_mark_goes_on_from_it)
+{
+    struct clock *manual = manual_at(MARK_S - DAY_S);
+    const char *text;
+
+    captured_start();
+    ck_assert(!clock_begin(manual, MARK_S));
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + i);
+        clock_advance(manual, SECOND_MS);
+    }
+    text = captured_end();
+    assert_lines(text, 1,
+                 " warning the wall clock says 2023-11-13T22:13:20Z, but sessions were kept until "
+                 "2023-11-14T22:13:20Z: time goes on from there, 86400 s ahead");
+    ck_assert_ptr_nonnull(strstr(text, "--accept-clock"));
+    captured_start();
+    clock_step(manual, DAY_MS);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 100);
+    clock_step(manual, -HOUR_MS);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 100);
+    assert_lines(captured_end(), 1, "stepped back by 3600 s: ignored");
+    clock_destroy(&manual);
+}
+END_TEST
+
+/* In its grace two days behind the mark. */
+static struct clock *manual_in_grace(void)
+{
+    struct clock *manual = manual_at(MARK_S + 2 * DAY_S);
+
+    ck_assert(clock_begin(manual, MARK_S));
+    ck_assert(clock_is_in_grace(manual));
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 2 * DAY_S);
+    return manual;
+}
+
+START_TEST(begin_far_ahead_is_told)
+{
+    struct clock *manual = manual_at(MARK_S + DAY_S + 1);
+    const char *text;
+
+    captured_start();
+    ck_assert(clock_begin(manual, MARK_S));
+    text = captured_end();
+    assert_lines(
+        text, 1,
+        " warning the wall clock says 2023-11-15T22:13:21Z, and sessions were last kept at "
+        "2023-11-14T22:13:20Z, 86401 s before");
+    ck_assert_ptr_nonnull(strstr(text, "within 10 minutes"));
+    clock_destroy(&manual);
+}
+END_TEST
+
+START_TEST(grace_ends_by_elapsed_time)
+{
+    struct clock *manual = manual_in_grace();
+    const char *text;
+
+    captured_start();
+    clock_advance(manual, CLOCK_GRACE_MS - 1);
+    (void)clock_now(manual);
+    ck_assert(clock_is_in_grace(manual));
+    clock_advance(manual, 1);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 2 * DAY_S + CLOCK_GRACE_MS / SECOND_MS);
+    ck_assert(!clock_is_in_grace(manual));
+    text = captured_end();
+    assert_lines(text, 1, " warning the wall clock was not put right: it is believed now");
+    captured_start();
+    clock_step(manual, -2 * (int64_t)DAY_MS);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 2 * DAY_S + CLOCK_GRACE_MS / SECOND_MS);
+    assert_lines(captured_end(), 1, "stepped back by 172800 s: ignored");
+    clock_destroy(&manual);
+}
+END_TEST
+
+/* Back, but not far enough; then far enough. Within a day of the mark it is over. */
+START_TEST(grace_follows_steps_back)
+{
+    struct clock *manual = manual_in_grace();
+
+    captured_start();
+    clock_step(manual, -HOUR_MS);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 47 * 3600);
+    ck_assert(clock_is_in_grace(manual));
+    clock_step(manual, -1500);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 47 * 3600);
+    clock_step(manual, 1500 + HOUR_MS);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 2 * DAY_S);
+    clock_step(manual, -2 * (int64_t)DAY_MS + 10 * SECOND_MS);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 10);
+    ck_assert(!clock_is_in_grace(manual));
+    clock_step(manual, -5 * SECOND_MS);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 10);
+    ck_assert_ptr_nonnull(strstr(captured_end(),
+                                 " info the wall clock was put right: time goes on from "
+                                 "2023-11-14T22:13:30Z"));
+    clock_destroy(&manual);
+}
+END_TEST
+
+START_TEST(grace_never_goes_behind_the_mark)
+{
+    struct clock *manual = manual_in_grace();
+
+    captured_start();
+    clock_step(manual, -9 * (int64_t)DAY_MS);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S);
+    ck_assert(!clock_is_in_grace(manual));
+    clock_advance(manual, 5 * SECOND_MS);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 5);
+    assert_lines(captured_end(), 1, "put right");
+    clock_destroy(&manual);
+}
+END_TEST
+
+START_TEST(grace_ignores_a_step_far_ahead)
+{
+    struct clock *manual = manual_in_grace();
+
+    captured_start();
+    clock_step(manual, 9 * (int64_t)DAY_MS);
+    ck_assert_int_eq(clock_now(manual).wall_s, MARK_S + 2 * DAY_S);
+    ck_assert(clock_is_in_grace(manual));
+    assert_lines(captured_end(), 1, "stepped ahead by 777600 s: ignored");
+    clock_destroy(&manual);
+}
+END_TEST
+
 /* A clock destroyed twice. */
 START_TEST(destroy_forgets_the_clock)
 {
@@ -326,6 +505,7 @@ int main(void)
     TCase *create = suite_case(suite, "clock_create");
     TCase *now = suite_case(suite, "clock_now");
     TCase *advance = suite_case(suite, "clock_advance");
+    TCase *begin = suite_case(suite, "clock_begin");
     TCase *destroy = suite_case(suite, "clock_destroy");
 
     tcase_add_test(create, create_without_memory_fails);
@@ -346,6 +526,13 @@ int main(void)
     tcase_add_test(now, next_ignored_step_is_told_again);
     tcase_add_test(advance, manual_clock_stands_still);
     tcase_add_test(advance, advance_moves_a_manual_clock);
+    tcase_add_test(begin, begin_with_nothing_to_tell);
+    tcase_add_test(begin, begin_behind_the_mark_goes_on_from_it);
+    tcase_add_test(begin, begin_far_ahead_is_told);
+    tcase_add_test(begin, grace_ends_by_elapsed_time);
+    tcase_add_test(begin, grace_follows_steps_back);
+    tcase_add_test(begin, grace_never_goes_behind_the_mark);
+    tcase_add_test(begin, grace_ignores_a_step_far_ahead);
     tcase_add_test(destroy, destroy_forgets_the_clock);
     return suite_run(suite);
 }
