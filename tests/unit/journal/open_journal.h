@@ -62,9 +62,10 @@ static inline void open_prepare(struct open_journal *open, enum fsync_choice fsy
     };
 }
 
-/* Make a store, and recover into it what the directory holds. */
+/* As a new process does: make a store, and recover into it what the directory holds. */
 static inline void open_recover(struct open_journal *open)
 {
+    (void)clock_begin(open->clock, 0);
     fixture_open(&open->store);
     open->config.store = open->store.store;
     ck_assert_int_eq(journal_open(&open->config, &open->journal, &open->error), SESS_OK);
