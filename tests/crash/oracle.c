@@ -42,6 +42,7 @@ struct change oracle_change(const struct mutation *mutation)
         .deadline_s = mutation->deadline_s,
         .old_deadline_s = mutation->old_deadline_s,
         .now_s = mutation->now_s,
+        .carried_s = mutation->now_s,
     };
 
     if (mutation->kind == MUTATION_FLUSH) {
@@ -173,7 +174,7 @@ bool oracle_find(const struct history *history, size_t least, const struct pictu
 
         if (change != NULL) {
             picture_apply(&picture, change);
-            time_s = change->now_s > time_s ? change->now_s : time_s;
+            time_s = change->carried_s > time_s ? change->carried_s : time_s;
         }
         n_different = compare(&picture, found, at_s, differs, is_one ? change->key : 0,
                               is_one ? change->key + 1 : ORACLE_KEYS);

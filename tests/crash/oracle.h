@@ -27,7 +27,8 @@ struct change {
     int64_t deadline_s;
     int64_t old_deadline_s;
     int64_t now_s;
-    int64_t made_ms; /* elapsed time of this life; INT64_MIN: of an earlier one */
+    int64_t carried_s; /* the time that its frame carries, at least */
+    int64_t made_ms;   /* elapsed time of this life; INT64_MIN: of an earlier one */
 };
 
 /* All changes of one life, with those that it found when it began. */

@@ -31,6 +31,7 @@ struct run {
     uint64_t most_pending;
     uint64_t n_checkpoints; /* that recordings took */
     uint64_t n_images;      /* states that were recovered from one */
+    uint64_t n_graces;      /* states whose start was far ahead */
     uint64_t *seen;         /* digests of states, a hash table that forgets */
     struct recording recording;
     struct disk disk;
@@ -54,6 +55,7 @@ struct state {
     int64_t time_s; /* that its store had */
     size_t k;       /* changes that it was found to hold */
     bool has_image; /* it was recovered from a checkpoint */
+    bool has_grace; /* its start was far ahead */
 };
 
 static const char *const call_names[] = {"open",           "create",   "write",    "read",
@@ -150,19 +152,49 @@ static bool open_state(const struct run *run, const struct state *state, struct 
     return status == SESS_OK || wrong(run, state, "recovery failed", error.text);
 }
 
+static bool check_picture(const struct run *run, struct state *state, const struct picture *found,
+                          int64_t at_s)
+{
+    if (oracle_find(history_of(run), state->least, found, at_s, &state->k)) {
+        return true;
+    }
+    (void)wrong(run, state, "it holds what it must not", "see oracle.h");
+    (void)printf("  at least %zu of %zu changes\n", state->least, history_of(run)->n_changes);
+    print_difference(history_of(run), state->least, found, at_s);
+    return false;
+}
+
+/* Whom the clock hid is there again; but a flush whose time had come by it was one. */
+static bool check_put_right(const struct run *run, struct state *state, struct subject *subject)
+{
+    bool was_flushed = subject->recovered->flush_at_s <= subject->time_s;
+    int64_t step_ms = subject_put_right(subject, 0);
+    int64_t at_s = clock_now(subject->clock).wall_s;
+    struct picture found;
+    bool is_good = true;
+
+    subject_look(subject, at_s, &found);
+    if (was_flushed) {
+        for (unsigned key = 0; is_good && key < ORACLE_KEYS; key++) {
+            is_good =
+                !found.keys[key].is_there || wrong(run, state, "put right", "a flush is undone");
+        }
+    } else {
+        is_good = check_picture(run, state, &found, at_s);
+    }
+    clock_step(subject->clock, -step_ms);
+    return is_good;
+}
+
 static bool check_first(const struct run *run, struct state *state, struct subject *subject,
                         struct picture *found)
 {
     state->time_s = subject->time_s;
     state->has_image = subject->recovered->checkpoint != 0;
+    state->has_grace = subject->has_grace;
     subject_look(subject, state->wall_s, found);
-    if (oracle_find(history_of(run), state->least, found, subject->time_s, &state->k)) {
-        return true;
-    }
-    (void)wrong(run, state, "it holds what it must not", "see oracle.h");
-    (void)printf("  at least %zu of %zu changes\n", state->least, history_of(run)->n_changes);
-    print_difference(history_of(run), state->least, found, subject->time_s);
-    return false;
+    return check_picture(run, state, found, subject->time_s) &&
+           (!subject->has_grace || check_put_right(run, state, subject));
 }
 
 static bool check_second(const struct run *run, const struct state *state, struct subject *subject,
@@ -213,21 +245,56 @@ static bool check_twice(const struct run *run, struct state *state, struct memor
     return is_good;
 }
 
-static bool check(const struct run *run, struct state *state)
+static struct memory_directory *make_directory(const struct state *state)
 {
     struct memory_directory *memory = memory_directory_create();
-    struct directory *base = memory_directory_base(memory);
-    struct clock *clock;
-    bool is_good;
 
-    if (clock_create_manual(state->wall_s, &clock) != SESS_OK) {
-        abort();
-    }
     for (size_t i = 0; i < state->n_files; i++) {
         (void)memory_directory_add(memory, state->files[i].name,
                                    slice_of(state->files[i].bytes, state->files[i].size));
     }
-    is_good = check_twice(run, state, memory, clock);
+    return memory;
+}
+
+static struct clock *make_clock(const struct state *state)
+{
+    struct clock *clock;
+
+    if (clock_create_manual(state->wall_s, &clock) != SESS_OK) {
+        abort();
+    }
+    return clock;
+}
+
+static bool check(const struct run *run, struct state *state)
+{
+    struct memory_directory *memory = make_directory(state);
+    struct directory *base = memory_directory_base(memory);
+    struct clock *clock = make_clock(state);
+    bool is_good = check_twice(run, state, memory, clock);
+
+    directory_destroy(&base);
+    clock_destroy(&clock);
+    return is_good;
+}
+
+/* Which changes it holds, also of what its wall clock hides. */
+static bool find_exactly(const struct run *run, struct state *state)
+{
+    struct memory_directory *memory = make_directory(state);
+    struct directory *base = memory_directory_base(memory);
+    struct clock *clock = make_clock(state);
+    struct subject subject;
+    struct picture found;
+    struct sess_error error;
+    bool is_good =
+        subject_open_exactly(&subject, memory, &run->recording.options, clock, &error) == SESS_OK;
+
+    if (is_good) {
+        subject_look(&subject, subject.time_s, &found);
+        is_good = check_picture(run, state, &found, subject.time_s);
+        subject_close(&subject);
+    }
     directory_destroy(&base);
     clock_destroy(&clock);
     return is_good;
@@ -253,10 +320,13 @@ static bool was_seen(struct run *run, const struct state *state)
 }
 
 /* Of many states one is where the next recording begins. */
-static void keep_for_later(struct run *run, struct state *state)
+static bool keep_for_later(struct run *run, struct state *state)
 {
     if (state->n_files > FILES_MAX || test_random_below(&run->random, 200) != 0) {
-        return;
+        return true;
+    }
+    if (!find_exactly(run, state)) {
+        return false;
     }
     memory_files_free(run->files, run->n_files);
     history_end(&run->history);
@@ -266,25 +336,21 @@ static void keep_for_later(struct run *run, struct state *state)
     run->shown_cas = state->shown_cas;
     history_begin(&run->history, history_of(run), state->k);
     state->files = NULL;
+    return true;
 }
 
-/* Mostly the clock goes on; it may also have been put back, but not to before the life began: what had
- * expired then is in no frame yet. Or much time may have passed. */
+/* Mostly the clock goes on; it may also have been put back. Or much time may have passed, or seem to have. */
 static int64_t draw_wall(struct run *run)
 {
-    static const int64_t steps_s[] = {0, 0, 0, 1, 3, 50, 700, -5000};
+    static const int64_t steps_s[] = {0, 0, 0, 1, 3, 50, 700, -5000, 3 * 86400};
     const struct log_entry *entries = run->disk.log->entries;
-    int64_t step_s = steps_s[test_random_below(&run->random, sizeof steps_s / sizeof steps_s[0])];
-    int64_t wall_s = 0;
-    int64_t began_s;
-    size_t at = run->disk.at;
+    int64_t wall_s = steps_s[test_random_below(&run->random, sizeof steps_s / sizeof steps_s[0])];
+    size_t at = run->disk.at - 1;
 
-    while (at-- > 0 && entries[at].kind != LOG_LIFE) {
-        wall_s = entries[at].wall_s > wall_s ? entries[at].wall_s : wall_s;
+    while (entries[at].wall_s == 0) {
+        at--;
     }
-    began_s = entries[at].wall_s;
-    wall_s += step_s;
-    return wall_s > began_s ? wall_s : began_s;
+    return wall_s + entries[at].wall_s;
 }
 
 /* Ids of changes that were acknowledged, lost since or not: a client may still come with one. */
@@ -318,8 +384,9 @@ static bool try_state(struct run *run, const enum fate *fates)
         run->n_states++;
         is_good = check(run, &state);
         run->n_images += state.has_image;
+        run->n_graces += state.has_grace;
         if (is_good) {
-            keep_for_later(run, &state);
+            is_good = keep_for_later(run, &state);
         }
     }
     memory_files_free(state.files, state.n_files);
@@ -514,15 +581,17 @@ int main(int argc, char **argv)
     while (is_good && run->n_states < run->n_wanted) {
         is_good = record(run);
     }
-    if (is_good && run->n_wanted >= CHECKPOINTS_FROM && run->n_images == 0) {
-        (void)printf("no state of them had a checkpoint\n");
+    if (is_good && run->n_wanted >= CHECKPOINTS_FROM &&
+        (run->n_images == 0 || run->n_graces == 0)) {
+        (void)printf("no state of them had a checkpoint, or a clock far ahead\n");
         is_good = false;
     }
     (void)printf("power cuts: seed %" PRIu64 ", %" PRIu64 " states of %" PRIu64
                  " recordings (%" PRIu64 " more were the same), %" PRIu64 " checkpoints, %" PRIu64
-                 " states with one, at most %" PRIu64 " calls unsynced: %s\n",
+                 " states with one, %" PRIu64 " with a clock far ahead, at most %" PRIu64
+                 " calls unsynced: %s\n",
                  run->seed, run->n_states, run->n_recordings, run->n_same, run->n_checkpoints,
-                 run->n_images, run->most_pending, is_good ? "all right" : "WRONG");
+                 run->n_images, run->n_graces, run->most_pending, is_good ? "all right" : "WRONG");
     forget_begin(run);
     free(run->seen);
     free(run);

@@ -103,6 +103,10 @@ static enum mutation_answer hear(void *context, const struct mutation *mutation,
     enum mutation_answer answer;
 
     change.made_ms = clock_now(life->clock).boot_ms;
+    if (life->subject.has_grace) {
+        /* When it ends is the journal's affair. */
+        change.carried_s = life->subject.recovered->time_s;
+    }
     answer = journal_accept(life->subject.journal, mutation, receipt);
 
     if (answer == MUTATION_ACCEPTED) {
@@ -314,10 +318,25 @@ static void operate(struct life *life)
 
 /* ---- a life ---- */
 
+/* In its grace: in the end the clock is put right, or believed. */
+static void settle_clock(struct life *life)
+{
+    uint64_t what = below(life, 40);
+
+    if (what == 0) {
+        (void)subject_put_right(&life->subject, (int64_t)below(life, 3000));
+    } else if (what == 1) {
+        clock_advance(life->clock, CLOCK_GRACE_MS / 2);
+    }
+}
+
 static void act(struct life *life)
 {
     uint64_t what = below(life, 20);
 
+    if (clock_is_in_grace(life->clock)) {
+        settle_clock(life);
+    }
     if (what == 0) {
         clock_advance(life->clock, (int64_t)below(life, 20000));
     } else if (what < 12) {
@@ -345,7 +364,8 @@ static bool tell(const char *what, const char *more)
 }
 
 /* After a crash of the process: everything that was acknowledged is there. */
-static bool find_past(struct life *life, const struct history *before, size_t n_acked)
+static bool find_past(struct life *life, const struct history *before, size_t n_acked,
+                      int64_t wall_s)
 {
     struct picture found;
     size_t k;
@@ -368,7 +388,7 @@ static bool find_past(struct life *life, const struct history *before, size_t n_
         life->last_revocation_of_key[key] = k;
     }
     log_add(&life->recording->log, &(struct log_entry){.kind = LOG_LIFE,
-                                                       .wall_s = life->subject.time_s,
+                                                       .wall_s = wall_s,
                                                        .life = life->recording->n_lives,
                                                        .k = k,
                                                        .is_durable = true});
@@ -424,11 +444,11 @@ static void meet_checkpoint(struct life *life)
     }
 }
 
-static bool open_subject(struct life *life)
+static bool open_subject(struct life *life, bool is_exact)
 {
     struct sess_error error;
-    enum sess_status status =
-        subject_open(&life->subject, life->memory, &life->recording->options, life->clock, &error);
+    enum sess_status status = (is_exact ? subject_open_exactly : subject_open)(
+        &life->subject, life->memory, &life->recording->options, life->clock, &error);
 
     return status == SESS_OK || tell("it did not open", error.text);
 }
@@ -440,15 +460,24 @@ static bool run_life(struct life *life, bool is_crash)
     size_t n_acked = acked_in(&recording->log);
     uint64_t n_ops = OPS_MAX / 4 + below(life, OPS_MAX);
     struct sess_error error;
+    int64_t wall_s;
 
+    if (below(life, 4) == 0) {
+        /* While nothing runs: by up to an hour back, or by days ahead. */
+        int64_t step_s = (int64_t)below(life, 4) * 2 * 86400 - (int64_t)below(life, 3600);
+
+        clock_step(life->clock, step_s * 1000);
+    }
     recording->n_lives++;
     life->history = &recording->histories[recording->n_lives];
-    if (!open_subject(life) || !find_past(life, before, n_acked)) {
+    (void)clock_begin(life->clock, 0);
+    wall_s = clock_now(life->clock).wall_s;
+    if (!open_subject(life, true) || !find_past(life, before, n_acked, wall_s)) {
         return false;
     }
     /* A look lets a flush that is due take effect, and nobody is there yet to journal that. */
     subject_close(&life->subject);
-    if (!open_subject(life)) {
+    if (!open_subject(life, false)) {
         return false;
     }
     store_on_mutation(life->subject.store, hear, life);

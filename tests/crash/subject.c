@@ -26,6 +26,7 @@ enum sess_status subject_open(struct subject *subject, struct memory_directory *
     struct journal_config config;
     enum sess_status status;
 
+    (void)clock_begin(clock, 0);
     *subject = (struct subject){
         .options = *options, .directory = memory_directory_base(directory), .clock = clock};
     status = make_store(subject);
@@ -49,10 +50,30 @@ enum sess_status subject_open(struct subject *subject, struct memory_directory *
     }
     subject->recovered = journal_recovered(subject->journal);
     subject->time_s = clock_now(clock).wall_s;
-    if (subject->recovered->time_s > subject->time_s) {
-        subject->time_s = subject->recovered->time_s;
-    }
+    subject->has_grace = clock_is_in_grace(clock);
     return SESS_OK;
+}
+
+enum sess_status subject_open_exactly(struct subject *subject, struct memory_directory *directory,
+                                      const struct journal_options *options, struct clock *clock,
+                                      struct sess_error *error)
+{
+    const int64_t step_ms = INT64_C(1000) * 365 * 86400;
+    enum sess_status status;
+
+    clock_step(clock, -step_ms);
+    status = subject_open(subject, directory, options, clock, error);
+    clock_step(clock, step_ms);
+    return status;
+}
+
+int64_t subject_put_right(struct subject *subject, int64_t ahead_s)
+{
+    int64_t now_s = clock_now(subject->clock).wall_s;
+    int64_t step_ms = (subject->recovered->time_s + ahead_s - now_s) * 1000;
+
+    clock_step(subject->clock, step_ms);
+    return step_ms;
 }
 
 void subject_close(struct subject *subject)

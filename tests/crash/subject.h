@@ -27,16 +27,27 @@ struct subject {
     struct store *store;
     struct journal *journal;
     const struct recovered *recovered;
-    int64_t time_s; /* of the store: not before this */
+    int64_t time_s; /* of the store: not before this, but in a grace */
+    bool has_grace; /* the wall clock is far ahead of what is recorded */
 };
 
-/** Recover from a directory. Nothing runs yet. Returns the status of journal_open; `error` says more. */
+/** Recover from a directory, as a new process. Nothing runs yet. Returns the status of journal_open; `error` says more. */
 enum sess_status subject_open(struct subject *subject, struct memory_directory *directory,
                               const struct journal_options *options, struct clock *clock,
                               struct sess_error *error);
 
 /** End it; journal_stop must have been called if it was started. */
 void subject_close(struct subject *subject);
+
+/** The same, by a wall clock that is far behind for the moment: the store's time is what is recorded, so that no
+ *  deadline behind that hides what is there. */
+enum sess_status subject_open_exactly(struct subject *subject, struct memory_directory *directory,
+                                      const struct journal_options *options, struct clock *clock,
+                                      struct sess_error *error);
+
+/** Let the wall clock be put right, for `ahead_s` seconds ahead of what is recorded. Returns by how many
+ *  milliseconds it was stepped. */
+int64_t subject_put_right(struct subject *subject, int64_t ahead_s);
 
 /** Everything that is there at the wall time `now_s`, deadlines too. Only before a hook is set. */
 void subject_look(struct subject *subject, int64_t now_s, struct picture *picture);
