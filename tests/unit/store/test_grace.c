@@ -29,7 +29,9 @@ static void begin(struct grace *grace)
 {
     struct store_image image = {.kind = IMAGE_SET, .value = SLICE_LITERAL("1"), .cas = 1};
 
-    fixture_open(&grace->store);
+    fixture_prepare(&grace->store);
+    grace->store.config.now_s = WRONG_S;
+    fixture_start(&grace->store);
     image.key = SLICE_LITERAL("past");
     image.deadline_s = PAST_S;
     ck_assert_int_eq(store_apply(grace->store.store, &image), SESS_OK);
