@@ -180,6 +180,16 @@ static enum sess_status damaged(const struct reader *reader, struct sess_error *
                      reader->segment->file.name, reader->at);
 }
 
+/* It is never skipped, nor is an older checkpoint used instead: this one is whole. */
+static enum sess_status unknown(const struct reader *reader, const struct frame_read *read,
+                                struct sess_error *error)
+{
+    return error_set(error, SESS_REFUSED,
+                     "%s, offset %" PRIu64 ": has a record of a type that this sessiond does not "
+                     "know: start the version that wrote it; nothing was changed",
+                     reader->segment->file.name, read->at);
+}
+
 /* returns  OK | DAMAGED | NO_MEMORY | IO */
 static enum sess_status load_frames(struct loading *loading, struct reader *reader,
                                     struct sess_error *error)
@@ -201,6 +211,9 @@ static enum sess_status load_frames(struct loading *loading, struct reader *read
             failpoint("recovery.image");
             if (status == SESS_DAMAGED) {
                 return damaged(reader, error);
+            }
+            if (status == SESS_REFUSED) {
+                return unknown(reader, &read, error);
             }
         }
     }

@@ -158,11 +158,14 @@ static bool has_key(enum record_type type)
 
 enum sess_status record_decode(struct slice bytes, struct record *out, size_t *used)
 {
-    size_t fixed = bytes.size < HEAD_SIZE ? 0 : fixed_size(bytes.data[0]);
+    size_t fixed = bytes.size < HEAD_SIZE ? HEAD_SIZE : fixed_size(bytes.data[0]);
     size_t key_size;
     size_t value_size;
 
-    if (fixed == 0 || bytes.size < fixed) {
+    if (fixed == 0) {
+        return SESS_REFUSED;
+    }
+    if (bytes.size < fixed) {
         return SESS_DAMAGED;
     }
     *out = (struct record){.type = (enum record_type)bytes.data[0]};

@@ -32,7 +32,7 @@ SESS_MUST_CHECK enum sess_status replay_apply(struct replay *replay, const struc
 
 /** Apply everything that holds.
  *  returns  OK | DAMAGED (what was acknowledged is damaged; which file and offset is in the text) |
- *           OUT_OF_RANGE (does not fit `memory`) | IO | NO_MEMORY */
+ *           REFUSED (of another version) | OUT_OF_RANGE (does not fit `memory`) | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status replay_run(struct replay *replay, struct sess_error *error);
 
 #endif

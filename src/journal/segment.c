@@ -183,15 +183,15 @@ static enum sess_status check_header(const struct segment *segment, const uint8_
         return error_set(error, SESS_DAMAGED, "%s: is no %s of sessiond", name,
                          kinds[segment->kind].what);
     }
-    /* Before the checksum: another version may have another one. */
+    /* Every version has this checksum at this place, so that a flipped bit is not taken for a version. */
+    if (header_checksum(header) != bytes_u64(header + CHECKSUM_AT)) {
+        return error_set(error, SESS_DAMAGED, "%s: its header, offset 0, is damaged", name);
+    }
     if (bytes_u32(header + VERSION_AT) != SEGMENT_VERSION) {
         return error_set(error, SESS_REFUSED,
                          "%s: has format %" PRIu32 ", and this sessiond knows format %d: start the "
                          "version that wrote it; nothing was changed",
                          name, bytes_u32(header + VERSION_AT), SEGMENT_VERSION);
-    }
-    if (header_checksum(header) != bytes_u64(header + CHECKSUM_AT)) {
-        return error_set(error, SESS_DAMAGED, "%s: its header, offset 0, is damaged", name);
     }
     if (bytes_u32(header + 12) != 0 || bytes_u32(header + 20) != 0) {
         return error_set(error, SESS_REFUSED,
@@ -227,9 +227,7 @@ enum sess_status segment_open_anyway(struct directory *directory, enum segment_k
         file_close(&out->file);
         return status;
     }
-    *verdict = got < VERSION_AT + 4 /* not another version: it does not say which it has */
-                   ? error_set(error, SESS_DAMAGED, "%s: its header, offset 0, is damaged", name)
-                   : check_header(out, header, error);
+    *verdict = check_header(out, header, error);
     out->salt = bytes_u64(header + 40);
     out->size = bytes_u64(header + 56);
     return SESS_OK;

@@ -145,18 +145,6 @@ class DamagedTest(DirectoryCase):
         os.remove(os.path.join(daemon.data_dir, names[0]))
         self.assertIn(names[0], self.run_on(daemon.data_dir, code=EXIT_DAMAGED))
 
-    def test_a_file_of_another_version(self):
-        daemon = self.start()
-        self.fill(daemon)
-        self.stop(daemon)
-        name = min(name for name in os.listdir(daemon.data_dir) if name.startswith("journal-"))
-        with open(os.path.join(daemon.data_dir, name), "r+b") as file:
-            file.seek(8)
-            file.write(b"\x63")
-        before = self.contents(daemon.data_dir)
-        self.assertIn("format", self.run_on(daemon.data_dir, code=EXIT_DAMAGED))
-        self.assertEqual(self.contents(daemon.data_dir), before)
-
 
 class PlaceTest(DirectoryCase):
     def path(self, name):

@@ -17,8 +17,10 @@ import unittest
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "crash"), os.path.join(HERE, "..", "support")]
+sys.path[:0] = [os.path.join(HERE, "..", "crash"), os.path.join(HERE, "..", "support"),
+                os.path.join(HERE, "..", "data")]
 
+import decode  # noqa: E402
 from crash_case import EXIT_DAMAGED, EXIT_IO, LONG_S, CrashCase  # noqa: E402
 from sessiond_process import SessiondProcess, run_sessiond, sessiond_binary  # noqa: E402
 
@@ -405,8 +407,10 @@ class AdviceTest(CheckCase):
     def test_another_version_is_not_set_aside(self):
         daemon = self.damaged()
         with open(self.first_file(daemon.data_dir), "r+b") as file:
-            file.seek(8)
-            file.write(b"\x63")
+            header = bytearray(file.read(decode.HEADER_BYTES))
+            header[8] = 99
+            file.seek(0)
+            file.write(decode.sealed_header(header))
         before = self.contents(daemon.data_dir)
         ended = run_sessiond(["--listen", "127.0.0.1:0", "--data-dir", daemon.data_dir, "--set-aside-damaged"])
         self.assertEqual(ended.returncode, EXIT_DAMAGED)

@@ -3,6 +3,9 @@
  * The oracle applies all whole frames but those, and so knows every session that is intact. */
 #include "inspected_journal.h"
 
+#include "bytes.h"
+#include "checksum.h"
+
 enum { BEHIND_S = 3 };
 
 /* What must be told when frame `lost` is not whole. */
@@ -179,10 +182,15 @@ START_TEST(a_file_of_another_format_is_left_alone)
     struct written written;
     struct inspect_config config = {.now_s = FIXTURE_NOW_S};
     struct inspector *inspector;
+    struct slice checked;
+    uint8_t *header;
 
     inspected_write(&written);
     config.directory = written.directory;
-    inspected_bytes(&written, 2)[8] ^= 2;
+    header = inspected_bytes(&written, 2);
+    header[8] ^= 2;
+    checked = slice_of(header, SEGMENT_HEADER_SIZE - 8);
+    bytes_put_u64(header + SEGMENT_HEADER_SIZE - 8, checksum_of(0, &checked, 1));
     ck_assert_int_eq(inspector_create(&config, &inspector, &written.error), SESS_REFUSED);
     ck_assert_ptr_nonnull(strstr(written.error.text, "has format 3"));
     written_end(&written);

@@ -94,7 +94,7 @@ START_TEST(a_key_of_250_bytes_has_room)
 }
 END_TEST
 
-START_TEST(a_type_that_does_not_exist_is_damaged)
+START_TEST(a_type_that_does_not_exist_is_refused)
 {
     uint8_t bytes[ROOM] = {0};
 
@@ -110,7 +110,7 @@ START_TEST(a_type_that_does_not_exist_is_damaged)
             bytes[0] = (uint8_t)type;
             bytes[1] = key_size;
             ck_assert_int_eq(record_decode(slice_of(bytes, sizeof bytes), &read, &used),
-                             SESS_DAMAGED);
+                             SESS_REFUSED);
         }
     }
 }
@@ -213,7 +213,7 @@ int main(void)
     tcase_add_loop_test(facts, is_damaged_when_cut_at_any_length, 0, SUITE_ROWS(examples));
     tcase_add_loop_test(facts, a_key_belongs_to_sessions_alone, 0, SUITE_ROWS(examples));
     tcase_add_test(facts, a_key_of_250_bytes_has_room);
-    tcase_add_test(facts, a_type_that_does_not_exist_is_damaged);
+    tcase_add_test(facts, a_type_that_does_not_exist_is_refused);
     tcase_add_test(facts, a_size_beyond_the_body_is_damaged);
     tcase_add_test(facts, the_bytes_are_those_of_the_table);
     tcase_add_test(facts, a_mutation_becomes_the_state_that_came_out);

@@ -158,10 +158,8 @@ START_TEST(every_flipped_bit_of_the_header_is_noticed)
     uint8_t *bytes = make(&written, &segment);
 
     for (size_t bit = 0; bit < (size_t)8 * SEGMENT_HEADER_SIZE; bit++) {
-        bool is_version = bit / 32 == 2;
-
         bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        HOT_ASSERT(open_again(&written) == (is_version ? SESS_REFUSED : SESS_DAMAGED));
+        HOT_ASSERT(open_again(&written) == SESS_DAMAGED);
         bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
     end(&written, &segment);
