@@ -513,11 +513,15 @@ class SessiondProcess(_DaemonProcess):
             defaults += ["--threads", "2"]
         return [self.binary, *defaults, *root_options(self._args), *self._args]
 
-    def start(self):
+    def prepare(self):
+        """Make what it is started with: from here on data_dir has its name, and the clock can be moved."""
         if self._directory is None:
             self._directory = tempfile.TemporaryDirectory(prefix="sessiond-test-")
             os.chmod(self._directory.name, 0o755)  # the daemon may become another user
             self.clock = TestClock(os.path.join(self._directory.name, "clock"))
+
+    def start(self):
+        self.prepare()
         env = {**os.environ, "SESSIOND_TEST_CLOCK": self.clock.path, "XDG_STATE_HOME": self._directory.name,
                **self.env}
         self._spawn(self.command(), env, **self._popen)
