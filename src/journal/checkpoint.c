@@ -160,6 +160,9 @@ static enum sess_status load_frame(struct loading *loading, const struct frame_r
     if (read->frame.time_s > loading->found->time_s) {
         loading->found->time_s = read->frame.time_s;
     }
+    if (loading->found->since_s == 0) {
+        loading->found->since_s = read->frame.time_s;
+    }
     loading->found->image_bytes += frame_size(read->frame.body_size);
     for (uint32_t i = 0; status == SESS_OK && i < read->frame.n_records; i++) {
         struct record record;
@@ -276,6 +279,7 @@ enum sess_status checkpoint_load(struct directory *directory, struct store *stor
             *end = loading.end;
         } else if (status == SESS_DAMAGED && n_left > 0) {
             found->image_bytes = 0;
+            found->since_s = 0;
             status = forget(store);
         }
     }

@@ -69,6 +69,16 @@ static void begin_store(struct journal *journal)
     }
 }
 
+/* When the last checkpoint began: its age goes on over starts, and while the daemon is down. Else what was
+ * deleted would stay on disk for as long as there are starts often enough. */
+static int64_t checkpoint_began_ms(const struct journal *journal)
+{
+    int64_t since_s = journal->recovered.since_s;
+    int64_t age_s = clock_now(journal->config.clock).wall_s - since_s;
+
+    return journal_ms(journal) - (since_s > 0 && age_s > 0 ? age_s * 1000 : 0);
+}
+
 static enum sess_status recover(struct journal *journal, struct sess_error *error)
 {
     struct progress progress = {.clock = journal->config.clock};
@@ -102,7 +112,7 @@ static enum sess_status recover(struct journal *journal, struct sess_error *erro
     atomic_store(&journal->metrics.checkpoint_entries, journal->recovered.n_images);
     atomic_store(&journal->metrics.checkpoint_bytes, journal->recovered.image_bytes);
     journal->has_dead = journal->recovered.n_records > 0;
-    journal->checkpoint_ms = journal_ms(journal);
+    journal->checkpoint_ms = checkpoint_began_ms(journal);
     begin_store(journal);
     return SESS_OK;
 }

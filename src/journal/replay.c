@@ -33,7 +33,8 @@ static enum sess_status unknown(uint64_t number, const struct frame_read *read, 
 
     segment_name(SEGMENT_JOURNAL, number, name);
     return error_set(error, SESS_REFUSED,
-                     "%s, offset %" PRIu64 ": has a record of type %u, which this sessiond does not "
+                     "%s, offset %" PRIu64
+                     ": has a record of type %u, which this sessiond does not "
                      "know: start the version that wrote it; nothing was changed",
                      name, read->at, type);
 }
@@ -107,6 +108,9 @@ static void count_frame(struct replay *replay, const struct frame_read *read)
     result->n_frames++;
     result->n_bytes += frame_size(read->frame.body_size);
     result->highest_sequence = later(result->highest_sequence, read->frame.sequence);
+    if (result->since_s == 0) {
+        result->since_s = read->frame.time_s;
+    }
     replay->durable = later(replay->durable, read->frame.durable);
     replay->next_sequence = read->frame.sequence + 1;
     if (replay->progress != NULL && before / PROGRESS_BYTES != result->n_bytes / PROGRESS_BYTES) {

@@ -73,7 +73,8 @@ struct journal {
     int64_t sync_us;          /* how long it took */
     uint64_t log_bytes;       /* of frames since the last checkpoint began */
     bool has_dead;            /* since then something was deleted or overwritten */
-    int64_t checkpoint_ms;    /* when the last one began; at first when the journal was opened */
+    int64_t
+        checkpoint_ms; /* when the last one began, or without one the journal; may be before the machine did */
     int64_t checkpoint_not_before_ms; /* after one that found no room */
     uint64_t checkpoint_number;       /* of the last one; 0: none */
     uint64_t start_sequence;          /* what the start has written has lower ones */

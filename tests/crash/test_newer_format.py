@@ -140,8 +140,10 @@ class NewerFormatTest(CrashCase):
 
     def test_a_header_of_another_version(self):
         journals = self.names("journal")
-        for name in (journals[0], journals[-1], self.names("checkpoint")[-1]):
-            for what, (at, value, said) in HEADERS.items():
+        for name, whats in ((journals[0], HEADERS), (journals[-1], ("version",)),
+                            (self.names("checkpoint")[-1], ("version", "required feature", "cipher"))):
+            for what in whats:
+                at, value, said = HEADERS[what]
                 with self.subTest(f"{name} {what}"):
                     self.setUp()
                     header = bytearray(self.files[name][:decode.HEADER_BYTES])

@@ -27,6 +27,9 @@ struct recovered {
     uint64_t highest_cas;      /* likewise of any record */
     int64_t time_s;            /* the latest of any frame: the time is not before it */
     int64_t left_time_s; /* what that was before an earlier wall clock was accepted; 0: none was */
+    int64_t
+        since_s; /* of the first frame that was read: when the checkpoint began, else the journal;
+                        0: there was none */
     uint64_t took_ms;
     int64_t flush_at_s; /* of a flush that was accepted for a later time, or STORE_NO_DEADLINE */
 };

@@ -181,7 +181,8 @@ START_TEST(an_unknown_record_is_refused)
     written_commit(&written);
     written_stop(&written);
     fixture_open(&fixture);
-    ck_assert_int_eq(written_recover(&written, fixture.store), _i == RECORD_END ? SESS_DAMAGED : SESS_REFUSED);
+    ck_assert_int_eq(written_recover(&written, fixture.store),
+                     _i == RECORD_END ? SESS_DAMAGED : SESS_REFUSED);
     ck_assert_ptr_nonnull(strstr(written.error.text, "journal-000000000001, offset "));
     fixture_close(&fixture);
     written_end(&written);
