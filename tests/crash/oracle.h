@@ -3,7 +3,21 @@
  *
  * The journal keeps changes in the order of the calls, so a recovered store is right if it is what the first
  * k changes made, for one k that is not below the last change that a power cut may not take back: with that
- * nothing acknowledged is lost, nothing comes back, and no batch is there by half. Pure, but for its memory. */
+ * nothing acknowledged is lost, nothing comes back, and no batch is there by half. Pure, but for its memory.
+ *
+ * The rules R1 to R12 of reliability.md 4.5 (by kills of the daemon: test_revocations.py) hold in it like this:
+ *
+ *     R1, R4, R7   an acknowledged delete, flush, or touch is among the first `least` changes (recording.c: what
+ *                  revokes is promised as durable in every mode but `never` and with `sync-revocations = no`)
+ *     R2           so is an acknowledged overwrite in `always` and with `overwrites`
+ *     R3, R8       what had expired at the time of change k has expired: the store's time is not before it
+ *     R5           void: what is refused is no change
+ *     R6           what failed is no change: no k makes it
+ *     R9           removals and truncations that were lost leave older files and frames: they make no k
+ *     R10          checkpoints are named late, not at all, or there twice, as all files of the disk are
+ *     R11          half a batch passes only as a first part, which revives nothing; that there is none is shown
+ *                  by unit.journal.damage and test_revocations.py
+ *     R12          each state is recovered twice, and the second time it is the same (power_cut.c) */
 #ifndef SESSIOND_TESTS_CRASH_ORACLE_H
 #define SESSIOND_TESTS_CRASH_ORACLE_H
 
