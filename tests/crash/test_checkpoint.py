@@ -11,6 +11,8 @@ HOUR_S = 3600
 SEGMENT_BYTES = 4 << 20  # of 64 MiB of memory
 LIVE_BYTES = 2 << 20
 VALUE_BYTES = 8000
+N_FILLED, TURN = 30_000, 100
+TRIES = 20
 
 
 class CheckpointTest(CrashCase):
@@ -103,6 +105,102 @@ class CheckpointTest(CrashCase):
             for number in range(0, 8000, 97):
                 self.assertIsNone(conversation.get(f"short-{number}"))
             self.assertIsNone(conversation.get("long-0"))
+
+
+class BusyTest(CrashCase):
+    """Work of one client that goes on while a checkpoint is written; then a kill, and a start from both.
+
+    What work does is a turn at a time: a request, and how the sessions are known to be then.
+    """
+
+    def fill(self):
+        self.daemon_ = self.start("--fsync", "everysec", "--flush-all", "allow")
+        self.talk = self.connect(self.daemon_)
+        self.sessions = {}
+        for at in range(0, N_FILLED, TURN):
+            self.send_sets(f"filled-{number}" for number in range(at, at + TURN))
+
+    def send_sets(self, keys, value=b"v" * 200):
+        keys = list(keys)
+        self.talk.send(b"".join(b"set %s 0 0 %d noreply\r\n%s\r\n" % (key.encode(), len(value), value)
+                                for key in keys))
+        self.talk.expect_open()
+        self.sessions.update(dict.fromkeys(keys, value))
+
+    def send_deletes(self, keys):
+        keys = list(keys)
+        self.talk.send("".join(f"delete {key} noreply\r\n" for key in keys))
+        self.talk.expect_open()
+        for key in keys:
+            del self.sessions[key]
+
+    def is_written(self):
+        return any(name.startswith("checkpoint-") and name.endswith(".new")
+                   for name in os.listdir(self.daemon_.data_dir))
+
+    def overlap(self, work):
+        """Returns how many turns a checkpoint saw that were begun and ended while it was written."""
+        n_before = int(self.talk.stats("journal")["checkpoints"])
+        self.daemon_.clock.move(HOUR_S)
+        n_turns = 0
+        while int(self.talk.stats("journal")["checkpoints"]) == n_before:
+            began_in_it = self.is_written()
+            work()
+            n_turns += began_in_it and self.is_written()
+        return n_turns
+
+    def run_busy(self, work):
+        """Until a checkpoint saw some of it: how long one takes is the machine's."""
+        self.fill()
+        self.send_deletes(["filled-0"])
+        for _ in range(TRIES):
+            if self.overlap(work) > 0:
+                break
+            self.send_sets(["again"])
+            self.send_deletes(["again"])
+        else:
+            self.fail(f"no checkpoint of {TRIES} took as long as a turn")
+        self.restart(self.daemon_)
+        self.assertEqual(self.read_all(), self.sessions)
+
+    def read_all(self):
+        found = {}
+        with self.daemon_.connect() as conversation:
+            self.assertEqual(int(conversation.stats()["curr_items"]), len(self.sessions))
+            keys = sorted(self.sessions)
+            for at in range(0, len(keys), 100):
+                conversation.send_line("get " + " ".join(keys[at:at + 100]))
+                found.update((key, value) for key, (_, _, value) in conversation.read_values().items())
+        return found
+
+    def test_during_growth_of_the_index(self):
+        """Sessions move to other buckets in front of the walk and behind it: none is missed."""
+        numbers = iter(range(10**9))
+        self.run_busy(lambda: self.send_sets(f"new-{next(numbers)}" for _ in range(TURN)))
+        self.assertGreater(len(self.sessions), N_FILLED)
+
+    def test_during_a_flush(self):
+        """What was told before it is not back; what came behind it is there."""
+        numbers = iter(range(10**9))
+
+        def work():
+            self.assertEqual(self.talk.ask("flush_all"), "OK")
+            self.sessions.clear()
+            self.send_sets(f"after-{next(numbers)}" for _ in range(TURN))
+
+        self.run_busy(work)
+
+    def test_while_entries_are_moved(self):
+        """Deletes leave room in pages, and what is left there is moved together."""
+        numbers = iter(range(1, N_FILLED))
+
+        def work():
+            part = [number for _, number in zip(range(TURN), numbers)]
+            self.send_deletes(f"filled-{number}" for number in part if number % 7 > 0)
+            if not part:  # all of it again: there is room
+                self.send_sets(f"more-{number}" for number in range(TURN))
+
+        self.run_busy(work)
 
 
 if __name__ == "__main__":

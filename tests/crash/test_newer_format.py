@@ -32,16 +32,15 @@ ADVICE = "start the version that wrote it"
 class NewerFormatTest(TwoCheckpointsCase):
     """There is an older checkpoint that could be used too: no way round what is not known."""
 
-    def assert_refused(self, name, said):
+    def assert_refused(self, name, said, *args):
         before = self.everything()
-        for args in ((), ("--set-aside-damaged",)):
-            told = self.start_fails(*args)
-            for part in (name, said, ADVICE, "nothing was changed"):
-                self.assertIn(part, told)
-            self.assertNotIn("--set-aside-damaged", told)
-            after = self.everything()
-            after["lock"] = before["lock"]  # who tried
-            self.assertEqual(after, before)
+        told = self.start_fails(*args)
+        for part in (name, said, ADVICE, "nothing was changed"):
+            self.assertIn(part, told)
+        self.assertNotIn("--set-aside-damaged", told)
+        after = self.everything()
+        after["lock"] = before["lock"]  # who tried
+        self.assertEqual(after, before)
         before = self.everything()
         ended = self.check_fails()
         self.assertEqual(ended.stdout, "")
@@ -53,7 +52,7 @@ class NewerFormatTest(TwoCheckpointsCase):
     def test_a_header_of_another_version(self):
         journals = self.names("journal")
         for name, whats in ((journals[0], HEADERS), (journals[-1], ("version",)),
-                            (self.names("checkpoint")[-1], ("version", "required feature", "cipher"))):
+                            (self.names("checkpoint")[-1], ("version",))):
             for what in whats:
                 at, value, said = HEADERS[what]
                 with self.subTest(f"{name} {what}"):
@@ -61,7 +60,7 @@ class NewerFormatTest(TwoCheckpointsCase):
                     header = bytearray(self.files[name][:decode.HEADER_BYTES])
                     struct.pack_into("<I", header, at, value)
                     self.write(name, 0, decode.sealed_header(header))
-                    self.assert_refused(name, said)
+                    self.assert_refused(name, said, *(["--set-aside-damaged"] if at == 8 else []))
 
     def test_a_flipped_bit_is_no_version(self):
         """Of a checkpoint the older one is used then."""
@@ -99,7 +98,7 @@ class NewerFormatTest(TwoCheckpointsCase):
                 self.assertEqual(whole[at - frame.at], 1)
                 whole[at - frame.at] = UNKNOWN
                 self.write(name, frame.at, decode.sealed_frame(whole, salt))
-                self.assert_refused(name, f"offset {frame.at}: has a record of ")
+                self.assert_refused(name, f"offset {frame.at}: has a record of ", "--set-aside-damaged")
 
 
 if __name__ == "__main__":
