@@ -1,6 +1,7 @@
 /* Unit tests of the walk: it tells all that is there and stays, whatever else happens meanwhile. */
 #include "sessiond/store/walk.h"
 
+#include "compact.h"
 #include "store_inside.h"
 #include "suite_main.h"
 
@@ -8,7 +9,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { KEYS_MAX = 40000, SLICE = 16 << 10, STEPS_MAX = 1000000, LARGE = 100000 };
+enum {
+    SMALL_STORE = 16 << 20,
+    KEYS_MAX = 40000,
+    SLICE = 16 << 10,
+    STEPS_MAX = 1000000,
+    LARGE = 100000
+};
 
 struct told {
     struct store_fixture *fixture;
@@ -147,6 +154,47 @@ START_TEST(what_stays_is_told_though_the_index_grows)
     ck_assert_uint_eq(n_keys, KEYS_MAX);
     for (unsigned i = 0; i < FIRST; i++) {
         HOT_ASSERT(told->times[i] >= 1 && told->flags[i] == i);
+    }
+    end(&fixture, told);
+}
+END_TEST
+
+/* One entry in seven is left, and pages are squeezed in front of the walk, at it and behind it. */
+START_TEST(what_stays_is_told_though_it_is_moved)
+{
+    enum { KEPT_ONE_OF = 7 };
+    struct store_fixture fixture;
+    struct told *told = calloc(1, sizeof *told);
+    struct store_walk walk = {.shard = 0};
+    bool has_more = true;
+    struct store *store;
+    size_t before;
+
+    ck_assert_ptr_nonnull(told);
+    fixture_prepare(&fixture);
+    budget_init(&fixture.data, SMALL_STORE); /* small pages, several in a shard */
+    fixture_start(&fixture);
+    store = fixture.store;
+    for (unsigned i = 0; i < KEYS_MAX; i++) {
+        write_flags(&fixture, i, i);
+    }
+    before = inside_heap_size(store);
+    for (unsigned i = 0; i < KEYS_MAX; i++) {
+        HOT_ASSERT(i % KEPT_ONE_OF == 0 ||
+                   fixture_delete(&fixture, fixture_numbered(i)) == SESS_OK);
+    }
+    while (has_more) {
+        has_more = store_walk_step(store, &walk, 100, hear, told);
+        for (unsigned i = 0; i < store->n_shards; i++) {
+            if (compact_pays(&store->shards[i], true)) {
+                compact_step(store, &store->shards[i]);
+            }
+        }
+    }
+    ck_assert_uint_lt(inside_heap_size(store), before);
+    for (unsigned i = 0; i < KEYS_MAX; i++) {
+        HOT_ASSERT(told->times[i] == (i % KEPT_ONE_OF == 0) &&
+                   told->flags[i] == (i % KEPT_ONE_OF == 0 ? i : 0));
     }
     end(&fixture, told);
 }
@@ -323,7 +371,7 @@ START_TEST(facts_are_those_of_all_shards)
 END_TEST
 
 SUITE_MAIN("store/walk", an_empty_store_is_walked_through, every_entry_is_told_once,
-           what_stays_is_told_though_the_index_grows, what_changes_is_told_in_one_of_its_states,
-           what_is_dead_or_flushed_is_left_out, a_large_value_is_told_by_reference,
-           a_slice_is_bounded_and_under_its_shards_lock, others_may_write_meanwhile,
-           facts_are_those_of_all_shards)
+           what_stays_is_told_though_the_index_grows, what_stays_is_told_though_it_is_moved,
+           what_changes_is_told_in_one_of_its_states, what_is_dead_or_flushed_is_left_out,
+           a_large_value_is_told_by_reference, a_slice_is_bounded_and_under_its_shards_lock,
+           others_may_write_meanwhile, facts_are_those_of_all_shards)
