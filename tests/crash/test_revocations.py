@@ -13,7 +13,6 @@ import sys
 import unittest
 
 from crash_case import FSYNC_MODES, HERE, LONG_S, CrashCase, has_test_hooks
-from sessiond_process import DaemonError
 
 sys.path[:0] = [os.path.join(HERE, "..", "data")]
 

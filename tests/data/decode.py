@@ -17,7 +17,7 @@ NO_DEADLINE = 2**63 - 1
 MAGICS = {"journal": b"SESSJRNL", "checkpoint": b"SESSCKPT"}
 FRAME_MAGIC = b"SFRM"
 
-# type: (name, fields, has a key). The sizes are in the fields: I is 4 bytes, Q and q are 8.
+# By type: (name, fields, has a key). The sizes are in the fields: I is 4 bytes, Q and q are 8.
 RECORDS = {
     1: ("SET", "IIqQ", True),
     2: ("TOUCH", "q", True),

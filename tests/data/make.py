@@ -157,7 +157,7 @@ def make_checkpoint(maker):
     maker.start("always")
     maker.set_some("one")
     maker.let_expire("image")  # one of them is not told
-    maker.set("image-dies", b"in the image", maker.now_s() + HALF_HOUR_S + 600)
+    maker.set("image-dies", b"in the image", maker.now_s() + HALF_HOUR_S + 300)
     maker.flush_later()
     maker.daemon.clock.move(HALF_HOUR_S)
     maker.daemon.wait_for_stat("checkpoints", 1, section="journal")
