@@ -50,14 +50,24 @@ enum sess_status file_truncate(struct file *file, uint64_t size, struct sess_err
     return file->directory->calls->truncate(file, size, error);
 }
 
+/* What was not synced for lack of room is lost like any other: it is no full disk, which could be waited for. */
+static enum sess_status end_sync(enum sess_status status, struct sess_error *error)
+{
+    if (status != SESS_OK) {
+        error->status = SESS_IO;
+        return SESS_IO;
+    }
+    return SESS_OK;
+}
+
 enum sess_status file_sync(struct file *file, struct sess_error *error)
 {
-    return file->directory->calls->sync(file, error);
+    return end_sync(file->directory->calls->sync(file, error), error);
 }
 
 enum sess_status directory_sync(struct directory *directory, struct sess_error *error)
 {
-    return directory->calls->sync_directory(directory, error);
+    return end_sync(directory->calls->sync_directory(directory, error), error);
 }
 
 enum sess_status directory_rename(struct directory *directory, const char *from, const char *to,

@@ -36,8 +36,10 @@ static enum sess_status tell_owner(const struct system_directory *directory, int
 
 static enum sess_status fail(const struct system_directory *directory, struct sess_error *error)
 {
-    return error_set(error, SESS_IO, "cannot lock data-dir %s: %s", directory->path,
-                     strerror(errno));
+    int reason = errno;
+
+    return error_set(error, system_status_of(reason), "cannot lock data-dir %s: %s%s",
+                     directory->path, strerror(reason), system_directory_hint(reason));
 }
 
 /* Whether the file that is open is still the one of that name. */

@@ -15,12 +15,12 @@ static struct system_directory *self_of(struct directory *directory)
     return (struct system_directory *)(void *)directory;
 }
 
-/* What passes is told from what does not. */
-static enum sess_status status_of(int reason)
+enum sess_status system_status_of(int reason)
 {
     switch (reason) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG: /* the process's limit of a file's size, which can be raised while it runs */
         return SESS_NO_SPACE;
     case EMFILE:
     case ENFILE:
@@ -35,13 +35,36 @@ static enum sess_status status_of(int reason)
     }
 }
 
+const char *system_directory_hint(int reason)
+{
+    switch (reason) {
+    case EACCES:
+    case EPERM:
+        return ": it, and the way to it, must be open to the user that sessiond runs as";
+    case ENOTDIR:
+    case EEXIST:
+        return ": what stands in its place is no directory; move that away, or choose another "
+               "data-dir";
+    case ENOENT:
+    case ELOOP:
+        return ": a link leads nowhere, or nothing can be made there; choose another data-dir";
+    case EROFS:
+        return ": mount its file system to be written, or choose another data-dir";
+    case ENOSPC:
+    case EDQUOT:
+        return ": make room there";
+    default:
+        return "";
+    }
+}
+
 /* What was tried, on what, and why it failed. */
 static enum sess_status fail(struct directory *directory, const char *tried, const char *name,
                              struct sess_error *error)
 {
     int reason = errno;
 
-    return error_set(error, status_of(reason), "cannot %s %s/%s: %s", tried,
+    return error_set(error, system_status_of(reason), "cannot %s %s/%s: %s", tried,
                      self_of(directory)->path, name, strerror(reason));
 }
 
@@ -309,9 +332,34 @@ static enum sess_status open_path(const char *path, const struct directory_calls
 
         destroy(&self->base);
         return error_set(error, reason == ENOENT ? SESS_NOT_FOUND : SESS_IO,
-                         "cannot open data-dir %s: %s", path, strerror(reason));
+                         "cannot open data-dir %s: %s%s", path, strerror(reason),
+                         system_directory_hint(reason));
     }
     *out = self;
+    return SESS_OK;
+}
+
+/* Whoever else could write there could put other files in the place of these; and files of another user than the
+ * one of the next start could not be opened by that. */
+static enum sess_status check_hands(const struct system_directory *self, struct sess_error *error)
+{
+    struct stat found;
+
+    if (fstat(self->fd, &found) != 0) {
+        return error_set(error, SESS_IO, "cannot look at data-dir %s: %s", self->path,
+                         strerror(errno));
+    }
+    if (found.st_uid != geteuid()) {
+        return error_set(error, SESS_IO,
+                         "data-dir %s belongs to the user with id %lu, and sessiond runs as %lu: "
+                         "start it as that user (--user), or let this one own it and all in it",
+                         self->path, (unsigned long)found.st_uid, (unsigned long)geteuid());
+    }
+    if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return error_set(error, SESS_IO,
+                         "data-dir %s may be written by others (mode %04o): its mode must be 0700",
+                         self->path, (unsigned)found.st_mode & 07777U);
+    }
     return SESS_OK;
 }
 
@@ -323,7 +371,10 @@ enum sess_status directory_open(const char *path, struct directory **out, struct
     if (status != SESS_OK) {
         return status == SESS_NOT_FOUND ? SESS_IO : status;
     }
-    status = directory_lock(self, error);
+    status = check_hands(self, error);
+    if (status == SESS_OK) {
+        status = directory_lock(self, error);
+    }
     if (status != SESS_OK) {
         destroy(&self->base);
         return status;
@@ -353,8 +404,8 @@ static enum sess_status make_one(const char *path, uid_t uid, gid_t gid, struct 
                                strerror(errno));
     }
     return errno == EEXIST ? SESS_OK
-                           : error_set(error, SESS_IO, "cannot make %s for data-dir: %s", path,
-                                       strerror(errno));
+                           : error_set(error, SESS_IO, "cannot make %s for data-dir: %s%s", path,
+                                       strerror(errno), system_directory_hint(errno));
 }
 
 enum sess_status directory_make(const char *path, uid_t uid, gid_t gid, struct sess_error *error)

@@ -57,7 +57,9 @@ static enum sess_status open_signals(int *fd, struct sess_error *error)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
-    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+    /* A file that reaches the limit of its size is a full disk, which is survived. */
+    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
+        signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
         return error_set(error, SESS_IO, "cannot set signals up");
     }
     *fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);

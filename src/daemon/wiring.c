@@ -208,10 +208,20 @@ enum sess_status wiring_create(const struct settings *settings, struct registry 
 }
 
 /* What a start that cannot go on says to do. */
-static enum sess_status advise(enum sess_status status, const char *path, struct sess_error *error)
+static enum sess_status advise(enum sess_status status, const char *path, size_t segment_bytes,
+                               struct sess_error *error)
 {
     const char *said = error->text;
     struct sess_error whole;
+
+    if (status == SESS_NO_SPACE) {
+        status =
+            error_set(&whole, status,
+                      "%s: nothing was started, and no session was changed: make room, %zu MiB "
+                      "at least, and start again",
+                      said, segment_bytes >> 20);
+        *error = whole;
+    }
 
     if (status == SESS_DAMAGED) {
         status = error_set(&whole, status,
@@ -309,7 +319,7 @@ enum sess_status wiring_recover(struct wiring *wiring, const struct settings *se
         status = open_journal(wiring, settings, line->accepts_clock, error);
     }
     if (status != SESS_OK) {
-        return advise(status, path, error);
+        return advise(status, path, settings_segment_bytes(settings), error);
     }
     tell_recovered(wiring, path);
     if (line->accepts_clock) {

@@ -25,16 +25,37 @@ static bool is_revocation(const struct journal *journal, const struct mutation *
            mutation->old_deadline_s - mutation->now_s >= journal->min_life_s;
 }
 
+/* Whether it may go where the present file is nearly full and there is no other one: what ends a session, or lets it
+ * end earlier, in every mode and whatever life it had. */
+static bool may_use_reserve(const struct mutation *mutation)
+{
+    return mutation_revokes(mutation) || mutation->kind == MUTATION_DELETE;
+}
+
+static bool fits(const struct journal *journal, const struct mutation *mutation, size_t size)
+{
+    switch (writer_room(&journal->writer, size)) {
+    case ROOM_HERE:
+    case ROOM_NEXT:
+        return true;
+    case ROOM_RESERVE:
+        return may_use_reserve(mutation);
+    case ROOM_NOT_YET:
+        break;
+    }
+    return false;
+}
+
 /* Under the lock. */
-static enum mutation_answer find_room(struct journal *journal, const struct record *record,
-                                      const struct value_block *block)
+static enum mutation_answer find_room(struct journal *journal, const struct mutation *mutation,
+                                      const struct record *record, const struct value_block *block)
 {
     size_t size = batch_size_with(journal->pending, record, block);
 
     if (atomic_load_explicit(&journal->has_failed, memory_order_relaxed)) {
         return MUTATION_BUSY;
     }
-    if (size > 0 && writer_room(&journal->writer, size) != ROOM_NOT_YET) {
+    if (size > 0 && fits(journal, mutation, size)) {
         return MUTATION_ACCEPTED;
     }
     if (size > 0 && journal->is_out_of_space) {
@@ -81,7 +102,7 @@ enum mutation_answer journal_accept(void *journal, const struct mutation *mutati
 
     *receipt = (struct mutation_receipt){.is_revocation = is_revocation(self, mutation)};
     (void)pthread_mutex_lock(&self->lock);
-    answer = find_room(self, &record, block);
+    answer = find_room(self, mutation, &record, block);
     if (answer == MUTATION_ACCEPTED) {
         add(self, mutation, &record, block, receipt);
     }

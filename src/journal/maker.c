@@ -79,12 +79,13 @@ static void meet_full_disk(struct journal *journal, const struct sess_error *err
 {
     if (!journal->is_out_of_space) {
         log_write(LOG_LEVEL_ERROR,
-                  "%s: when the journal's present file is full, changes will be refused until "
-                  "there is room; it is tried again every second",
+                  "%s: when the journal's present file is nearly full, changes will be refused, "
+                  "but for those that end sessions, until there is room; it is tried again every "
+                  "second",
                   error->text);
     }
     journal->is_out_of_space = true;
-    journal_wait(journal, &journal->spare_wanted, SPARE_RETRY_MS * INT64_C(1000));
+    (void)pthread_cond_signal(&journal->checkpoint_wanted);
 }
 
 /* Under the lock, which is given up meanwhile. */
@@ -115,6 +116,14 @@ static void make_next(struct journal *journal)
     }
 }
 
+/* Under the lock. */
+static void rest_on_full_disk(struct journal *journal)
+{
+    if (journal->is_out_of_space && !journal_is_ending(journal)) {
+        journal_wait(journal, &journal->spare_wanted, SPARE_RETRY_MS * INT64_C(1000));
+    }
+}
+
 void *maker_run(void *journal)
 {
     struct journal *self = journal;
@@ -126,8 +135,10 @@ void *maker_run(void *journal)
         } else {
             make_next(self);
             (void)pthread_mutex_unlock(&self->lock);
+            /* Those that wait are told also that there is no room. */
             journal_wake(self);
             (void)pthread_mutex_lock(&self->lock);
+            rest_on_full_disk(self);
         }
     }
     (void)pthread_mutex_unlock(&self->lock);

@@ -8,6 +8,21 @@ enum { ONE_RECORD_MAX = FRAME_HEAD_SIZE + RECORD_HEAD_MAX };
 /* Bytes that a link's frame takes at the start of a segment: a block, so that what follows begins one. */
 enum { LINK_ROOM = FRAME_BLOCK };
 
+enum {
+    RESERVE_SHARE = 16,     /* of a segment */
+    RESERVE_MIN = 64 << 10, /* bytes */
+};
+
+uint64_t writer_reserve(uint64_t segment_size)
+{
+    uint64_t reserve = segment_size / RESERVE_SHARE;
+
+    if (reserve < RESERVE_MIN) {
+        reserve = RESERVE_MIN;
+    }
+    return reserve < segment_size / 2 ? reserve : segment_size / 2;
+}
+
 static uint64_t next_place(const struct writer *writer)
 {
     return writer->must_align ? frame_round(writer->at, FRAME_BLOCK) : writer->at;
@@ -22,14 +37,19 @@ enum writer_room writer_room(const struct writer *writer, uint64_t body_size)
 {
     uint64_t size = frame_size(body_size);
     /* As if it had to begin a block: a sync may begin before it is written. */
-    bool fits_here =
-        frame_round(writer->at, FRAME_BLOCK) + size <= segment_end(writer->current.size);
+    uint64_t end = frame_round(writer->at, FRAME_BLOCK) + size;
+    uint64_t last = segment_end(writer->current.size);
+    bool fits_here = end <= last;
 
     if ((!fits_here || writer->must_leave) && writer_can_leave(writer) &&
         SEGMENT_HEADER_SIZE + LINK_ROOM + size <= segment_end(writer->next.size)) {
         return ROOM_NEXT;
     }
-    return fits_here ? ROOM_HERE : ROOM_NOT_YET;
+    if (!fits_here) {
+        return ROOM_NOT_YET;
+    }
+    return writer->has_next || end + writer_reserve(writer->current.size) <= last ? ROOM_HERE
+                                                                                  : ROOM_RESERVE;
 }
 
 /* Go on in the segment that was made ahead. */

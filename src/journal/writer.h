@@ -36,9 +36,14 @@ struct placement {
 /* What writer_room says. */
 enum writer_room {
     ROOM_HERE,
+    ROOM_RESERVE, /* here, in the last part, and there is no segment behind it yet: for revocations alone */
     ROOM_NEXT,    /* in the segment that was made ahead */
     ROOM_NOT_YET, /* one must be made, or the previous one be sealed, first */
 };
+
+/** Bytes at the end of a segment of that size that only revocations use while no other one is there: a share of it,
+ *  but enough for some logouts, each of which may take two blocks, and never more than half of it. */
+uint64_t writer_reserve(uint64_t segment_size);
 
 /** Whether frames could go on in the segment that was made ahead. */
 bool writer_can_leave(const struct writer *writer);

@@ -67,9 +67,10 @@ struct directory {
 SESS_MUST_CHECK enum sess_status directory_make(const char *path, uid_t uid, gid_t gid,
                                                 struct sess_error *error);
 
-/** Open a directory of the system and lock it against every other process, until it is destroyed. The
- *  lock is one on the directory itself, and an OFD lock on its file `lock`, which names the process.
- *  returns  OK (destroy *out) | LOCKED (by whom is in the text) | IO | NO_MEMORY */
+/** Open a directory of the system, which must belong to the process's user and be writable for
+ *  nobody else, and lock it against every other process, until it is destroyed. The lock is one on the
+ *  directory itself, and an OFD lock on its file `lock`, which names the process.
+ *  returns  OK (destroy *out) | LOCKED (by whom is in the text) | NO_SPACE | LIMIT | IO | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status directory_open(const char *path, struct directory **out,
                                                 struct sess_error *error);
 
@@ -117,15 +118,15 @@ SESS_MUST_CHECK enum sess_status file_truncate(struct file *file, uint64_t size,
                                                struct sess_error *error);
 
 /** Let what was written last (fdatasync). After a failure a file must never be synced again: the
- *  kernel may have dropped what it could not write. returns OK | IO */
+ *  kernel may have dropped what it could not write. returns OK | IO (whatever the reason) */
 SESS_MUST_CHECK enum sess_status file_sync(struct file *file, struct sess_error *error);
 
-/** Let names that were made, changed or removed last. returns OK | IO */
+/** Let names that were made, changed or removed last. returns OK | IO (whatever the reason) */
 SESS_MUST_CHECK enum sess_status directory_sync(struct directory *directory,
                                                 struct sess_error *error);
 
 /** Give a file another name, over one that is there. returns
- *  OK | NOT_FOUND | IO */
+ *  OK | NOT_FOUND | NO_SPACE | LIMIT | IO */
 SESS_MUST_CHECK enum sess_status directory_rename(struct directory *directory, const char *from,
                                                   const char *to, struct sess_error *error);
 

@@ -237,6 +237,40 @@ START_TEST(one_that_may_not_be_written_is_refused)
 }
 END_TEST
 
+START_TEST(one_that_others_may_write_is_refused)
+{
+    static const mode_t modes[] = {0777, 0720, 0702, 01777, 02770};
+    struct directory *directory;
+
+    make_place();
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        ck_assert_int_eq(chmod(path, modes[i]), 0);
+        ck_assert_int_eq(directory_open(path, &directory, &error), SESS_IO);
+        ck_assert_ptr_nonnull(strstr(error.text, "must be 0700"));
+    }
+    ck_assert_int_eq(chmod(path, 0755), 0);
+    ck_assert_int_eq(directory_open(path, &directory, &error), SESS_OK);
+    ck_assert_int_eq(directory_remove(directory, "lock", &error), SESS_OK);
+    directory_destroy(&directory);
+    ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
+/* Root could, and its files would be in the way of that user's next start. */
+START_TEST(one_of_another_user_is_refused)
+{
+    struct directory *directory;
+
+    make_place();
+    if (geteuid() == 0) {
+        ck_assert_int_eq(chown(path, NOBODY, NOBODY), 0);
+        ck_assert_int_eq(directory_open(path, &directory, &error), SESS_IO);
+        ck_assert_ptr_nonnull(strstr(error.text, "65534"));
+    }
+    ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
 START_TEST(a_link_is_not_followed)
 {
     struct directory *directory = open_place();
@@ -351,7 +385,7 @@ static const struct {
     {EIO, SESS_IO},
     {ENOSPC, SESS_NO_SPACE},
     {EDQUOT, SESS_NO_SPACE},
-    {EFBIG, SESS_IO},
+    {EFBIG, SESS_NO_SPACE},
 };
 
 START_TEST(a_failed_write_is_told)
@@ -387,6 +421,8 @@ START_TEST(a_failed_read_is_told)
 }
 END_TEST
 
+static const int sync_failures[] = {EINTR, EIO, ENOSPC, EDQUOT, ENOMEM};
+
 /* Whatever the reason: the kernel may have dropped what it could not write. */
 START_TEST(a_failed_sync_is_not_tried_again)
 {
@@ -395,7 +431,7 @@ START_TEST(a_failed_sync_is_not_tried_again)
 
     ck_assert_int_eq(file_open(directory, "some", FILE_CREATE, &file, &error), SESS_OK);
     ck_assert_int_eq(file_sync(&file, &error), SESS_OK);
-    file_faults_fail_sync(EINTR);
+    file_faults_fail_sync(sync_failures[_i]);
     ck_assert_int_eq(file_sync(&file, &error), SESS_IO);
     ck_assert_uint_eq(file_faults_syncs(), 2);
     file_close(&file);
@@ -414,8 +450,8 @@ START_TEST(a_file_may_be_too_large_for_its_process)
     (void)signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(file_open(directory, "some", FILE_CREATE, &file, &error), SESS_OK);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    ck_assert_int_eq(file_write(&file, &piece, 1, 0, &error), SESS_IO);
-    ck_assert_int_eq(file_allocate(&file, 200, &error), SESS_IO);
+    ck_assert_int_eq(file_write(&file, &piece, 1, 0, &error), SESS_NO_SPACE);
+    ck_assert_int_eq(file_allocate(&file, 200, &error), SESS_NO_SPACE);
     limit.rlim_cur = RLIM_INFINITY;
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     ck_assert_ptr_nonnull(strstr(error.text, strerror(EFBIG)));
@@ -585,13 +621,14 @@ int main(void)
         a_killed_owner_locks_no_more,
         what_is_no_directory_is_said_so,
         one_that_may_not_be_written_is_refused,
+        one_that_others_may_write_is_refused,
+        one_of_another_user_is_refused,
         a_link_is_not_followed,
         files_are_opened_as_asked,
         many_pieces_are_written_and_read,
         parts_and_interruptions_are_gone_on_with,
         nothing_to_write_is_written,
         a_failed_read_is_told,
-        a_failed_sync_is_not_tried_again,
         a_file_may_be_too_large_for_its_process,
         space_is_reserved_and_cut,
         a_directory_is_no_file,
@@ -609,5 +646,6 @@ int main(void)
         tcase_add_test(facts, tests[i]);
     }
     tcase_add_loop_test(facts, a_failed_write_is_told, 0, SUITE_ROWS(write_failures));
+    tcase_add_loop_test(facts, a_failed_sync_is_not_tried_again, 0, SUITE_ROWS(sync_failures));
     return suite_run(suite);
 }

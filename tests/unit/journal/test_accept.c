@@ -142,7 +142,7 @@ static enum mutation_answer fill_segment(struct open_journal *open)
 
 START_TEST(a_full_segment_is_busy_and_on_a_full_disk_refused)
 {
-    struct mutation mutation = open_delete("key");
+    struct mutation mutation = open_set("key", "some value");
     struct mutation_receipt receipt;
     struct open_journal open;
 
@@ -151,6 +151,81 @@ START_TEST(a_full_segment_is_busy_and_on_a_full_disk_refused)
     open.journal->is_out_of_space = true;
     ck_assert_int_eq(journal_accept(open.journal, &mutation, &receipt), MUTATION_REFUSED);
     ck_assert_uint_eq(metric_read(&open.journal->metrics.journal_refused), 1);
+    open_end(&open);
+}
+END_TEST
+
+/* Rows that may use what is kept for revocations: in each mode, and whatever life the session had. */
+static bool may_use_reserve(const struct mutation *mutation)
+{
+    return mutation->kind != MUTATION_SET ||
+           (mutation->old_deadline_s != 0 && mutation->deadline_s < mutation->old_deadline_s);
+}
+
+static const enum fsync_choice modes[] = {FSYNC_ALWAYS, FSYNC_EVERYSEC, FSYNC_NEVER};
+
+START_TEST(the_last_part_takes_revocations_alone)
+{
+    struct open_journal open;
+    struct mutation_receipt receipt;
+
+    open_begin(&open, modes[_i], REVOCATIONS_NO);
+    open.journal->is_out_of_space = true;
+    ck_assert_int_eq(fill_segment(&open), MUTATION_REFUSED);
+    for (int row = 0; row < SUITE_ROWS(rows); row++) {
+        struct mutation mutation = rows[row].mutation;
+        bool is_taken;
+
+        mutation.now_s = NOW;
+        if (mutation.kind != MUTATION_FLUSH) {
+            mutation.key = SLICE_LITERAL("key");
+        }
+        is_taken = journal_accept(open.journal, &mutation, &receipt) == MUTATION_ACCEPTED;
+        ck_assert_msg(is_taken == may_use_reserve(&mutation), "%s", rows[row].what);
+    }
+    open_end(&open);
+}
+END_TEST
+
+/* Also before it is known that the disk is full: they wait for the next file, and leave that part alone. */
+START_TEST(the_last_part_is_kept_before_the_disk_is_full)
+{
+    struct mutation mutation = open_set("key", "some value");
+    struct mutation_receipt receipt;
+    struct open_journal open;
+
+    open_begin(&open, FSYNC_EVERYSEC, REVOCATIONS_DELETES);
+    ck_assert_int_eq(fill_segment(&open), MUTATION_BUSY);
+    mutation = open_delete("key");
+    ck_assert_int_eq(journal_accept(open.journal, &mutation, &receipt), MUTATION_ACCEPTED);
+    ck_assert_uint_eq(metric_read(&open.journal->metrics.journal_refused), 0);
+    open_end(&open);
+}
+END_TEST
+
+/* Logouts, one by one, with the syncs that each of them waits for: some at least. */
+START_TEST(when_that_is_gone_revocations_are_refused_too)
+{
+    enum { LEAST = 7 }; /* of 64 KiB, two blocks each */
+    struct mutation mutation = open_delete("key");
+    struct mutation_receipt receipt;
+    struct open_journal open;
+    uint64_t refused;
+    unsigned n = 0;
+
+    open_begin(&open, FSYNC_EVERYSEC, REVOCATIONS_DELETES);
+    open.journal->is_out_of_space = true;
+    (void)fill_segment(&open);
+    refused = metric_read(&open.journal->metrics.journal_refused);
+    while (journal_accept(open.journal, &mutation, &receipt) == MUTATION_ACCEPTED) {
+        ck_assert(open_may_leave(&open, 0, receipt.ticket, 0));
+        open.journal->writer.must_align = true;
+        ck_assert_uint_lt(++n, OPEN_SEGMENT);
+    }
+    ck_assert_uint_ge(n, LEAST);
+    ck_assert_int_eq(journal_accept(open.journal, &mutation, &receipt), MUTATION_REFUSED);
+    ck_assert_uint_eq(receipt.ticket, 0);
+    ck_assert_uint_eq(metric_read(&open.journal->metrics.journal_refused), refused + 2);
     open_end(&open);
 }
 END_TEST
@@ -193,6 +268,9 @@ int main(void)
     tcase_add_test(facts, all_of_a_batch_have_its_ticket);
     tcase_add_test(facts, a_full_batch_is_busy_until_it_is_written);
     tcase_add_test(facts, a_full_segment_is_busy_and_on_a_full_disk_refused);
+    tcase_add_loop_test(facts, the_last_part_takes_revocations_alone, 0, SUITE_ROWS(modes));
+    tcase_add_test(facts, the_last_part_is_kept_before_the_disk_is_full);
+    tcase_add_test(facts, when_that_is_gone_revocations_are_refused_too);
     tcase_add_test(facts, changes_go_on_when_there_is_space_again);
     return suite_run(suite);
 }

@@ -37,15 +37,36 @@ START_TEST(room_is_what_is_left_from_the_next_block_on)
 {
     struct written written;
     uint64_t left;
+    uint64_t reserve;
 
     written_begin(&written);
+    reserve = writer_reserve(written.writer.current.size);
     left = segment_end(written.writer.current.size) - frame_round(written.writer.at, FRAME_BLOCK) -
            FRAME_HEAD_SIZE;
-    ck_assert_int_eq(writer_room(&written.writer, left), ROOM_HERE);
+    ck_assert_int_eq(writer_room(&written.writer, left - reserve), ROOM_HERE);
+    ck_assert_int_eq(writer_room(&written.writer, left - reserve + 1), ROOM_RESERVE);
+    ck_assert_int_eq(writer_room(&written.writer, left), ROOM_RESERVE);
     ck_assert_int_eq(writer_room(&written.writer, left + 1), ROOM_NOT_YET);
     written_make_next(&written);
+    ck_assert_int_eq(writer_room(&written.writer, left - reserve + 1), ROOM_HERE);
     ck_assert_int_eq(writer_room(&written.writer, left), ROOM_HERE);
     written_end(&written);
+}
+END_TEST
+
+START_TEST(the_reserve_is_a_share_of_a_segment)
+{
+    static const struct {
+        uint64_t size;
+        uint64_t reserve;
+    } sizes[] = {
+        {64 << 20, 4 << 20},   {2 << 20, 128 << 10},  {1 << 20, 64 << 10},
+        {256 << 10, 64 << 10}, {128 << 10, 64 << 10}, {64 << 10, 32 << 10},
+    };
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        ck_assert_uint_eq(writer_reserve(sizes[i].size), sizes[i].reserve);
+    }
 }
 END_TEST
 
@@ -124,5 +145,6 @@ START_TEST(a_seal_fits_behind_whatever_was_written)
 END_TEST
 
 SUITE_MAIN("journal/writer", frames_stand_behind_each_other_and_at_a_block_after_a_sync,
-           room_is_what_is_left_from_the_next_block_on, a_full_segment_is_gone_on_from_in_the_next,
-           the_one_after_next_waits_for_the_seal, a_seal_fits_behind_whatever_was_written)
+           room_is_what_is_left_from_the_next_block_on, the_reserve_is_a_share_of_a_segment,
+           a_full_segment_is_gone_on_from_in_the_next, the_one_after_next_waits_for_the_seal,
+           a_seal_fits_behind_whatever_was_written)
