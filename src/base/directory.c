@@ -1,6 +1,17 @@
 /* The calls of a directory, whatever implements it. Threads: any. Memory: none. */
 #include "sessiond/base/directory.h"
 
+enum sess_status directory_begin(struct directory *directory, const struct directory_calls *calls)
+{
+    *directory = (struct directory){.calls = calls};
+    return pthread_mutex_init(&directory->names, NULL) == 0 ? SESS_OK : SESS_NO_MEMORY;
+}
+
+void directory_end(struct directory *directory)
+{
+    (void)pthread_mutex_destroy(&directory->names);
+}
+
 void directory_destroy(struct directory **directory)
 {
     if (*directory != NULL) {
@@ -67,7 +78,20 @@ enum sess_status file_sync(struct file *file, struct sess_error *error)
 
 enum sess_status directory_sync(struct directory *directory, struct sess_error *error)
 {
-    return end_sync(directory->calls->sync_directory(directory, error), error);
+    enum sess_status status;
+
+    (void)pthread_mutex_lock(&directory->names);
+    if (directory->sync_failure.status == SESS_OK) {
+        status = end_sync(directory->calls->sync_directory(directory, error), error);
+        if (status != SESS_OK) {
+            directory->sync_failure = *error;
+        }
+    } else {
+        *error = directory->sync_failure;
+        status = error->status;
+    }
+    (void)pthread_mutex_unlock(&directory->names);
+    return status;
 }
 
 enum sess_status directory_rename(struct directory *directory, const char *from, const char *to,

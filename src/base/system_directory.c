@@ -256,6 +256,7 @@ static void destroy(struct directory *directory)
     if (self->fd >= 0) {
         (void)close(self->fd);
     }
+    directory_end(directory);
     free(self);
 }
 
@@ -320,10 +321,10 @@ static enum sess_status open_path(const char *path, const struct directory_calls
 {
     struct system_directory *self = calloc(1, sizeof *self);
 
-    if (self == NULL) {
+    if (self == NULL || directory_begin(&self->base, directory_calls) != SESS_OK) {
+        free(self);
         return error_set(error, SESS_NO_MEMORY, "no memory for data-dir");
     }
-    self->base.calls = directory_calls;
     self->lock_fd = -1;
     (void)snprintf(self->path, sizeof self->path, "%s", path);
     self->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,7 +1,16 @@
 /* Store and journal. Threads, memory: see the header. */
 #include "subject.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+
+/* Any thread. */
+static void note_failure(void *context)
+{
+    struct subject *subject = context;
+
+    atomic_store(&subject->has_failed, true);
+}
 
 static enum sess_status make_store(struct subject *subject)
 {
@@ -42,6 +51,8 @@ enum sess_status subject_open(struct subject *subject, struct memory_directory *
         .segment_bytes = SUBJECT_SEGMENT,
         .checkpoint_bytes = SUBJECT_CHECKPOINT,
         .checkpoint_ms = INT64_MAX / 2,
+        .failed = note_failure,
+        .failed_context = subject,
     };
     status = journal_open(&config, &subject->journal, error);
     if (status != SESS_OK) {

@@ -27,8 +27,9 @@ struct subject {
     struct store *store;
     struct journal *journal;
     const struct recovered *recovered;
-    int64_t time_s; /* of the store: not before this, but in a grace */
-    bool has_grace; /* the wall clock is far ahead of what is recorded */
+    int64_t time_s;          /* of the store: not before this, but in a grace */
+    bool has_grace;          /* the wall clock is far ahead of what is recorded */
+    _Atomic bool has_failed; /* the journal has said so */
 };
 
 /** Recover from a directory, as a new process. Nothing runs yet. Returns the status of journal_open; `error` says more. */

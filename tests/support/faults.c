@@ -32,6 +32,9 @@ ssize_t __wrap_getrandom(void *out, size_t size, unsigned flags);
 int __wrap_clock_gettime(clockid_t id, struct timespec *out);
 
 static _Atomic unsigned allocations_to_failure;
+static _Atomic bool allocations_stay_failing;
+static _Atomic unsigned failed_allocations;
+static _Thread_local unsigned holds;
 static _Atomic unsigned mmaps_to_failure;
 static _Atomic unsigned mprotects_to_failure;
 static void (*call_at_mprotect)(void *context);
@@ -50,7 +53,30 @@ static struct {
 
 void faults_fail_allocation(unsigned n)
 {
+    atomic_store(&allocations_stay_failing, false);
+    atomic_store(&failed_allocations, 0);
     atomic_store(&allocations_to_failure, n);
+}
+
+void faults_fail_allocations_from(unsigned n)
+{
+    faults_fail_allocation(n);
+    atomic_store(&allocations_stay_failing, true);
+}
+
+unsigned faults_failed_allocations(void)
+{
+    return atomic_load(&failed_allocations);
+}
+
+void faults_hold(void)
+{
+    holds++;
+}
+
+void faults_let_go(void)
+{
+    holds--;
 }
 
 void faults_fail_mmap(unsigned n)
@@ -115,24 +141,38 @@ static bool is_the_one(_Atomic unsigned *calls_to_failure)
     return left == 1;
 }
 
+static bool allocation_fails(void)
+{
+    bool fails =
+        holds == 0 &&
+        (is_the_one(&allocations_to_failure) ||
+         (atomic_load(&allocations_stay_failing) && atomic_load(&allocations_to_failure) == 0));
+
+    if (fails) {
+        errno = ENOMEM;
+        atomic_fetch_add(&failed_allocations, 1);
+    }
+    return fails;
+}
+
 void *__wrap_malloc(size_t size)
 {
-    return is_the_one(&allocations_to_failure) ? NULL : __real_malloc(size);
+    return allocation_fails() ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-    return is_the_one(&allocations_to_failure) ? NULL : __real_calloc(n, size);
+    return allocation_fails() ? NULL : __real_calloc(n, size);
 }
 
 void *__wrap_realloc(void *block, size_t size)
 {
-    return is_the_one(&allocations_to_failure) ? NULL : __real_realloc(block, size);
+    return allocation_fails() ? NULL : __real_realloc(block, size);
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return is_the_one(&allocations_to_failure) ? NULL : __real_aligned_alloc(alignment, size);
+    return allocation_fails() ? NULL : __real_aligned_alloc(alignment, size);
 }
 
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset)

@@ -10,8 +10,18 @@
 #include <stdint.h>
 
 /** The n-th call of malloc, calloc, realloc or aligned_alloc from now on fails, n >= 1; the ones
- *  behind it work again. */
+ *  behind it work again. 0: none fails. */
 void faults_fail_allocation(unsigned n);
+
+/** The same, and all behind it fail as well. */
+void faults_fail_allocations_from(unsigned n);
+
+/** How many allocations have failed on request since the last such call. Those of a thread that holds do not. */
+unsigned faults_failed_allocations(void);
+
+/** From now on this thread's allocations do not fail, nor are they counted, until it has let go as often. */
+void faults_hold(void);
+void faults_let_go(void);
 
 /** The n-th call of mmap or mprotect from now on fails, n >= 1; the ones behind it work again. */
 void faults_fail_mmap(unsigned n);

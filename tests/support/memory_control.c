@@ -14,6 +14,18 @@ static void unlock(struct memory_directory *self)
     (void)pthread_mutex_unlock(&self->lock);
 }
 
+/* It was there before: it is on the disk. */
+static bool keep(struct node *node)
+{
+    uint8_t *bytes = node->size == 0 ? NULL : malloc(node->size);
+
+    if (bytes != NULL) {
+        memcpy(bytes, node->bytes, node->size);
+    }
+    memory_node_keep(node, bytes, node->size);
+    return node->size == 0 || bytes != NULL;
+}
+
 uint64_t memory_directory_add(struct memory_directory *directory, const char *name,
                               struct slice bytes)
 {
@@ -26,7 +38,7 @@ uint64_t memory_directory_add(struct memory_directory *directory, const char *na
         if (bytes.size > 0) {
             memcpy(node->bytes, bytes.data, bytes.size);
         }
-        id = node->id;
+        id = keep(node) ? node->id : 0;
     }
     unlock(directory);
     return id;
@@ -113,7 +125,60 @@ void memory_directory_fail(struct memory_directory *directory, enum memory_call 
     lock(directory);
     directory->behaviours[call].fails_in = n;
     directory->behaviours[call].status = status;
+    directory->behaviours[call].is_for_ever = false;
     unlock(directory);
+}
+
+void memory_directory_fail_from(struct memory_directory *directory, enum memory_call call,
+                                unsigned n, enum sess_status status)
+{
+    memory_directory_fail(directory, call, n, status);
+    lock(directory);
+    directory->behaviours[call].is_for_ever = true;
+    unlock(directory);
+}
+
+unsigned memory_directory_failed(struct memory_directory *directory)
+{
+    unsigned n_failed;
+
+    lock(directory);
+    n_failed = directory->n_failed;
+    unlock(directory);
+    return n_failed;
+}
+
+unsigned memory_directory_resyncs(struct memory_directory *directory)
+{
+    unsigned n_resyncs;
+
+    lock(directory);
+    n_resyncs = directory->n_resyncs;
+    unlock(directory);
+    return n_resyncs;
+}
+
+unsigned memory_directory_lose(struct memory_directory *directory)
+{
+    unsigned n_lost = 0;
+
+    lock(directory);
+    for (size_t i = 0; i < directory->n_names; i++) {
+        struct node *node = directory->names[i].node;
+
+        if (node->is_sync_failed) {
+            free(node->bytes);
+            node->bytes = node->synced;
+            node->size = node->synced_size;
+            node->capacity = node->synced_size;
+            node->synced = NULL;
+            node->synced_size = 0;
+            node->is_sync_failed = false;
+            n_lost++;
+        }
+    }
+    unlock(directory);
+    return n_lost;
 }
 
 void memory_directory_cut(struct memory_directory *directory)
@@ -128,6 +193,8 @@ void memory_directory_restart(struct memory_directory *directory)
 {
     lock(directory);
     directory->is_cut = false;
+    directory->is_sync_failed = false;
+    directory->base.sync_failure.status = SESS_OK;
     memset(directory->behaviours, 0, sizeof directory->behaviours);
     unlock(directory);
 }

@@ -1,6 +1,8 @@
 /* Files in memory. Threads, memory: see the header. */
 #include "memory_nodes.h"
 
+#include "faults.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +19,26 @@ static void tell(const struct memory_directory *self, const struct memory_event 
     }
 }
 
+static bool is_to_fail(struct behaviour *behaviour)
+{
+    if (behaviour->fails_in == 0) {
+        return false;
+    }
+    if (behaviour->fails_in == 1) {
+        behaviour->fails_in = behaviour->is_for_ever ? 1 : 0;
+        return true;
+    }
+    behaviour->fails_in--;
+    return false;
+}
+
 /* Begin a call: takes the lock, stalls, and says whether it fails. The caller gives the lock back. */
 static enum sess_status enter(struct memory_directory *self, enum memory_call call,
                               const char *name, struct sess_error *error)
 {
     struct behaviour *behaviour = &self->behaviours[call];
 
+    faults_hold();
     (void)pthread_mutex_lock(&self->lock);
     behaviour->n_calls++;
     behaviour->n_waiting++;
@@ -34,7 +50,8 @@ static enum sess_status enter(struct memory_directory *self, enum memory_call ca
     if (self->is_cut) {
         return error_set(error, SESS_IO, "%s: the machine is off", name);
     }
-    if (behaviour->fails_in > 0 && --behaviour->fails_in == 0) {
+    if (is_to_fail(behaviour)) {
+        self->n_failed++;
         return error_set(error, behaviour->status, "%s: a call that was to fail", name);
     }
     return SESS_OK;
@@ -43,6 +60,7 @@ static enum sess_status enter(struct memory_directory *self, enum memory_call ca
 static enum sess_status leave(struct memory_directory *self, enum sess_status status)
 {
     (void)pthread_mutex_unlock(&self->lock);
+    faults_let_go();
     return status;
 }
 
@@ -202,18 +220,35 @@ static enum sess_status truncate_file(struct file *file, uint64_t size, struct s
     return change_size(file, MEMORY_TRUNCATE, size, error);
 }
 
-/* Between its beginning and its end others may call. */
+/* Between its beginning and its end others may call. `node` is NULL for the names. */
 static enum sess_status sync_any(struct memory_directory *self, enum memory_call call,
-                                 uint64_t file, const char *name, struct sess_error *error)
+                                 struct node *node, const char *name, struct sess_error *error)
 {
+    uint64_t file = node == NULL ? 0 : node->id;
+    bool *is_failed = node == NULL ? &self->is_sync_failed : &node->is_sync_failed;
+    uint8_t *bytes = NULL;
+    size_t size;
     enum sess_status status;
 
+    faults_hold();
     (void)pthread_mutex_lock(&self->lock);
     tell(self, &(struct memory_event){.call = call, .is_begin = true, .file = file});
+    self->n_resyncs += *is_failed;
+    size = node == NULL ? 0 : node->size;
+    if (size > 0 && (bytes = malloc(size)) != NULL) {
+        memcpy(bytes, node->bytes, size);
+    }
     (void)pthread_mutex_unlock(&self->lock);
+    faults_let_go();
     status = enter(self, call, name, error);
     if (status == SESS_OK) {
         tell(self, &(struct memory_event){.call = call, .file = file});
+        if (node != NULL) {
+            memory_node_keep(node, bytes, size);
+        }
+    } else {
+        *is_failed = true;
+        free(bytes);
     }
     return leave(self, status);
 }
@@ -223,12 +258,12 @@ static enum sess_status sync_file(struct file *file, struct sess_error *error)
     struct memory_directory *self = self_of(file->directory);
 
     /* The caller holds the handle. */
-    return sync_any(self, MEMORY_SYNC, self->handles[file->handle]->id, file->name, error);
+    return sync_any(self, MEMORY_SYNC, self->handles[file->handle], file->name, error);
 }
 
 static enum sess_status sync_names(struct directory *directory, struct sess_error *error)
 {
-    return sync_any(self_of(directory), MEMORY_SYNC_DIRECTORY, 0, "the directory", error);
+    return sync_any(self_of(directory), MEMORY_SYNC_DIRECTORY, NULL, "the directory", error);
 }
 
 static enum sess_status rename_file(struct directory *directory, const char *from, const char *to,
@@ -295,6 +330,7 @@ static void destroy(struct directory *directory)
     for (size_t i = 0; i < self->n_names; i++) {
         memory_node_drop(self->names[i].node);
     }
+    directory_end(directory);
     (void)pthread_cond_destroy(&self->changed);
     (void)pthread_mutex_destroy(&self->lock);
     free(self);
@@ -321,7 +357,7 @@ struct memory_directory *memory_directory_create(void)
     struct memory_directory *self = calloc(1, sizeof *self);
 
     if (self != NULL) {
-        self->base.calls = &calls;
+        (void)!directory_begin(&self->base, &calls);
         (void)pthread_mutex_init(&self->lock, NULL);
         (void)pthread_cond_init(&self->changed, NULL);
     }

@@ -1,4 +1,5 @@
-/* A directory in memory: files by name, with an observer, calls that fail and calls that stall.
+/* A directory in memory: files by name, with an observer, calls that fail and calls that stall. Its own
+ * allocations do not fail on request (faults.h).
  *
  * Not a disk: everything is kept at once, and what a power cut would leave is the observer's to say. Calls
  * may come from any thread; the observer is called under the directory's lock, so its order is the order.
@@ -76,6 +77,20 @@ void memory_directory_observe(struct memory_directory *directory, memory_observe
 /** The n-th call of this kind from now on fails, n >= 1, with IO or NO_SPACE, and changes nothing. */
 void memory_directory_fail(struct memory_directory *directory, enum memory_call call, unsigned n,
                            enum sess_status status);
+
+/** The same, and all behind it fail as well. */
+void memory_directory_fail_from(struct memory_directory *directory, enum memory_call call,
+                                unsigned n, enum sess_status status);
+
+/** How many calls have failed so on request. */
+unsigned memory_directory_failed(struct memory_directory *directory);
+
+/** How many syncs were tried of a file, or of the names, after one of it had failed. */
+unsigned memory_directory_resyncs(struct memory_directory *directory);
+
+/** Each file whose sync failed becomes what its last sync that succeeded left, as a kernel does that drops what
+ *  it could not write and tells of it once. Returns how many did. */
+unsigned memory_directory_lose(struct memory_directory *directory);
 
 /** Every call fails from now on, and nobody is told: the machine is off. What has stalled fails as well. */
 void memory_directory_cut(struct memory_directory *directory);

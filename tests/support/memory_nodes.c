@@ -9,8 +9,16 @@ void memory_node_drop(struct node *node)
 {
     if (--node->n_uses == 0) {
         free(node->bytes);
+        free(node->synced);
         free(node);
     }
+}
+
+void memory_node_keep(struct node *node, uint8_t *bytes, size_t size)
+{
+    free(node->synced);
+    node->synced = bytes;
+    node->synced_size = size;
 }
 
 bool memory_node_resize(struct node *node, size_t size)

@@ -14,6 +14,9 @@ struct node {
     size_t size;
     size_t capacity;
     unsigned n_uses; /* its name, and handles */
+    uint8_t *synced; /* what the last sync that succeeded left */
+    size_t synced_size;
+    bool is_sync_failed;
 };
 
 struct name {
@@ -26,6 +29,7 @@ struct behaviour {
     unsigned n_calls;
     unsigned fails_in; /* calls from now; 0: never */
     enum sess_status status;
+    bool is_for_ever;
     bool is_stalled;
     unsigned n_waiting;
 };
@@ -42,6 +46,9 @@ struct memory_directory {
     uint64_t last_id;
     struct behaviour behaviours[MEMORY_CALLS];
     bool is_cut;
+    bool is_sync_failed; /* of the names */
+    unsigned n_failed;
+    unsigned n_resyncs;
     memory_observe_fn observe;
     void *context;
 };
@@ -51,6 +58,9 @@ void memory_node_drop(struct node *node);
 
 /** Set a node's size; new bytes are 0. Returns false without memory. */
 bool memory_node_resize(struct node *node, size_t size);
+
+/** Keep these bytes, malloc'ed, as those that are synced. */
+void memory_node_keep(struct node *node, uint8_t *bytes, size_t size);
 
 /** The node of a name, or NULL. */
 struct node *memory_name_find(const struct memory_directory *self, const char *text);

@@ -10,6 +10,7 @@
 #include "sessiond/base/error.h"
 #include "sessiond/base/slice.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -60,7 +61,14 @@ struct directory_calls {
 
 struct directory {
     const struct directory_calls *calls; /* immutable */
+    pthread_mutex_t names;               /* held while they are synced */
+    struct sess_error sync_failure;      /* under it: but for OK they are never synced again */
 };
+
+/** Begin one: for who implements it, and calls directory_end in `destroy`. returns OK | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status directory_begin(struct directory *directory,
+                                                 const struct directory_calls *calls);
+void directory_end(struct directory *directory);
 
 /** Make a directory and those above it, as far as they are missing: mode 0700, owned by uid and gid where
  *  the process may give that. returns OK | IO */
@@ -121,7 +129,8 @@ SESS_MUST_CHECK enum sess_status file_truncate(struct file *file, uint64_t size,
  *  kernel may have dropped what it could not write. returns OK | IO (whatever the reason) */
 SESS_MUST_CHECK enum sess_status file_sync(struct file *file, struct sess_error *error);
 
-/** Let names that were made, changed or removed last. returns OK | IO (whatever the reason) */
+/** Let names that were made, changed or removed last. One thread at a time: the system tells of a failure once,
+ *  and after one this fails in the same way, without trying. returns OK | IO (whatever the reason) */
 SESS_MUST_CHECK enum sess_status directory_sync(struct directory *directory,
                                                 struct sess_error *error);
 

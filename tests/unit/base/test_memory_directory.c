@@ -157,6 +157,76 @@ START_TEST(test_the_nth_call_fails_and_changes_nothing)
 }
 END_TEST
 
+START_TEST(test_from_the_nth_call_on_all_fail)
+{
+    struct memory_directory *memory = open_directory();
+    struct file file = create(memory, "a");
+    struct slice piece = slice_from_text("x");
+    struct sess_error error;
+
+    memory_directory_fail_from(memory, MEMORY_WRITE, 2, SESS_IO);
+    write_text(&file, "a", 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        ck_assert_int_eq(file_write(&file, &piece, 1, 1, &error), SESS_IO);
+        ck_assert_uint_eq(memory_directory_failed(memory), i);
+    }
+    memory_directory_restart(memory);
+    write_text(&file, "b", 1);
+    file_close(&file);
+    close_directory(memory);
+}
+END_TEST
+
+START_TEST(test_what_a_failed_sync_was_about_can_be_lost)
+{
+    struct memory_directory *memory = open_directory();
+    struct file file = create(memory, "a");
+    struct file other = create(memory, "b");
+    struct sess_error error;
+    size_t size;
+
+    write_text(&file, "kept", 0);
+    write_text(&other, "kept, too", 0);
+    ck_assert_int_eq(file_sync(&file, &error), SESS_OK);
+    write_text(&file, "lost", 2);
+    memory_directory_fail(memory, MEMORY_SYNC, 1, SESS_NO_SPACE);
+    ck_assert_int_eq(file_sync(&file, &error), SESS_IO);
+    ck_assert_uint_eq(memory_directory_resyncs(memory), 0);
+    ck_assert_int_eq(file_sync(&file, &error), SESS_OK);
+    ck_assert_uint_eq(memory_directory_resyncs(memory), 1);
+    memory_directory_fail(memory, MEMORY_SYNC, 1, SESS_IO);
+    write_text(&file, "gone", 0);
+    ck_assert_int_eq(file_sync(&file, &error), SESS_IO);
+    file_close(&file);
+    file_close(&other);
+    ck_assert_uint_eq(memory_directory_lose(memory), 1);
+    ck_assert_mem_eq(memory_directory_bytes(memory, "a", &size), "kelost", 6);
+    ck_assert_uint_eq(size, 6);
+    ck_assert_mem_eq(memory_directory_bytes(memory, "b", &size), "kept, too", 9);
+    close_directory(memory);
+}
+END_TEST
+
+/* The system tells of a failure once: whoever comes later must not hear that all is well. */
+START_TEST(test_names_that_could_not_be_synced_are_not_synced_again)
+{
+    struct memory_directory *memory = open_directory();
+    struct directory *base = memory_directory_base(memory);
+    struct sess_error error = {.status = SESS_OK};
+
+    ck_assert_int_eq(directory_sync(base, &error), SESS_OK);
+    memory_directory_fail(memory, MEMORY_SYNC_DIRECTORY, 1, SESS_NO_SPACE);
+    for (unsigned i = 0; i < 3; i++) {
+        error = (struct sess_error){.status = SESS_OK};
+        ck_assert_int_eq(directory_sync(base, &error), SESS_IO);
+        ck_assert_int_eq(error.status, SESS_IO);
+        ck_assert_ptr_nonnull(strstr(error.text, "a call that was to fail"));
+    }
+    ck_assert_uint_eq(memory_directory_calls(memory, MEMORY_SYNC_DIRECTORY), 2);
+    close_directory(memory);
+}
+END_TEST
+
 static void *sync_it(void *file)
 {
     struct sess_error error;
@@ -190,4 +260,6 @@ END_TEST
 SUITE_MAIN("support/memory_directory", test_a_write_beyond_the_end_leaves_zeros,
            test_a_removed_file_lives_while_it_is_open, test_rename_goes_over_what_is_there,
            test_the_observer_is_told_in_order, test_the_nth_call_fails_and_changes_nothing,
+           test_from_the_nth_call_on_all_fail, test_what_a_failed_sync_was_about_can_be_lost,
+           test_names_that_could_not_be_synced_are_not_synced_again,
            test_a_call_stalls_until_it_is_released)
