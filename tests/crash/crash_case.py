@@ -44,14 +44,14 @@ def cycles(usual, instrumented):
 class Strace:
     """strace, attached to a daemon; its calls are changed until leave().
 
-    inject   as behind `-e inject=`
+    inject   as behind `-e inject=`; None changes nothing
     trace    calls that are told in lines()
     """
 
     def __init__(self, daemon, inject, trace="fdatasync"):
         self._file = tempfile.NamedTemporaryFile(prefix="sessiond-strace-")
         command = ["strace", "-f", "-y", "-s", "64", "-e", f"trace={trace}", "-e", "signal=none",
-                   "-e", f"inject={inject}", "-o", self._file.name, "-p", str(daemon.pid)]
+                   *(["-e", f"inject={inject}"] if inject else []), "-o", self._file.name, "-p", str(daemon.pid)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         said = self._process.stderr.readline()
         if b"attached" not in said:
