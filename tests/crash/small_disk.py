@@ -47,6 +47,9 @@ class SmallDisk:
     def resize(self, size):
         run("mount", "-o", f"remount,size={size}", self.path)
 
+    def set_read_only(self, is_read_only):
+        run("mount", "-o", "remount,ro" if is_read_only else "remount,rw", self.path)
+
     @property
     def data_dir(self):
         return os.path.join(self.path, "data")

@@ -12,7 +12,8 @@ import tempfile
 import unittest
 
 from crash_case import EXIT_CONFIGURATION, EXIT_DAMAGED, EXIT_IO, EXIT_LOCKED, LONG_S, CrashCase, needs
-from sessiond_process import run_sessiond
+from sessiond_process import run_sessiond, sessiond_binary
+from small_disk import SmallDisk, needs_mount
 
 NOBODY = 65534
 
@@ -156,8 +157,9 @@ class PlaceTest(DirectoryCase):
         path = self.path("file")
         with open(path, "w", encoding="ascii") as file:
             file.write("keep me")
-        self.assertIn(path, self.run_on(path, code=EXIT_IO))
-        self.assertIn(path, self.run_on(os.path.join(path, "below"), code=EXIT_IO))
+        for place in (path, os.path.join(path, "below")):
+            self.assertRegex(self.run_on(place, code=EXIT_IO), rf"{place}\S*( for data-dir)?: Not a directory: what "
+                             "stands in its place is no directory; move that away, or choose another data-dir")
         with open(path, encoding="ascii") as file:
             self.assertEqual(file.read(), "keep me")
 
@@ -170,11 +172,139 @@ class PlaceTest(DirectoryCase):
         os.mkdir(path, 0o700)
         self.assertIn(path, self.run_on(path, "--user", "nobody", code=EXIT_IO))
         os.chmod(path, 0o755)  # it can be opened, and not written to
-        self.assertIn(path, self.run_on(path, "--user", "nobody", code=EXIT_IO))
+        said = self.run_on(path, "--user", "nobody", code=EXIT_IO)
+        self.assertIn(f"data-dir {path} belongs to the user with id 0, and sessiond runs as {NOBODY}: start it as "
+                      "that user (--user)", said)
         os.chown(path, NOBODY, -1)
+        self.assertIn(f"belongs to the user with id {NOBODY}, and sessiond runs as 0", self.run_on(path, code=EXIT_IO))
+        self.assertEqual(os.listdir(path), [], "root has left something there")
         daemon = self.start("--user", "nobody", "--data-dir", path)
         self.fill(daemon)
         self.stop(daemon)
+        before = self.contents(path)
+        self.run_on(path, code=EXIT_IO)
+        self.assertEqual(self.contents(path), before)
+        daemon.start()
+        self.assertEqual(self.connect(daemon).get("k1"), b"x")
+        self.stop(daemon)
+
+    def test_one_that_is_missing_is_made_with_those_above(self):
+        path = self.path("one/two/data")
+        daemon = self.start("--data-dir", path)
+        self.fill(daemon)
+        self.stop(daemon)
+        for made in (path, os.path.dirname(path), os.path.dirname(os.path.dirname(path))):
+            self.assertEqual(os.stat(made).st_mode & 0o7777, 0o700, made)
+
+    @needs(os.geteuid() == 0, "root")
+    def test_made_for_another_user_it_is_that_ones(self):
+        path = self.path("one/data")
+        daemon = self.start("--user", "nobody", "--data-dir", path)
+        self.fill(daemon)
+        self.stop(daemon)
+        for made in (path, os.path.dirname(path), *(os.path.join(path, name) for name in os.listdir(path))):
+            self.assertEqual(os.stat(made).st_uid, NOBODY, made)
+
+    def test_one_that_others_may_write(self):
+        path = self.path("open")
+        os.mkdir(path)
+        for mode in (0o777, 0o770, 0o1777):
+            os.chmod(path, mode)
+            said = self.run_on(path, code=EXIT_IO)
+            self.assertIn(f"data-dir {path} may be written by others (mode {mode:04o}): its mode must be 0700", said)
+            self.assertEqual(os.listdir(path), [])
+        os.chmod(path, 0o700)
+        self.stop(self.start("--data-dir", path))
+
+    def test_links(self):
+        link = self.path("link")
+        os.symlink("nowhere", link)
+        said = self.run_on(link, code=EXIT_IO)
+        self.assertIn(f"{link}: No such file or directory: a link leads nowhere", said)
+        self.assertEqual(os.readlink(link), "nowhere")
+        self.assertFalse(os.path.lexists(os.path.join(os.path.dirname(link), "nowhere")))
+        os.mkdir(os.path.join(os.path.dirname(link), "nowhere"), 0o700)
+        daemon = self.start("--data-dir", link)  # to another disk, say
+        self.fill(daemon)
+        self.restart(daemon)
+        self.assertEqual(self.connect(daemon).get("k1"), b"x")
+        self.stop(daemon)
+
+    def test_links_in_it_are_not_followed(self):
+        path = self.path("data")
+        daemon = self.start("--data-dir", path)
+        self.fill(daemon)
+        self.stop(daemon)
+        victim = os.path.join(os.path.dirname(path), "victim")
+        with open(victim, "w", encoding="ascii") as file:
+            file.write("keep me")
+        os.remove(os.path.join(path, "lock"))
+        os.symlink(victim, os.path.join(path, "lock"))
+        self.assertIn(path, self.run_on(path, code=EXIT_IO))
+        os.remove(os.path.join(path, "lock"))
+        name = os.path.join(path, min(name for name in os.listdir(path) if name.startswith("journal-")))
+        os.rename(name, victim + "-journal")
+        os.symlink(victim + "-journal", name)
+        self.assertIn(name, self.run_on(path, code=EXIT_IO))
+        os.replace(victim + "-journal", name)
+        daemon.start()
+        self.assertEqual(self.connect(daemon).get("k1"), b"x")
+        self.stop(daemon)
+        with open(victim, encoding="ascii") as file:
+            self.assertEqual(file.read(), "keep me")
+
+    @needs_mount
+    def test_a_file_system_that_is_read_only(self):
+        disk = self.enterContext(SmallDisk("64m"))
+        daemon = self.start("--data-dir", disk.data_dir)
+        self.fill(daemon)
+        self.stop(daemon)
+        before = self.contents(disk.data_dir)
+        disk.set_read_only(True)
+        said = self.run_on(disk.data_dir, code=EXIT_IO)
+        self.assertIn(f"{disk.data_dir}: Read-only file system: mount its file system to be written", said)
+        said = self.run_on(os.path.join(disk.path, "other"), code=EXIT_IO)
+        self.assertIn("other for data-dir: Read-only file system: mount", said)
+        self.assertEqual(self.contents(disk.data_dir), before)
+        disk.set_read_only(False)
+        daemon.start()
+        self.assertEqual(self.connect(daemon).get("k1"), b"x")
+        self.stop(daemon)
+
+    @needs(os.geteuid() == 0, "root")
+    def test_as_a_user_without_rights(self):
+        """Each way to have none; and the one that works."""
+        above = self.path("above")
+        os.mkdir(above, 0o700)
+        open_to_all = os.path.dirname(above)
+        binary = shutil.copy(sessiond_binary(), os.path.join(open_to_all, "sessiond"))
+        os.chmod(binary, 0o755)
+        hint = "Permission denied: it, and the way to it, must be open to the user that sessiond runs as"
+        mine = os.path.join(open_to_all, "mine")
+        os.mkdir(mine, 0o500)
+        os.chown(mine, NOBODY, NOBODY)
+        of_root = os.path.join(open_to_all, "of-root")
+        os.mkdir(of_root, 0o700)
+        readable = os.path.join(open_to_all, "readable")
+        os.mkdir(readable, 0o755)
+        for path, said in (
+                (os.path.join(above, "data"), f"cannot make {above}/data for data-dir: {hint}"),
+                (os.path.join(open_to_all, "new"), f"cannot make {open_to_all}/new for data-dir: {hint}"),
+                (mine, f"cannot lock data-dir {mine}: {hint}"),
+                (of_root, f"cannot open data-dir {of_root}: {hint}"),
+                (readable, f"data-dir {readable} belongs to the user with id 0, and sessiond runs as {NOBODY}")):
+            with self.subTest(path):
+                self.assertIn(said, self.run_as_nobody(binary, path))
+        os.chmod(mine, 0o700)
+        daemon = self.start("--user", "none", "--data-dir", mine, binary=binary, popen=self.nobody())
+        self.fill(daemon)
+        self.stop(daemon)
+
+    def nobody(self):
+        return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+
+    def run_as_nobody(self, binary, path):
+        return self.run_on(path, code=EXIT_IO, binary=binary, as_root_options=False, **self.nobody())
 
     def test_files_are_nobody_elses(self):
         daemon = self.start(popen={"umask": 0})
