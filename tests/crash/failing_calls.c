@@ -78,6 +78,7 @@ struct life {
     size_t n_durable; /* nor a power cut */
     bool has_ended;   /* with an error */
     bool is_stuck;
+    bool has_spoken; /* a reply might have left after the failure */
     _Atomic unsigned n_checkpoints;
     struct sess_error error;
 };
@@ -207,6 +208,9 @@ static void serve(struct life *life, unsigned n_ops)
     while (life->n_checkpoints == 0 && ++tries < 400 && !atomic_load(&life->subject.has_failed)) {
         (void)usleep(PAUSE_US);
     }
+    /* Not even one that waits for nothing: it might tell of what was not kept. */
+    life->has_spoken = atomic_load(&life->subject.has_failed) &&
+                       journal_committed(life->subject.journal, &(struct store_tickets){.seen = 0});
 }
 
 static struct life *begin(const struct past *past, const struct journal_options *options)
@@ -296,6 +300,9 @@ static bool judge(struct life *life, const struct fault *fault)
 {
     if (life->is_stuck) {
         return wrong(life, "it hangs");
+    }
+    if (life->has_spoken) {
+        return wrong(life, "it lets replies leave after the failure");
     }
     if (life->has_ended && life->error.status == SESS_DAMAGED) {
         return wrong(life, "it says that there is damage");
