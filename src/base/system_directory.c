@@ -315,15 +315,17 @@ static const struct directory_calls look_calls = {
     .destroy = destroy,
 };
 
-/* returns  OK | NOT_FOUND | IO | NO_MEMORY */
-static enum sess_status open_path(const char *path, const struct directory_calls *directory_calls,
-                                  struct system_directory **out, struct sess_error *error)
+/* Returns NULL when it cannot, and error->status is NOT_FOUND | IO | NO_MEMORY. */
+static struct system_directory *open_path(const char *path,
+                                          const struct directory_calls *directory_calls,
+                                          struct sess_error *error)
 {
     struct system_directory *self = calloc(1, sizeof *self);
 
     if (self == NULL || directory_begin(&self->base, directory_calls) != SESS_OK) {
         free(self);
-        return error_set(error, SESS_NO_MEMORY, "no memory for data-dir");
+        (void)error_set(error, SESS_NO_MEMORY, "no memory for data-dir");
+        return NULL;
     }
     self->lock_fd = -1;
     (void)snprintf(self->path, sizeof self->path, "%s", path);
@@ -332,12 +334,12 @@ static enum sess_status open_path(const char *path, const struct directory_calls
         int reason = errno;
 
         destroy(&self->base);
-        return error_set(error, reason == ENOENT ? SESS_NOT_FOUND : SESS_IO,
-                         "cannot open data-dir %s: %s%s", path, strerror(reason),
-                         system_directory_hint(reason));
+        (void)error_set(error, reason == ENOENT ? SESS_NOT_FOUND : SESS_IO,
+                        "cannot open data-dir %s: %s%s", path, strerror(reason),
+                        system_directory_hint(reason));
+        return NULL;
     }
-    *out = self;
-    return SESS_OK;
+    return self;
 }
 
 /* Whoever else could write there could put other files in the place of these; and files of another user than the
@@ -366,11 +368,11 @@ static enum sess_status check_hands(const struct system_directory *self, struct 
 
 enum sess_status directory_open(const char *path, struct directory **out, struct sess_error *error)
 {
-    struct system_directory *self = NULL;
-    enum sess_status status = open_path(path, &calls, &self, error);
+    struct system_directory *self = open_path(path, &calls, error);
+    enum sess_status status;
 
-    if (status != SESS_OK) {
-        return status == SESS_NOT_FOUND ? SESS_IO : status;
+    if (self == NULL) {
+        return error->status == SESS_NOT_FOUND ? SESS_IO : error->status;
     }
     status = check_hands(self, error);
     if (status == SESS_OK) {
@@ -386,13 +388,13 @@ enum sess_status directory_open(const char *path, struct directory **out, struct
 
 enum sess_status directory_look(const char *path, struct directory **out, struct sess_error *error)
 {
-    struct system_directory *self = NULL;
-    enum sess_status status = open_path(path, &look_calls, &self, error);
+    struct system_directory *self = open_path(path, &look_calls, error);
 
-    if (status == SESS_OK) {
-        *out = &self->base;
+    if (self == NULL) {
+        return error->status;
     }
-    return status;
+    *out = &self->base;
+    return SESS_OK;
 }
 
 static enum sess_status make_one(const char *path, uid_t uid, gid_t gid, struct sess_error *error)

@@ -142,7 +142,8 @@ static enum sess_status change_one(struct life *life, unsigned op, struct store_
 
     switch (op % 8) {
     case 5:
-        return store_touch(store, oracle_key(key / 2), store_expiry_in(2 * LONG_S), now_s, outcome);
+        return store_touch(store, oracle_key(key / 2), store_expiry_in(2 * (int64_t)LONG_S), now_s,
+                           outcome);
     case 6:
         return store_touch(store, oracle_key(key / 2), store_expiry_in(LONG_S / 2), now_s, outcome);
     case 3:

@@ -1,4 +1,4 @@
-"""A file system whose sync fails once, and then succeeds with the data gone: an ext4 on a disk that is too small for it.
+"""A file system whose sync fails once, and then succeeds with the data gone: ext4 on a disk that is too small for it.
 
 The daemon must end at the failure. Then the power is cut, and what was acknowledged must be there.
 """

@@ -88,7 +88,8 @@ class CommandsTest(CrashCase):
     def test_wrong_command_line(self):
         ended = run_sessiond(["--no-such-option"])
         self.assertEqual(ended.returncode, EXIT_USAGE)
-        self.assertIn("--data-dir", self.run_printed(self.printed(ended.stderr, r"(sessiond --help) lists the options")))
+        command = self.printed(ended.stderr, r"(sessiond --help) lists the options")
+        self.assertIn("--data-dir", self.run_printed(command))
 
     def test_unknown_option_in_a_file(self):
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
@@ -109,7 +110,8 @@ class CommandsTest(CrashCase):
         ended = subprocess.run([SESSIONCTL, "no-such-verb"], capture_output=True, encoding="utf-8", check=False,
                                timeout=RUN_S)
         self.assertEqual(ended.returncode, EXIT_USAGE)
-        self.assertIn("check", self.run_printed(self.printed(ended.stderr, r"(sessionctl --help) lists what it can do")))
+        command = self.printed(ended.stderr, r"(sessionctl --help) lists what it can do")
+        self.assertIn("check", self.run_printed(command))
 
     def test_verbs_help(self):
         helped = self.run_printed("sessionctl --help")
