@@ -223,6 +223,7 @@ static struct life *begin(const struct past *past, const struct journal_options 
     }
     life->options = *options;
     life->memory = memory_directory_create();
+    memory_directory_keep_synced(life->memory);
     for (size_t i = 0; i < past->n_files; i++) {
         (void)memory_directory_add(life->memory, past->files[i].name,
                                    slice_of(past->files[i].bytes, past->files[i].size));

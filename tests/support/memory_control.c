@@ -38,7 +38,7 @@ uint64_t memory_directory_add(struct memory_directory *directory, const char *na
         if (bytes.size > 0) {
             memcpy(node->bytes, bytes.data, bytes.size);
         }
-        id = keep(node) ? node->id : 0;
+        id = !directory->keeps_synced || keep(node) ? node->id : 0;
     }
     unlock(directory);
     return id;
@@ -156,6 +156,13 @@ unsigned memory_directory_resyncs(struct memory_directory *directory)
     n_resyncs = directory->n_resyncs;
     unlock(directory);
     return n_resyncs;
+}
+
+void memory_directory_keep_synced(struct memory_directory *directory)
+{
+    lock(directory);
+    directory->keeps_synced = true;
+    unlock(directory);
 }
 
 unsigned memory_directory_lose(struct memory_directory *directory)

@@ -234,7 +234,7 @@ static enum sess_status sync_any(struct memory_directory *self, enum memory_call
     (void)pthread_mutex_lock(&self->lock);
     tell(self, &(struct memory_event){.call = call, .is_begin = true, .file = file});
     self->n_resyncs += *is_failed;
-    size = node == NULL ? 0 : node->size;
+    size = node == NULL || !self->keeps_synced ? 0 : node->size;
     if (size > 0 && (bytes = malloc(size)) != NULL) {
         memcpy(bytes, node->bytes, size);
     }
@@ -243,7 +243,7 @@ static enum sess_status sync_any(struct memory_directory *self, enum memory_call
     status = enter(self, call, name, error);
     if (status == SESS_OK) {
         tell(self, &(struct memory_event){.call = call, .file = file});
-        if (node != NULL) {
+        if (node != NULL && self->keeps_synced) {
             memory_node_keep(node, bytes, size);
         }
     } else {

@@ -88,6 +88,9 @@ unsigned memory_directory_failed(struct memory_directory *directory);
 /** How many syncs were tried of a file, or of the names, after one of it had failed. */
 unsigned memory_directory_resyncs(struct memory_directory *directory);
 
+/** From now on, before there are files: keep what syncs leave, for memory_directory_lose. */
+void memory_directory_keep_synced(struct memory_directory *directory);
+
 /** Each file whose sync failed becomes what its last sync that succeeded left, as a kernel does that drops what
  *  it could not write and tells of it once. Returns how many did. */
 unsigned memory_directory_lose(struct memory_directory *directory);

@@ -47,6 +47,7 @@ struct memory_directory {
     struct behaviour behaviours[MEMORY_CALLS];
     bool is_cut;
     bool is_sync_failed; /* of the names */
+    bool keeps_synced;
     unsigned n_failed;
     unsigned n_resyncs;
     memory_observe_fn observe;

@@ -185,6 +185,7 @@ START_TEST(test_what_a_failed_sync_was_about_can_be_lost)
     struct sess_error error;
     size_t size;
 
+    memory_directory_keep_synced(memory);
     write_text(&file, "kept", 0);
     write_text(&other, "kept, too", 0);
     ck_assert_int_eq(file_sync(&file, &error), SESS_OK);
