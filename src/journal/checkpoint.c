@@ -2,6 +2,7 @@
 #include "checkpoint.h"
 
 #include "chain.h"
+#include "loader.h"
 #include "writer.h"
 
 #include "sessiond/base/failpoint.h"
@@ -130,7 +131,7 @@ void checkpoint_drop(struct checkpoint *checkpoint)
 
 /* What is read of one. */
 struct loading {
-    struct store *store; /* NULL: only look */
+    struct loader loader; /* its store may be NULL: only look */
     struct recovered *found;
     struct record end; /* its type is END when it was met */
     uint64_t n_entries;
@@ -138,8 +139,6 @@ struct loading {
 
 static enum sess_status load_record(struct loading *loading, const struct record *record)
 {
-    struct store_image image;
-
     if (record->type == RECORD_END) {
         loading->end = *record;
         return SESS_OK;
@@ -148,8 +147,7 @@ static enum sess_status load_record(struct loading *loading, const struct record
         return SESS_DAMAGED;
     }
     loading->n_entries++;
-    image = record_image(record);
-    return loading->store == NULL ? SESS_OK : store_apply(loading->store, &image);
+    return loader_add(&loading->loader, record);
 }
 
 static enum sess_status load_frame(struct loading *loading, const struct frame_read *read)
@@ -174,7 +172,7 @@ static enum sess_status load_frame(struct loading *loading, const struct frame_r
             rest = slice_from(rest, used);
         }
     }
-    return status;
+    return status == SESS_OK ? loader_apply(&loading->loader) : status;
 }
 
 static enum sess_status damaged(const struct reader *reader, struct sess_error *error)
@@ -226,6 +224,24 @@ static enum sess_status load_frames(struct loading *loading, struct reader *read
     return status;
 }
 
+/* How many entries are to come: what is told at the end of the file, as far as it can be read. Whether it is true
+ * is seen when all is read. */
+static enum sess_status expect_entries(struct loading *loading, struct reader *reader,
+                                       struct sess_error *error)
+{
+    uint64_t size = frame_size(record_size(RECORD_END));
+    uint64_t at = reader->file_size > size ? reader->file_size - size : 0;
+    struct record end = {.offset = 0};
+    struct frame_read read;
+    enum sess_status status =
+        loading->loader.store == NULL ? SESS_NOT_FOUND : reader_search(reader, &at, &read, error);
+
+    if (status == SESS_OK && reader_lone(&read, RECORD_END, &end)) {
+        store_fill(loading->loader.store, end.offset);
+    }
+    return status == SESS_NOT_FOUND ? SESS_OK : status;
+}
+
 static enum sess_status load_one(struct directory *directory, uint64_t number,
                                  struct loading *loading, struct reader *reader,
                                  struct sess_error *error)
@@ -237,6 +253,9 @@ static enum sess_status load_one(struct directory *directory, uint64_t number,
         return status;
     }
     status = reader_begin(reader, &segment, error);
+    if (status == SESS_OK) {
+        status = expect_entries(loading, reader, error);
+    }
     if (status == SESS_OK) {
         status = load_frames(loading, reader, error);
     }
@@ -255,7 +274,7 @@ static enum sess_status forget(struct store *store)
 {
     struct store_image flush = {.kind = IMAGE_FLUSH};
 
-    return store == NULL ? SESS_OK : store_apply(store, &flush);
+    return store == NULL ? SESS_OK : store_apply(store, &flush, 1);
 }
 
 enum sess_status checkpoint_load(struct directory *directory, struct store *store,
@@ -270,7 +289,7 @@ enum sess_status checkpoint_load(struct directory *directory, struct store *stor
     *end = (struct record){.deadline_s = STORE_NO_DEADLINE};
     found->checkpoint = 0;
     while (status == SESS_OK && !is_found && n_left > 0) {
-        struct loading loading = {.store = store, .found = found};
+        struct loading loading = {.loader.store = store, .found = found};
 
         found->checkpoint = numbers[--n_left];
         status = load_one(directory, found->checkpoint, &loading, reader, error);

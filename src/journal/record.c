@@ -94,6 +94,11 @@ static void encode_fixed(const struct record *record, uint8_t *out)
     }
 }
 
+size_t record_size(enum record_type type)
+{
+    return fixed_size((uint8_t)type);
+}
+
 size_t record_encode(const struct record *record, uint8_t *out)
 {
     size_t fixed = fixed_size((uint8_t)record->type);

@@ -54,6 +54,9 @@ struct record record_of(const struct mutation *mutation);
 /** What a SET, TOUCH, DELETE, FLUSH or CLOCK does to a store; its slices are the record's. */
 struct store_image record_image(const struct record *record);
 
+/** Bytes of a record without key and value. */
+size_t record_size(enum record_type type);
+
 /** Write all but the value to `out` (room for RECORD_HEAD_MAX bytes); returns the bytes written. The
  *  value's bytes follow them. */
 size_t record_encode(const struct record *record, uint8_t *out);

@@ -192,7 +192,8 @@ static enum sess_status put_own(struct copying *copying, const struct record *re
     enum sess_status status =
         writer_put_record(&copying->segment, copying->at, &frame, record, &copying->at, error);
 
-    if (status == SESS_OK && replay_apply(copying->replay, record) != SESS_OK) {
+    if (status == SESS_OK && (replay_apply(copying->replay, record) != SESS_OK ||
+                              loader_apply(&copying->replay->loader) != SESS_OK)) {
         status = error_set(error, SESS_NO_MEMORY, "no memory to accept the clock");
     }
     return status;

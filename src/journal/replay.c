@@ -42,7 +42,6 @@ static enum sess_status unknown(uint64_t number, const struct frame_read *read, 
 enum sess_status replay_apply(struct replay *replay, const struct record *record)
 {
     struct recovered *result = &replay->result;
-    struct store_image image;
 
     result->highest_cas = later(result->highest_cas, record->cas);
     if (record->type == RECORD_LINK) {
@@ -58,8 +57,7 @@ enum sess_status replay_apply(struct replay *replay, const struct record *record
             return SESS_OK;
         }
     }
-    image = record_image(record);
-    return replay->store == NULL ? SESS_OK : store_apply(replay->store, &image);
+    return loader_add(&replay->loader, record);
 }
 
 /* How much there is to store cannot be known before it is; what was read so far gives a measure. */
@@ -97,7 +95,7 @@ static enum sess_status apply_frame(struct replay *replay, uint64_t number,
         }
         rest = slice_from(rest, used);
     }
-    return SESS_OK;
+    return loader_apply(&replay->loader) == SESS_OK ? SESS_OK : tell_too_little(replay, error);
 }
 
 static void count_frame(struct replay *replay, const struct frame_read *read)
@@ -323,6 +321,11 @@ enum sess_status replay_run(struct replay *replay, struct sess_error *error)
     enum sess_status status;
 
     replay->result = (struct recovered){.flush_at_s = STORE_NO_DEADLINE};
+    replay->loader.store = replay->store;
+    replay->loader.n_images = 0;
+    if (replay->store != NULL) {
+        store_fill(replay->store, 0);
+    }
     replay->durable = 0;
     replay->next_sequence = 1;
     replay->first = NULL;

@@ -6,6 +6,7 @@
 #define SESSIOND_SRC_JOURNAL_REPLAY_H
 
 #include "chain.h"
+#include "loader.h"
 #include "sessiond/journal/recovered.h"
 
 /* Called now and then with bytes that are done, and all bytes. */
@@ -18,6 +19,7 @@ struct replay {
     struct reader *reader;       /* borrowed */
     replay_progress_fn progress; /* NULL: tell nobody */
     void *progress_context;
+    struct loader loader;        /* into the store */
     struct recovered result;
     uint64_t durable;         /* the highest mark: frames up to it were synced */
     uint64_t next_sequence;   /* behind the last frame */

@@ -8,6 +8,13 @@
 
 #include <string.h>
 
+enum { AHEAD = 16 }; /* images whose memory is fetched before they are applied */
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* As an entry can hold it. One of 0 would be none. */
 static int64_t deadline_of(const struct store_image *image)
 {
@@ -34,11 +41,12 @@ static bool squeeze_all(struct store *store)
 }
 
 /* Everything that is there counts as live: its deadline is judged when all has been applied. */
-static enum sess_status put(struct store *store, const struct entry_fields *fields)
+static enum sess_status put(struct store *store, struct place place,
+                            const struct entry_fields *fields)
 {
     struct change change = {
         .store = store,
-        .place = shard_place(store, fields->key),
+        .place = place,
         .is_recorded = true,
         .held_limit = SIZE_MAX,
     };
@@ -53,7 +61,8 @@ static enum sess_status put(struct store *store, const struct entry_fields *fiel
     return status;
 }
 
-static enum sess_status apply_set(struct store *store, const struct store_image *image)
+static enum sess_status apply_set(struct store *store, struct place place,
+                                  const struct store_image *image)
 {
     struct entry_fields fields = {
         .key = image->key,
@@ -71,9 +80,9 @@ static enum sess_status apply_set(struct store *store, const struct store_image 
         }
         memcpy(fields.block->bytes, image->value.data, image->value.size);
     }
-    status = put(store, &fields);
+    status = put(store, place, &fields);
     while (status == SESS_LIMIT && squeeze_all(store)) {
-        status = put(store, &fields);
+        status = put(store, place, &fields);
     }
     if (fields.block != NULL) {
         value_block_release(fields.block);
@@ -90,9 +99,8 @@ static void forget(struct store *store, struct shard *shard, struct entry *taken
     }
 }
 
-static void apply_delete(struct store *store, struct slice key)
+static void apply_delete(struct store *store, struct place place, struct slice key)
 {
-    struct place place = shard_place(store, key);
     uint64_t *slot = index_find(&place.shard->index, place.hash, key);
 
     if (slot != NULL) {
@@ -103,9 +111,8 @@ static void apply_delete(struct store *store, struct slice key)
     }
 }
 
-static void apply_touch(struct store *store, const struct store_image *image)
+static void apply_touch(struct place place, const struct store_image *image)
 {
-    struct place place = shard_place(store, image->key);
     const uint64_t *slot = index_find(&place.shard->index, place.hash, image->key);
 
     if (slot != NULL) {
@@ -153,16 +160,17 @@ static void apply_flush(struct store *store, struct shard *shard)
     shard->flushed_below = 0;
 }
 
-enum sess_status store_apply(struct store *store, const struct store_image *image)
+static enum sess_status apply(struct store *store, struct place place,
+                              const struct store_image *image)
 {
     switch (image->kind) {
     case IMAGE_SET:
-        return apply_set(store, image);
+        return apply_set(store, place, image);
     case IMAGE_TOUCH:
-        apply_touch(store, image);
+        apply_touch(place, image);
         break;
     case IMAGE_DELETE:
-        apply_delete(store, image->key);
+        apply_delete(store, place, image->key);
         break;
     case IMAGE_EXPIRY:
         for (size_t i = 0; i < store->n_shards; i++) {
@@ -178,8 +186,46 @@ enum sess_status store_apply(struct store *store, const struct store_image *imag
     return SESS_OK;
 }
 
+/* Find the places of a group, and have fetched what will be looked at: one wait for memory instead of one for
+ * each image. A flush has no key, and any place. */
+static void look_ahead(struct store *store, const struct store_image *images, size_t n_images,
+                       struct place *places)
+{
+    for (size_t i = 0; i < n_images; i++) {
+        places[i] = shard_place(store, images[i].key);
+        index_fetch(&places[i].shard->index, places[i].hash);
+    }
+    for (size_t i = 0; i < n_images; i++) {
+        index_fetch_entries(&places[i].shard->index, places[i].hash);
+    }
+}
+
+enum sess_status store_apply(struct store *store, const struct store_image *images, size_t n_images)
+{
+    struct place places[AHEAD];
+    enum sess_status status = SESS_OK;
+
+    for (size_t i = 0; status == SESS_OK && i < n_images; i++) {
+        if (i % AHEAD == 0) {
+            look_ahead(store, images + i, smaller(n_images - i, AHEAD), places);
+        }
+        status = apply(store, places[i % AHEAD], &images[i]);
+    }
+    return status;
+}
+
+void store_fill(struct store *store, uint64_t n_entries)
+{
+    arena_fill(store->arena, store->page_size);
+    arena_fill(store->arena, arena_page_size(store->arena));
+    for (size_t i = 0; i < store->n_shards; i++) {
+        index_expect(&store->shards[i].index, (size_t)(n_entries / store->n_shards));
+    }
+}
+
 void store_begin(struct store *store, int64_t now_s, uint64_t first_cas, int64_t flush_at_s)
 {
+    arena_end_fill(store->arena);
     for (size_t i = 0; i < store->n_shards; i++) {
         struct shard *shard = &store->shards[i];
 

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { OPEN_STEP = 1 << 21 }; /* bytes of addresses that are made usable at once */
+enum { OPEN_STEP = 1 << 21 }; /* bytes of addresses that are made usable at once: a huge page */
 
 /* The runs of one size. Numbers: 0 to n_runs - 1, in order of address. */
 struct order {
@@ -27,6 +27,7 @@ struct order {
     size_t n_fresh;   /* runs below this number have been taken at least once */
     size_t open_size; /* bytes of the runs' addresses that can be used */
     size_t free_size; /* bytes of `free` that can be used */
+    bool is_filled;   /* what is opened gets its memory at once */
 };
 
 struct arena {
@@ -65,7 +66,7 @@ static size_t count_runs(size_t memory, size_t run_size)
 }
 
 /* Choose the sizes, and lay them out behind each other, largest first, so that each run is aligned to
- * its size; then the lists. `start` is a multiple of the largest run. Returns the end. */
+ * its size, and each size to huge pages; then the lists. `start` is a multiple of both. Returns the end. */
 static uintptr_t lay_out(struct arena *arena, size_t memory, uintptr_t start)
 {
     uintptr_t at = start;
@@ -76,7 +77,7 @@ static uintptr_t lay_out(struct arena *arena, size_t memory, uintptr_t start)
         order->run_size = arena->page_size << (i - 1);
         order->n_runs = count_runs(memory, order->run_size);
         order->start = (uint8_t *)at;
-        at += order->n_runs * order->run_size;
+        at = round_up(at + order->n_runs * order->run_size, OPEN_STEP);
     }
     for (unsigned i = 0; i < arena->n_orders; i++) {
         struct order *order = &arena->orders[i];
@@ -90,7 +91,7 @@ static uintptr_t lay_out(struct arena *arena, size_t memory, uintptr_t start)
 enum sess_status arena_create(size_t memory, size_t largest, struct arena **out)
 {
     struct arena *arena = calloc(1, sizeof *arena);
-    size_t largest_run;
+    size_t unit;
     void *range;
 
     if (arena == NULL) {
@@ -101,9 +102,9 @@ enum sess_status arena_create(size_t memory, size_t largest, struct arena **out)
            (arena->n_orders == 0 || arena->page_size << (arena->n_orders - 1) < largest)) {
         arena->n_orders++;
     }
-    largest_run = arena->page_size << (arena->n_orders - 1);
+    unit = round_up(arena->page_size << (arena->n_orders - 1), OPEN_STEP);
     /* Addresses only: nothing of them can be used yet, nor counts as memory. */
-    arena->range_size = lay_out(arena, memory, 0) + largest_run;
+    arena->range_size = lay_out(arena, memory, 0) + unit;
     range = mmap(NULL, arena->range_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                  -1, 0);
     if (range == MAP_FAILED) {
@@ -111,7 +112,7 @@ enum sess_status arena_create(size_t memory, size_t largest, struct arena **out)
         return SESS_NO_MEMORY;
     }
     arena->range = range;
-    (void)lay_out(arena, memory, round_up((uintptr_t)range, largest_run));
+    (void)lay_out(arena, memory, round_up((uintptr_t)range, unit));
     /* A huge page would take memory for neighbours that are not in use. */
     (void)madvise(range, arena->range_size, MADV_NOHUGEPAGE);
     (void)madvise(range, arena->range_size, MADV_DONTDUMP);
@@ -162,15 +163,27 @@ static bool open_up_to(uint8_t *start, size_t *opened, size_t end)
     return true;
 }
 
+/* Runs of a page are filled one after the other: the memory for what was opened behind `from` is taken at once.
+ * Where the kernel has none, or does not know the calls, it comes with the first use. */
+static void populate(struct order *order, size_t from)
+{
+    if (order->is_filled && from >= ARENA_FILL_FROM && order->open_size > from) {
+        (void)madvise(order->start + from, order->open_size - from, MADV_HUGEPAGE);
+        (void)madvise(order->start + from, order->open_size - from, MADV_POPULATE_WRITE);
+    }
+}
+
 /* Under the lock. */
 static bool take_fresh(struct order *order, size_t *number)
 {
     size_t n = order->n_fresh + 1;
+    size_t opened = order->open_size;
 
     if (n > order->n_runs || !open_up_to(order->start, &order->open_size, n * order->run_size) ||
         !open_up_to((uint8_t *)order->free, &order->free_size, n * sizeof *order->free)) {
         return false;
     }
+    populate(order, opened);
     *number = order->n_fresh++;
     return true;
 }
@@ -208,5 +221,33 @@ void arena_give(struct arena *arena, void *run, size_t size)
     memory_poison(run, size);
     (void)pthread_mutex_lock(&arena->lock);
     order->free[order->n_free++] = (uint32_t)number;
+    (void)pthread_mutex_unlock(&arena->lock);
+}
+
+void arena_fill(struct arena *arena, size_t size)
+{
+    struct order *order = order_of(arena, size);
+
+    (void)pthread_mutex_lock(&arena->lock);
+    /* A larger one would be filled for half of its addresses only, by many. */
+    if (order != NULL && order->run_size == size) {
+        order->is_filled = true;
+    }
+    (void)pthread_mutex_unlock(&arena->lock);
+}
+
+void arena_end_fill(struct arena *arena)
+{
+    (void)pthread_mutex_lock(&arena->lock);
+    for (unsigned i = 0; i < arena->n_orders; i++) {
+        struct order *order = &arena->orders[i];
+        size_t used = order->n_fresh * order->run_size;
+
+        if (order->is_filled) {
+            order->is_filled = false;
+            (void)madvise(order->start, order->open_size, MADV_NOHUGEPAGE);
+            (void)madvise(order->start + used, order->open_size - used, MADV_DONTNEED);
+        }
+    }
     (void)pthread_mutex_unlock(&arena->lock);
 }

@@ -1,6 +1,6 @@
 /* Pages for the store: runs of whole pages out of one range of addresses that is reserved at the start.
  *
- * Private to the store. A page takes memory from its first use on; a run that is given back is the
+ * Private to the store. A page takes memory from its first use on (arena_fill: some before); a run that is given back is the
  * kernel's again at once, so it is zeroed and the process is as small as its runs. Nothing is ever
  * fragmented: each size (a power of two of pages) has addresses of its own, more of them than memory
  * could fill. Not an account: who takes a run charges arena_size of it to a budget.
@@ -15,6 +15,7 @@
 enum {
     ARENA_ORDERS = 20,           /* sizes of runs: 1 to 2^19 pages, 2 GiB with pages of 4 KiB */
     ARENA_UNFILLED_RUNS = 16384, /* runs of a size that may be taken without being used ... */
+    ARENA_FILL_FROM = 8 << 20,   /* bytes; a small store is not worth what is lost at the end */
 };
 #define ARENA_UNFILLED_BYTES ((size_t)32 << 30) /* ... and the addresses for them, at most */
 
@@ -35,6 +36,14 @@ void *arena_take(struct arena *arena, size_t size);
 
 /** Give a run back; `size` as it was taken. */
 void arena_give(struct arena *arena, void *run, size_t size);
+
+/** From now on runs of this size will be taken one after the other and filled: once ARENA_FILL_FROM bytes of
+ *  addresses are used, further ones get their memory at once, 2 MiB of it, in huge pages where there are any.
+ *  For the start, when a page fault for each page is most of the work. */
+void arena_fill(struct arena *arena, size_t size);
+
+/** No run is filled any more: memory that no run has yet goes back. */
+void arena_end_fill(struct arena *arena);
 
 /** Bytes of a page, and of the pages that a run of `size` bytes fills. */
 size_t arena_page_size(const struct arena *arena);

@@ -220,17 +220,76 @@ static void give_back(struct index *index, struct index_bucket *piece)
     index->spare = piece;
 }
 
+/* The bucket that is split next. */
+static size_t next_split(const struct index *index)
+{
+    return index->n_buckets - index->round;
+}
+
+/* There is a home bucket more. */
+static void count_bucket(struct index *index)
+{
+    index->n_buckets++;
+    if (index->n_buckets == 2 * index->round) {
+        index->round *= 2;
+    }
+}
+
+void index_expect(struct index *index, size_t n_entries)
+{
+    while (index->n_entries == 0 && index->n_buckets < n_entries / FILL_PER_BUCKET) {
+        if (index->n_buckets == index->n_segments * index->segment_buckets &&
+            add_segment(index, SIZE_MAX) != SESS_OK) {
+            return;
+        }
+        count_bucket(index);
+    }
+}
+
+void index_fetch(struct index *index, uint64_t hash)
+{
+    __builtin_prefetch(index_bucket_of(index, home_number(index, hash)), 1);
+    if (split_is_due(index)) {
+        __builtin_prefetch(index_bucket_of(index, next_split(index)), 1);
+    }
+}
+
+/* An entry's key begins in its first cache line and ends in the second one. */
+static void fetch_slot(uint64_t slot)
+{
+    const uint8_t *entry = (const uint8_t *)index_entry(slot);
+
+    __builtin_prefetch(entry);
+    __builtin_prefetch(entry + CACHE_LINE);
+}
+
+void index_fetch_entries(struct index *index, uint64_t hash)
+{
+    const struct index_bucket *home = index_bucket_of(index, home_number(index, hash));
+    const struct index_bucket *split =
+        split_is_due(index) ? index_bucket_of(index, next_split(index)) : home;
+    uint64_t tag = slot_make(hash, NULL);
+
+    for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+        if (home->slots[i] != 0 && (home->slots[i] & ~ADDRESS_MASK) == tag) {
+            fetch_slot(home->slots[i]);
+        }
+        if (split != home && split->slots[i] != 0) {
+            fetch_slot(split->slots[i]);
+        }
+    }
+}
+
 /* Distribute one bucket over itself and the next new one. Its own overflow pieces, given back one by
  * one, are all that the two can need: n entries never take more pieces in two buckets than in one. */
 static void split_bucket(struct index *index)
 {
-    size_t number = index->n_buckets - index->round;
-    struct index_bucket *old = index_bucket_of(index, number);
+    struct index_bucket *old = index_bucket_of(index, next_split(index));
     struct index_bucket piece = *old;
     struct index_bucket *overflow = old->overflow;
 
     memset(old, 0, sizeof *old);
-    index->n_buckets++;
+    count_bucket(index);
     for (;;) {
         for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
             if (piece.slots[i] != 0) {
@@ -245,9 +304,6 @@ static void split_bucket(struct index *index)
         piece = *overflow;
         give_back(index, overflow);
         overflow = piece.overflow;
-    }
-    if (index->n_buckets == 2 * index->round) {
-        index->round *= 2;
     }
 }
 

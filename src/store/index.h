@@ -42,6 +42,15 @@ SESS_MUST_CHECK enum sess_status index_init(struct index *index, const struct ha
                                             struct arena *arena, struct budget *budget,
                                             struct budget *held);
 
+/** Give an index without entries the home buckets that so many need, as far as there is memory for them: it need
+ *  not grow bucket by bucket then. */
+void index_expect(struct index *index, size_t n_entries);
+
+/** Hints for the processor that a key of this hash is about to be found or inserted: fetch its home bucket;
+ *  and, a while later, the entries that will be looked at. */
+void index_fetch(struct index *index, uint64_t hash);
+void index_fetch_entries(struct index *index, uint64_t hash);
+
 /** Give back what the index took. The entries are not its own; its pages go with the arena. */
 void index_fini(struct index *index);
 

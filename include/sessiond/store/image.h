@@ -1,14 +1,15 @@
 /* Images: states of keys as a journal recorded them, and how a store is made of them again.
  *
- * Not a change: no policy, no hook, no judgement by the time that it is, no new CAS id, nothing counted but what is there.
- * One thread, before any other use of the store: store_apply for each record in order, then store_begin
- * once. Source: durability.md, "Recovery". */
+ * Not a change: no policy, no hook, no judgement by the time that it is, no new CAS id, nothing counted but
+ * what is there. One thread, before any other use of the store: store_fill, store_apply for all records in
+ * order, then store_begin once. Source: durability.md, "Recovery". */
 #ifndef SESSIOND_STORE_IMAGE_H
 #define SESSIOND_STORE_IMAGE_H
 
 #include "sessiond/base/slice.h"
 #include "sessiond/base/status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct store;
@@ -34,10 +35,16 @@ struct store_image {
                            later than an entry can hold is its latest */
 };
 
-/** Let the store hold what an image says. It may use all of the data budget, what is kept back for keys
- *  that are there too, and squeezes pages to make room.
- *  returns  OK | NO_MEMORY (nothing changed: the data does not fit; only SET) */
-SESS_MUST_CHECK enum sess_status store_apply(struct store *store, const struct store_image *image);
+/** The store, which is empty, is about to be filled: memory is taken in large pieces until store_begin.
+ *  n_entries  about so many will come, for which the index is made at once; 0: nobody knows */
+void store_fill(struct store *store, uint64_t n_entries);
+
+/** Let the store hold what images say, one after the other; several at once are faster, and no different. It
+ *  may use all of the data budget, what is kept back for keys that are there too, and squeezes pages to
+ *  make room.
+ *  returns  OK | NO_MEMORY (a SET does not fit; the images behind it are not applied) */
+SESS_MUST_CHECK enum sess_status store_apply(struct store *store, const struct store_image *images,
+                                             size_t n_images);
 
 /** All has been applied; from now on time counts, and what has expired is there for nobody.
  *  now_s       wall seconds, the time of every shard unless it is later already

@@ -34,13 +34,13 @@ static void begin(struct grace *grace)
     fixture_start(&grace->store);
     image.key = SLICE_LITERAL("past");
     image.deadline_s = PAST_S;
-    ck_assert_int_eq(store_apply(grace->store.store, &image), SESS_OK);
+    ck_assert_int_eq(store_apply(grace->store.store, &image, 1), SESS_OK);
     image.key = SLICE_LITERAL("hidden");
     image.deadline_s = HIDDEN_S;
-    ck_assert_int_eq(store_apply(grace->store.store, &image), SESS_OK);
+    ck_assert_int_eq(store_apply(grace->store.store, &image, 1), SESS_OK);
     image.key = SLICE_LITERAL("there");
     image.deadline_s = FAR_S;
-    ck_assert_int_eq(store_apply(grace->store.store, &image), SESS_OK);
+    ck_assert_int_eq(store_apply(grace->store.store, &image, 1), SESS_OK);
     ck_assert_int_eq(clock_create_manual(WRONG_S, &grace->clock), SESS_OK);
     ck_assert(clock_begin(grace->clock, MARK_S));
     store_begin(grace->store.store, WRONG_S, 100, STORE_NO_DEADLINE);
