@@ -6,7 +6,7 @@
 
 #include "record.h"
 
-enum { LOADER_IMAGES = 64 };
+enum { LOADER_IMAGES = 16 };
 
 struct loader {
     struct store *store; /* borrowed; NULL: nothing is applied */

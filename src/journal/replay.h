@@ -19,7 +19,7 @@ struct replay {
     struct reader *reader;       /* borrowed */
     replay_progress_fn progress; /* NULL: tell nobody */
     void *progress_context;
-    struct loader loader;        /* into the store */
+    struct loader loader; /* into the store */
     struct recovered result;
     uint64_t durable;         /* the highest mark: frames up to it were synced */
     uint64_t next_sequence;   /* behind the last frame */

@@ -1,4 +1,4 @@
-"""What the two measurements, run and journal, both need: processors, the load generator, ratios.
+"""What the measurements share: processors, the load generator, ratios, tables with aims.
 
 Not a program. Only the standard library.
 """
@@ -9,15 +9,20 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from sessiond_process import SessiondProcess  # noqa: E402
+
 BUILD = ROOT / "build" / "bench"
 MEMORY_MB = 1024  # for every server, so that nothing is evicted or refused
 RUN_LIMIT_S = 5
 LOAD_DEADLINE_S = 300
+FILL_LIMIT_MS = 240_000
+SIGNS = {"<=": lambda value, aim: value <= aim, ">=": lambda value, aim: value >= aim}
 PRINTED_PICKS = {"median": statistics.median, "least": min, "most": max}
 
 
@@ -68,18 +73,22 @@ def choose_processors():
     return (usable[0], usable[1]) if len(usable) > 1 else (None, None)
 
 
-def build_load():
-    """The load generator with the flags of a release; the release build itself has no test programs."""
-    configure = ["cmake", "--preset", "release", "-B", str(BUILD), "-D", "BUILD_TESTING=ON"]
+def build_program(target="load"):
+    """The load generator, or a daemon whose clock can be moved, with the flags of a release.
+
+    The release build itself has neither.
+    """
+    configure = ["cmake", "--preset", "release", "-B", str(BUILD), "-D", "BUILD_TESTING=ON",
+                 "-D", "SESSIOND_TEST_HOOKS=ON"]
     ended = subprocess.run(configure, cwd=ROOT, capture_output=True, text=True, check=False)
     if ended.returncode != 0:  # a checkout that was moved cannot use its old build directory
         ended = subprocess.run([*configure, "--fresh"], cwd=ROOT, capture_output=True, text=True, check=False)
     if ended.returncode == 0:
-        ended = subprocess.run(["cmake", "--build", str(BUILD), "--target", "load", "--", "--quiet"],
+        ended = subprocess.run(["cmake", "--build", str(BUILD), "--target", target, "--", "--quiet"],
                                capture_output=True, text=True, check=False)
     if ended.returncode != 0:
-        raise BenchError(f"cannot build the load generator\n{ended.stdout}{ended.stderr}")
-    return BUILD / "tests" / "bench" / "load"
+        raise BenchError(f"cannot build {target}\n{ended.stdout}{ended.stderr}")
+    return BUILD / "tests" / "bench" / "load" if target == "load" else BUILD / target
 
 
 def run_load(load, processor, port, **options):
@@ -105,7 +114,7 @@ class Bench:
 
     def __init__(self, arguments):
         self.arguments = arguments
-        self.load = arguments.load or build_load()
+        self.load = arguments.load or build_program()
         self.server_processor, self.load_processor = choose_processors()
 
     @property
@@ -142,6 +151,93 @@ class Bench:
         if self.is_pinned:
             return f"servers on processor {self.server_processor}, load generator on {self.load_processor}"
         return "NOT pinned, there is one processor: server and load generator disturb each other"
+
+
+class DataBench(Bench):
+    """The same with data on a disk."""
+
+    def __init__(self, arguments, directory):
+        super().__init__(arguments)
+        self.directory = directory
+
+    def sessiond(self, data_dir, fsync="everysec", binary=None):
+        if data_dir != "none":
+            data_dir = self.directory / data_dir
+        return SessiondProcess(["--threads", 1, "--memory", f"{self.memory_mb}m", "--data-dir", data_dir,
+                                "--fsync", fsync], binary=binary or self.arguments.sessiond)
+
+    @property
+    def memory_mb(self):
+        return MEMORY_MB
+
+    def fill(self, server, **options):
+        self.run(server, operations=0, depth=16, milliseconds=FILL_LIMIT_MS, **options)
+
+
+# ---- tables with aims ----
+
+
+def make_rows(part, table, values, aims):
+    """The rows of the JSON, {name, what, digits, values, aim, met, picks}; what could not be measured is null.
+
+    table: (name, what, digits) of each row; values: {name: a value of each run}; aims: {part.name: (sign, bound)}
+    """
+    rows = []
+    for name, what, digits in table:
+        row = {"name": f"{part}.{name}", "what": what, "digits": digits, "values": values[name],
+               "aim": aims.get(f"{part}.{name}"), "met": None}
+        for label, pick in PRINTED_PICKS.items():
+            row[label] = pick(values[name]) if values[name] else None
+        if row["aim"] and values[name]:
+            row["met"] = SIGNS[row["aim"][0]](row["median"], row["aim"][1])
+        rows.append(row)
+    return rows
+
+
+def print_rows(title, rows):
+    print(f"\n{title:<56}{'median':>10}{'least':>10}{'most':>10}   aim")
+    for row in rows:
+        cells = "".join(f"{'-' if row[label] is None else format(row[label], '.%df' % row['digits']):>10}"
+                        for label in PRINTED_PICKS)
+        aim = "{} {}".format(*row["aim"]) if row["aim"] else ""
+        if row["met"] is not None:
+            aim += ", met" if row["met"] else ", MISSED"
+        print(f"  {row['what']:<54}{cells}   {aim}".rstrip(), flush=True)
+
+
+def filesystem_of(directory):
+    return subprocess.run(["stat", "-f", "-c", "%T", str(directory)], capture_output=True, text=True,
+                          check=True).stdout.strip()
+
+
+def add_directory_argument(parser):
+    parser.add_argument("--directory", type=Path, default=ROOT / "build", metavar="DIR",
+                        help="where a temporary directory for all data is made; on the disk to be measured; build/")
+
+
+def measure_on_disk(arguments, make_bench, aims, print_machine):
+    """All parts of a DataBench: measured, printed with their aims, written to --json.
+
+    make_bench(arguments, directory).parts() yields (name, title, table, what was measured, values) of each part.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.directory) as directory:
+        bench = make_bench(arguments, Path(directory))
+        filesystem = filesystem_of(directory)
+        results = {"load_average": os.getloadavg(), "pinned": bench.is_pinned, "filesystem": filesystem,
+                   "rows": [], "runs": {}}
+        print(f"{bench.place()}; load average {load_average()}")
+        print_machine(bench, filesystem)
+        if filesystem in ("tmpfs", "ramfs"):
+            print(f"{filesystem} is NOT a disk: name another --directory")
+        for part, title, table, runs, values in bench.parts():
+            rows = make_rows(part, table, values, aims)
+            print_rows(title, rows)
+            results["rows"] += rows
+            results["runs"][part] = runs
+    results["load_average_at_end"] = os.getloadavg()
+    print(f"load average at the end: {load_average()}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def load_average():

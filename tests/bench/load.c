@@ -3,8 +3,9 @@
  * One thread, epoll, a closed loop: a connection sends `depth` requests at once and waits for all
  * their replies, so a server that stalls is also asked less. A latency is the time from that send
  * to the receipt of the reply; such percentiles compare servers, they do not predict a tail.
- * Not what is asked (workload.c), not the comparison of servers (run). */
+ * With --rate it is paced (pace.h). Not what is asked (workload.c), not the comparison of servers (run). */
 #include "latency.h"
+#include "pace.h"
 #include "sessiond/base/number.h"
 #include "workload.h"
 
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,7 +35,7 @@ struct connection {
     int fd;
     size_t sent;     /* requests of the current batch */
     size_t answered; /* of them */
-    int64_t sent_ns;
+    int64_t sent_ns; /* or when it was due */
     char *input;
     size_t input_size;
     struct visit visit;
@@ -42,7 +44,7 @@ struct connection {
 
 struct load {
     /* options */
-    uint64_t port, n_connections, depth, fill, operations, milliseconds;
+    uint64_t port, n_connections, depth, fill, operations, milliseconds, rate;
     struct workload workload;
     /* state */
     int epoll_fd;
@@ -53,6 +55,7 @@ struct load {
     bool failed;
     uint64_t limit, issued, in_flight; /* requests of this phase */
     int64_t end_ns;                    /* nothing is sent from then on */
+    int64_t interval_ns;               /* between a connection's batches; 0: at once */
     uint64_t counts[OPERATIONS];
     struct latency latency;
 };
@@ -116,7 +119,9 @@ static void send_batch(struct load *load, struct connection *connection)
 
     connection->sent = 0;
     connection->answered = 0;
-    connection->sent_ns = now_ns();
+    if (load->interval_ns == 0) {
+        connection->sent_ns = now_ns();
+    }
     while (connection->sent < load->depth && may_ask(load, connection)) {
         struct request request = next_request(load, connection);
 
@@ -173,7 +178,10 @@ static void receive(struct load *load, struct connection *connection)
     connection->input_size += (size_t)got;
     take_replies(load, connection);
     if (!load->failed && connection->answered == connection->sent) {
-        send_batch(load, connection);
+        connection->sent_ns += load->interval_ns;
+        if (load->interval_ns == 0) {
+            send_batch(load, connection);
+        }
     }
 }
 
@@ -197,12 +205,35 @@ static void open_connection(struct load *load, struct connection *connection)
     }
 }
 
-static void wait_for_replies(struct load *load)
+/* Paced: send what is due. Returns the nanoseconds until more is; -1: nothing more will be. */
+static int64_t send_due(struct load *load)
+{
+    int64_t now = now_ns();
+    int64_t wait_ns = -1;
+
+    for (size_t i = 0; i < load->n_connections && load->interval_ns > 0 && !load->failed; i++) {
+        struct connection *connection = &load->connections[i];
+        int64_t until_ns = connection->sent_ns - now;
+
+        if (connection->answered < connection->sent || !may_ask(load, connection)) {
+            continue;
+        }
+        if (until_ns <= 0) {
+            send_batch(load, connection);
+        } else if (wait_ns < 0 || until_ns < wait_ns) {
+            wait_ns = until_ns;
+        }
+    }
+    return wait_ns;
+}
+
+static void wait_for_replies(struct load *load, int64_t due_ns)
 {
     struct epoll_event events[EVENTS];
-    int n_ready = epoll_wait(load->epoll_fd, events, EVENTS, SILENCE_S * 1000);
+    int64_t silence_ns = SILENCE_S * INT64_C(1000000000);
+    int n_ready = pace_wait(load->epoll_fd, events, EVENTS, due_ns < 0 ? silence_ns : due_ns);
 
-    if (n_ready <= 0) {
+    if (n_ready < 0 || (n_ready == 0 && due_ns < 0)) {
         fail(load, n_ready == 0 ? "the server says nothing any more" : strerror(errno));
     }
     for (int i = 0; i < n_ready && !load->failed; i++) {
@@ -210,22 +241,41 @@ static void wait_for_replies(struct load *load)
     }
 }
 
+/* All connections ask at once, or each when it is due first. */
+static void begin(struct load *load, int64_t start_ns)
+{
+    load->interval_ns = load->rate == 0 || load->filling
+                            ? 0
+                            : pace_interval_ns(load->rate, load->n_connections, load->depth);
+    for (size_t i = 0; i < load->n_connections && !load->failed; i++) {
+        struct connection *connection = &load->connections[i];
+
+        connection->sent = 0;
+        connection->answered = 0;
+        if (load->interval_ns == 0) {
+            send_batch(load, connection);
+        } else {
+            connection->sent_ns =
+                pace_first_ns(start_ns, load->interval_ns, load->n_connections, i);
+        }
+    }
+}
+
 /* Issues `limit` requests, fewer if the time is over before, and waits for every reply. A page that has begun
- * is ended, above the limit.  * Returns the seconds. */
+ * is ended, above the limit. Returns the seconds. */
 static double run_phase(struct load *load, uint64_t limit)
 {
     int64_t start_ns = now_ns();
+    int64_t due_ns;
 
     load->issued = 0;
     load->limit = limit;
     load->end_ns = start_ns + (int64_t)load->milliseconds * 1000000;
     memset(load->counts, 0, sizeof(load->counts));
     memset(&load->latency, 0, sizeof(load->latency));
-    for (size_t i = 0; i < load->n_connections && !load->failed; i++) {
-        send_batch(load, &load->connections[i]);
-    }
-    while (load->in_flight > 0 && !load->failed) {
-        wait_for_replies(load);
+    begin(load, start_ns);
+    while (((due_ns = send_due(load)) >= 0 || load->in_flight > 0) && !load->failed) {
+        wait_for_replies(load, due_ns);
     }
     return (double)(now_ns() - start_ns) / 1e9;
 }
@@ -244,8 +294,9 @@ static void print_result(const struct load *load, double seconds, uint64_t fille
 {
     const struct latency *latency = &load->latency;
 
-    (void)printf("{\"loop\": \"closed\", \"operations\": %ju, \"seconds\": %.6f, \"rate\": %.1f",
-                 (uintmax_t)latency->total, seconds, (double)latency->total / seconds);
+    (void)printf("{\"loop\": \"%s\", \"operations\": %ju, \"seconds\": %.6f, \"rate\": %.1f",
+                 load->rate == 0 ? "closed" : "paced", (uintmax_t)latency->total, seconds,
+                 (double)latency->total / seconds);
     for (unsigned i = 0; i < OPERATIONS; i++) {
         (void)printf(", \"%s\": %ju", operation_names[i], (uintmax_t)load->counts[i]);
     }
@@ -259,6 +310,7 @@ static void print_result(const struct load *load, double seconds, uint64_t fille
 static void start(struct load *load)
 {
     workload_prepare(&load->workload);
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     load->batch_room = load->depth * (REQUEST_ROOM + load->workload.value_max);
     load->output = allocate(load->batch_room, 1);
@@ -361,6 +413,8 @@ int main(int argc, char **argv)
         {"fill", &load.fill, 0, 1, "1: store every session first; 0: they are there"},
         {"operations", &load.operations, 0, UINT32_MAX, "end after so many; 200000"},
         {"milliseconds", &load.milliseconds, 1, 3600000, "end then at the latest; 30000"},
+        {"rate", &load.rate, 0, 10000000,
+         "requests a second, of all connections; 0: a closed loop"},
         {"value-min", &workload->value_min, VALUE_HEAD, VALUE_MAX, "bytes; 200"},
         {"value-max", &workload->value_max, VALUE_HEAD, VALUE_MAX, "bytes; 600"},
         {"seed", &workload->seed, 0, UINT64_MAX, "of keys, operations and lengths; 1"},

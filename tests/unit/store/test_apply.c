@@ -21,7 +21,7 @@ static uint8_t bytes[1 << 17];
 
 static enum sess_status try_image(struct store_fixture *fixture, struct store_image image)
 {
-    return store_apply(fixture->store, &image);
+    return store_apply(fixture->store, &image, 1);
 }
 
 static enum sess_status try_set(struct store_fixture *fixture, const char *key, struct slice value,
