@@ -12,9 +12,10 @@
 #include <stdlib.h>
 
 enum {
-    SLICE_BYTES = 16 << 10,  /* told under one lock, about */
-    FRAME_BYTES = 256 << 10, /* gathered for one write */
-    SYNC_BYTES = 8 << 20,    /* written before they are synced: not all at once in the end */
+    SLICE_BYTES = 16 << 10, /* told under one lock, about */
+    FRAME_BYTES =
+        32 << 10,         /* gathered for one write: a worker may wait so long for the processor */
+    SYNC_BYTES = 1 << 20, /* written before they are synced: the journal's syncs wait behind it */
 };
 
 /* Under a shard's lock. */

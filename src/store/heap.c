@@ -42,9 +42,8 @@ void heap_init(struct heap *heap, struct arena *arena, struct budget *budget, si
 
 void heap_fini(struct heap *heap)
 {
-    for (size_t i = 0; i < heap->n_pages; i++) {
-        arena_give(heap->arena, heap->pages[i].start, heap->page_size);
-        budget_release(heap->budget, heap->page_size);
+    if (heap->n_pages > 0) {
+        budget_release(heap->budget, heap->n_pages * heap->page_size);
     }
     free(heap->pages);
     *heap = (struct heap){.arena = NULL};

@@ -60,7 +60,7 @@ static inline size_t heap_cost(size_t size, size_t page_size)
 
 void heap_init(struct heap *heap, struct arena *arena, struct budget *budget, size_t page_size);
 
-/** Give the pages back, whatever is in them. */
+/** Uncharge the pages, whatever is in them; they go with the arena. */
 void heap_fini(struct heap *heap);
 
 /** A place in the page that is being filled, not zeroed; NULL: it has no room. */

@@ -89,25 +89,26 @@ enum sess_status store_create(const struct store_config *config, struct store **
     return SESS_OK;
 }
 
-static void forget_piece(struct store *store, struct shard *shard, const struct index_bucket *piece)
+static void forget_piece(struct store *store, const struct index_bucket *piece)
 {
     for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
         struct value_block *block =
-            piece->slots[i] == 0 ? NULL : shard_free(store, shard, index_entry(piece->slots[i]));
+            piece->slots[i] == 0 ? NULL : entry_block(index_entry(piece->slots[i]));
 
         if (block != NULL) {
+            budget_release(store->config.data, block_cost(store->arena, block->allocated));
             value_block_release(block);
         }
     }
 }
 
-/* Each entry by itself: blocks are charged by their entries. */
+/* Blocks are charged by their entries; all else goes with the arena, to the kernel, which zeroes it. */
 static void forget_entries(struct store *store, struct shard *shard)
 {
     for (size_t i = 0; i < shard->index.n_buckets; i++) {
         for (struct index_bucket *piece = index_bucket_of(&shard->index, i); piece != NULL;
              piece = piece->overflow) {
-            forget_piece(store, shard, piece);
+            forget_piece(store, piece);
         }
     }
 }

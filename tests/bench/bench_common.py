@@ -160,10 +160,10 @@ class DataBench(Bench):
         super().__init__(arguments)
         self.directory = directory
 
-    def sessiond(self, data_dir, fsync="everysec", binary=None):
+    def sessiond(self, data_dir, fsync="everysec", binary=None, memory_mb=None):
         if data_dir != "none":
             data_dir = self.directory / data_dir
-        return SessiondProcess(["--threads", 1, "--memory", f"{self.memory_mb}m", "--data-dir", data_dir,
+        return SessiondProcess(["--threads", 1, "--memory", f"{memory_mb or self.memory_mb}m", "--data-dir", data_dir,
                                 "--fsync", fsync], binary=binary or self.arguments.sessiond)
 
     @property

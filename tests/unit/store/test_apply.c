@@ -1,6 +1,7 @@
 /* Unit tests of recovery's calls: what is applied is there exactly as recorded, whatever the time. */
 #include "sessiond/store/image.h"
 
+#include "faults.h"
 #include "store_fixture.h"
 #include "store_inside.h"
 #include "suite_main.h"
@@ -518,9 +519,76 @@ START_TEST(test_figures_begin_anew)
 }
 END_TEST
 
-SUITE_MAIN("store/apply", test_what_is_applied_is_there, test_apply_over,
-           test_touch_changes_the_deadline_alone, test_delete, test_time_counts_from_the_start_on,
-           test_deadlines_an_entry_cannot_hold, test_flush_in_the_middle,
-           test_too_large_is_not_judged, test_no_memory, test_room_in_pieces,
-           test_begin_sets_the_time, test_begin_with_a_flush_to_come, test_flush_after_the_start,
-           test_figures_begin_anew)
+/* Many images in one call are applied in their order, to where each belongs: the last one of a key wins. */
+START_TEST(test_many_at_once)
+{
+    enum { N = 500, KEYS = 60 };
+    struct store_fixture fixture;
+    static struct store_image images[N];
+    static char keys[N][24];
+    uint64_t last[KEYS] = {0}; /* CAS id of what is there; 0: nothing */
+    size_t n_there = 0;
+
+    fixture_open(&fixture);
+    for (size_t i = 0; i < N; i++) {
+        size_t key = i * i % KEYS;
+        bool is_set = i % 3 != 2;
+
+        (void)snprintf(keys[i], sizeof keys[i], "key-%zu", key);
+        images[i] = (struct store_image){
+            .kind = is_set ? IMAGE_SET : IMAGE_DELETE,
+            .key = slice_from_text(keys[i]),
+            .value = slice_from_text(keys[i]),
+            .flags = (uint32_t)(i + 1) % 3,
+            .cas = i + 1,
+            .deadline_s = FAR_S,
+        };
+        last[key] = is_set ? i + 1 : 0;
+    }
+    store_fill(fixture.store, KEYS);
+    ck_assert_int_eq(store_apply(fixture.store, images, N), SESS_OK);
+    for (size_t key = 0; key < KEYS; key++) {
+        char text[24];
+
+        (void)snprintf(text, sizeof text, "key-%zu", key);
+        if (last[key] == 0) {
+            ck_assert_ptr_null(inside_entry(fixture.store, slice_from_text(text)));
+        } else {
+            assert_key(&fixture, text, slice_from_text(text), last[key], FAR_S);
+            n_there++;
+        }
+    }
+    ck_assert_uint_gt(n_there, 0);
+    assert_applied(&fixture, n_there);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* One does not fit: those in front of it are there, those behind it are not. */
+START_TEST(test_many_until_one_does_not_fit)
+{
+    struct store_fixture fixture;
+    struct store_image images[] = {
+        {.kind = IMAGE_SET, .key = SLICE_LITERAL("first"), .cas = 3, .deadline_s = FAR_S},
+        {.kind = IMAGE_SET, .key = SLICE_LITERAL("large"), .cas = 1, .deadline_s = FAR_S},
+        {.kind = IMAGE_SET, .key = SLICE_LITERAL("last"), .cas = 1, .deadline_s = FAR_S},
+    };
+
+    fixture_open(&fixture);
+    images[1].value = slice_of(bytes, LARGE);
+    faults_fail_mprotect(3); /* the first one takes a page, and its place in a list */
+    ck_assert_int_eq(store_apply(fixture.store, images, ITEMS(images)), SESS_NO_MEMORY);
+    assert_key(&fixture, "first", slice_of(NULL, 0), 3, FAR_S);
+    ck_assert_ptr_null(inside_entry(fixture.store, SLICE_LITERAL("large")));
+    ck_assert_ptr_null(inside_entry(fixture.store, SLICE_LITERAL("last")));
+    assert_applied(&fixture, 1);
+    fixture_close(&fixture);
+}
+END_TEST
+
+SUITE_MAIN("store/apply", test_many_at_once, test_many_until_one_does_not_fit,
+           test_what_is_applied_is_there, test_apply_over, test_touch_changes_the_deadline_alone,
+           test_delete, test_time_counts_from_the_start_on, test_deadlines_an_entry_cannot_hold,
+           test_flush_in_the_middle, test_too_large_is_not_judged, test_no_memory,
+           test_room_in_pieces, test_begin_sets_the_time, test_begin_with_a_flush_to_come,
+           test_flush_after_the_start, test_figures_begin_anew)

@@ -161,6 +161,40 @@ START_TEST(test_memory_goes_back)
 }
 END_TEST
 
+/* Runs that are filled have their memory before they are used, beyond the first of them; when filling ends only those
+ * that were taken keep it. */
+START_TEST(test_fill)
+{
+    enum { RUN = 64 << 10, SPACE = ARENA_FILL_FROM + 2 * OPEN_STEP };
+    uint8_t *first;
+    uint8_t *last = NULL;
+
+    open_arena(MEMORY, LARGEST);
+    arena_fill(arena, RUN - 1);
+    arena_fill(arena, 2 * LARGEST);
+    first = arena_take(arena, RUN);
+    arena_fill(arena, RUN);
+    for (size_t taken = RUN; taken <= ARENA_FILL_FROM; taken += RUN) {
+        ck_assert_uint_eq(resident(first, taken), 0);
+        last = arena_take(arena, RUN);
+    }
+    ck_assert_ptr_eq(last, first + ARENA_FILL_FROM);
+    ck_assert_uint_eq(resident(last, OPEN_STEP), OPEN_STEP);
+    ck_assert_ptr_eq(arena_take(arena, RUN), last + RUN);
+    ck_assert(is_zero(last, 2 * RUN));
+    memset(last, 'x', 2 * RUN);
+    arena_end_fill(arena);
+    ck_assert_uint_eq(resident(last, OPEN_STEP), 2 * RUN);
+    ck_assert_uint_eq(last[2 * RUN - 1], 'x');
+    for (uint8_t *run = last; run < first + SPACE; run += RUN) {
+        last = arena_take(arena, RUN);
+    }
+    ck_assert_uint_eq(resident(last, RUN), 0);
+    ck_assert(is_zero(last, RUN));
+    arena_destroy(&arena);
+}
+END_TEST
+
 /* The flags that the kernel shows of the mapping that an address is in. */
 static bool mapping_has_flag(const void *address, const char *flag)
 {
@@ -375,6 +409,6 @@ START_TEST(test_threads)
 END_TEST
 
 SUITE_MAIN("store/arena", test_sizes, test_runs_of_every_order, test_pages_alone,
-           test_more_than_all_orders, test_zeroed_again, test_memory_goes_back,
+           test_more_than_all_orders, test_zeroed_again, test_memory_goes_back, test_fill,
            test_left_out_of_dumps, test_addresses_run_out, test_all_memory_can_be_filled,
            test_runs_do_not_overlap, test_create_fails, test_opening_fails, test_threads)

@@ -477,8 +477,80 @@ START_TEST(test_find_entry)
 }
 END_TEST
 
-SUITE_MAIN("store/index", test_empty_finds_nothing, test_random_against_model,
-           test_pieces_are_given_back, test_equal_hashes, test_init_without_memory,
-           test_reserve_without_budget_for_a_piece, test_reserve_up_to_a_limit,
-           test_reserve_without_budget_for_a_segment, test_allocation_fails,
-           test_segment_array_cannot_grow, test_segment_has_no_page, test_find_entry)
+/* An empty index is made for many entries at once: it is the one that it would have grown to, and goes on growing as
+ * any. One that has entries is left alone. */
+START_TEST(test_expect)
+{
+    enum { EXPECTED = 30000 };
+    struct table table;
+    size_t n_buckets;
+
+    table_open(&table, SIZE_MAX);
+    index_expect(&table.index, EXPECTED);
+    n_buckets = table.index.n_buckets;
+    check_budget(&table);
+    for (size_t i = 0; i < EXPECTED; i++) {
+        insert(&table, i);
+    }
+    ck_assert_uint_eq(table.index.n_buckets, n_buckets);
+    ck_assert_uint_gt(table.index.n_buckets, table.index.round);
+    ck_assert_uint_lt(table.index.n_buckets, 2 * table.index.round);
+    for (size_t i = EXPECTED; i < 2 * (size_t)EXPECTED; i++) {
+        insert(&table, i);
+    }
+    ck_assert_uint_gt(table.index.n_buckets, n_buckets);
+    check_all(&table);
+    check_budget(&table);
+    n_buckets = table.index.n_buckets;
+    index_expect(&table.index, N_KEYS);
+    ck_assert_uint_eq(table.index.n_buckets, n_buckets);
+    table_close(&table);
+}
+END_TEST
+
+/* There is memory for some of what is expected: the index has that, and works. */
+START_TEST(test_expect_too_much)
+{
+    enum { PAGES = 20, N = 1000 };
+    struct table table;
+
+    table_open(&table, PAGES);
+    index_expect(&table.index, N_KEYS);
+    ck_assert_uint_eq(table.index.n_pages, PAGES);
+    ck_assert_uint_eq(table.index.n_buckets, PAGES * table.index.segment_buckets);
+    check_budget(&table);
+    table.budget.limit = SIZE_MAX;
+    for (size_t i = 0; i < N; i++) {
+        insert(&table, i);
+    }
+    check_all(&table);
+    check_budget(&table);
+    table_close(&table);
+}
+END_TEST
+
+/* Hints change nothing, whatever there is to be fetched. */
+START_TEST(test_fetch)
+{
+    struct table table;
+
+    table_open(&table, SIZE_MAX);
+    for (size_t i = 0; i < 500; i++) {
+        struct named named = name_of(i);
+
+        index_fetch(&table.index, named.hash);
+        index_fetch_entries(&table.index, named.hash);
+        insert(&table, i);
+    }
+    check_all(&table);
+    check_budget(&table);
+    table_close(&table);
+}
+END_TEST
+
+SUITE_MAIN("store/index", test_expect, test_expect_too_much, test_fetch, test_empty_finds_nothing,
+           test_random_against_model, test_pieces_are_given_back, test_equal_hashes,
+           test_init_without_memory, test_reserve_without_budget_for_a_piece,
+           test_reserve_up_to_a_limit, test_reserve_without_budget_for_a_segment,
+           test_allocation_fails, test_segment_array_cannot_grow, test_segment_has_no_page,
+           test_find_entry)
