@@ -217,6 +217,16 @@ class LoadTest(unittest.TestCase):
                 self.assertGreaterEqual(figures["operations"], 20001)
             self.assertEqual(int(daemon.stats()["curr_items"]), KEYS)
 
+    def test_a_paced_run_takes_its_time(self):
+        """It asks as many a second as it is told, and not all at once; every reply is checked as ever."""
+        with SessiondProcess() as daemon:
+            code, figures, stderr = run_load(daemon.port, connections=5, operations=300, rate=1000)
+        self.assertEqual((code, figures["errors"], figures["operations"], figures["loop"]), (0, 0, 300, "paced"), stderr)
+        self.assertGreaterEqual(figures["seconds"], 0.29)
+
+    def test_paced_lies(self):
+        self.assert_all_caught(LIES, rate=20000)
+
     def test_time_ends_the_run(self):
         with SessiondProcess() as daemon:
             code, figures, stderr = run_load(daemon.port, operations=10**9, milliseconds=300)
