@@ -12,8 +12,9 @@
 struct clock;
 struct store;
 
-/** Begin a grace, right behind store_begin and before any other use. From here on the store reads the clock by
- *  itself, under its locks, so that no caller's time that is out of date can be taken for a later one.
+/** Begin a grace, right behind store_begin and before any other use. In it, and behind it where a caller's time is
+ *  ahead, the store reads the clock by itself, under its locks: no time that was read before the clock was put
+ *  right is taken for a later one.
  *  clock    borrowed for the store's life; in its grace
  *  mark_s   wall seconds: what expired up to here has expired */
 void store_begin_grace(struct store *store, struct clock *clock, int64_t mark_s);
