@@ -119,10 +119,8 @@ static inline bool shard_is_live(const struct shard *shard, const struct entry *
 static inline bool shard_is_hidden(const struct store *store, const struct shard *shard,
                                    const struct entry *entry)
 {
-    int64_t deadline_s = entry_deadline(entry);
-
-    return store->is_in_grace && deadline_s <= shard->now_s && deadline_s > store->mark_s &&
-           entry_cas(entry) >= shard->flushed_below;
+    return store->is_in_grace && entry_deadline(entry) <= shard->now_s &&
+           entry_deadline(entry) > store->mark_s && entry_cas(entry) >= shard->flushed_below;
 }
 
 /** The absolute deadline of an expiry, by the shard's time, as an entry can hold it. */

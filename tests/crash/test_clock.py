@@ -200,6 +200,8 @@ class BehindTest(ClockCase):
                 daemon, conversation = self.start_with(short=100, longer=FOR_EVER_S)
                 daemon.clock.step(20 * HOUR_S)
                 self.expire(daemon, conversation, 10, "short")
+                # What the start leaves out is there, too.
+                daemon.wait_for_stat("journal_segments", lambda count: count >= 2, section="journal")
                 daemon.env["SESSIOND_TEST_FAILPOINT"] = f"{name}:kill:1"
                 with self.assertRaises(DaemonError):
                     self.end(daemon, "kill")
