@@ -35,9 +35,6 @@ class CheckpointTest(CrashCase):
                 pass  # removed or named meanwhile
         return total
 
-    def checkpoints(self, daemon):
-        return int(daemon.stats("journal")["checkpoints"])
-
     def wait_for_checkpoints(self, daemon, n):
         daemon.wait_for_stat("checkpoints", lambda count: count >= n, timeout_s=60, section="journal")
 
@@ -79,7 +76,7 @@ class CheckpointTest(CrashCase):
                 largest = max(largest, self.size(daemon))
             # An image or two, what came since the last one, and the file that is ready.
             self.assertLess(largest, 2 * LIVE_BYTES + 8 * SEGMENT_BYTES)
-            self.assertGreater(self.checkpoints(daemon), 2)
+            self.wait_for_checkpoints(daemon, 2)
         self.restart(daemon)
         with daemon.connect() as conversation:
             for key, value in self.last.items():
