@@ -176,6 +176,8 @@ static const struct {
     {MEMORY_RENAME, SESS_NO_SPACE}, {MEMORY_RENAME, SESS_IO}, {MEMORY_SYNC_DIRECTORY, SESS_IO},
 };
 
+enum { TRIES_MAX = 1000 };
+
 START_TEST(nothing_is_left_of_one_whose_nth_call_fails)
 {
     struct written written;
@@ -198,8 +200,10 @@ START_TEST(nothing_is_left_of_one_whose_nth_call_fails)
         ck_assert_uint_eq(memory_directory_count(written.memory), status == SESS_OK ? 2 : 1);
         ck_assert_int_eq(load(written.directory, NULL, &loaded), SESS_OK);
         ck_assert_uint_eq(loaded.found.checkpoint, status == SESS_OK ? 2 : 1);
+        /* Names whose sync failed are not synced again in the same life. */
+        memory_directory_restart(written.memory);
+        ck_assert_uint_lt(n, TRIES_MAX);
     }
-    memory_directory_restart(written.memory);
     fixture_close(&fixture);
     written_end(&written);
 }
