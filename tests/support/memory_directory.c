@@ -316,7 +316,13 @@ static enum sess_status list(struct directory *directory, directory_list_fn visi
     enum sess_status status = enter(self, MEMORY_LIST, "the directory", error);
 
     for (size_t i = 0; status == SESS_OK && i < self->n_names; i++) {
-        if (!visit(context, self->names[i].text)) {
+        bool has_more;
+
+        /* The visitor's allocations are the caller's. */
+        faults_let_go();
+        has_more = visit(context, self->names[i].text);
+        faults_hold();
+        if (!has_more) {
             break;
         }
     }
