@@ -20,6 +20,7 @@ from crash_case import EXIT_CONFIGURATION, EXIT_IO, CrashCase, needs  # noqa: E4
 from sessiond_process import run_sessiond, sessiond_binary  # noqa: E402
 
 RUN_S = 60
+TWO_HOURS_S = 2 * 60 * 60
 EXIT_USAGE = 64
 NOBODY = 65534
 SESSIOND = sessiond_binary()
@@ -33,6 +34,9 @@ MESSAGES = {
     "sessionctl: %s\\nsessionctl --help lists what it can do.": "test_wrong_verb",
     "sessionctl VERB --help lists the options of a verb.": "test_verbs_help",
     "start it as that user (--user), or let this one own it": "test_directory_of_another_user",
+    "if that time was wrong, start once with --accept-clock": "test_clock_behind",
+    "--accept-clock: the clock is not behind": "says what came of it: no command",
+    "--accept-clock: time goes on from the clock's": "says what came of it: no command",
     " --salvage ": "AdviceTest in test_check.py",
     "--data-dir ": "AdviceTest in test_check.py",
     "--set-aside-damaged": "AdviceTest in test_check.py",
@@ -105,6 +109,22 @@ class CommandsTest(CrashCase):
         ended = run_sessiond(["--listen", "127.0.0.1:0"], as_root_options=False)
         self.assertEqual(ended.returncode, EXIT_CONFIGURATION)
         self.stop(self.start(*shlex.split(self.printed(ended.stderr, r"or (--user root) to stay root"))))
+
+    def test_clock_behind(self):
+        daemon = self.start()
+        with daemon.connect() as conversation:
+            self.assertEqual(conversation.set("key", b"value"), "STORED")
+        daemon.stop()
+        daemon.clock.step(-TWO_HOURS_S)
+        daemon.start()
+        daemon.wait_for_stderr("start once with ")
+        option = self.printed(daemon.stderr_text(), r"start once with (--\S+)")
+        daemon.stop()
+        daemon._args.append(option)
+        daemon.start()
+        daemon.wait_for_stderr("time goes on from the clock's")
+        with daemon.connect() as conversation:
+            self.assertEqual(conversation.get("key"), b"value")
 
     def test_wrong_verb(self):
         ended = subprocess.run([SESSIONCTL, "no-such-verb"], capture_output=True, encoding="utf-8", check=False,

@@ -25,6 +25,7 @@ RECORDS = {
     4: ("FLUSH", "qQ", False),
     5: ("LINK", "QQQQ", False),
     6: ("SEAL", "Q", False),
+    9: ("CLOCK", "qq", False),
     11: ("END", "QQQQQq", False),
 }
 
@@ -144,7 +145,7 @@ def next_frame(file, at, sequence):
 
 
 class Contents:
-    """What a directory holds. No record is judged by time."""
+    """What a directory holds. No record is judged by time, but for what CLOCK says."""
 
     def __init__(self):
         self.entries = {}  # key: Entry
@@ -156,10 +157,14 @@ class Contents:
         self.n_files = 0
 
     def note(self, frame):
-        self.time_s = max(self.time_s, frame.time_s)
         self.mark = max(self.mark, frame.mark)
         for record in frame.records:
             self.counts[record.name] = self.counts.get(record.name, 0) + 1
+
+    def apply_all(self, frame):
+        self.time_s = max(self.time_s, frame.time_s)
+        for record in frame.records:
+            self.apply(record)
 
     def apply(self, record):
         name, fields, key, value = record
@@ -173,6 +178,9 @@ class Contents:
             self.flush_at_s = fields[0] if fields[1] else NO_DEADLINE
             if not fields[1]:
                 self.entries.clear()
+        elif name == "CLOCK":
+            self.entries = {key: entry for key, entry in self.entries.items() if entry.deadline_s > fields[0]}
+            self.time_s = fields[1]
 
 
 def read_checkpoint(contents, file):
@@ -187,8 +195,8 @@ def read_checkpoint(contents, file):
             break
         for record in frame.records:
             demand(record.name == "SET", f"{file.name}: {record.name}")
-            contents.apply(record)
             n_entries += 1
+        contents.apply_all(frame)
     end = frame.records[0].fields
     demand(end[3] == n_entries, f"{file.name}: {end[3]} entries, not {n_entries}")
     contents.flush_at_s = end[5]
@@ -207,8 +215,7 @@ def read_segment(contents, file, begin, successor):
         contents.note(frame)
         contents.last_sequence = frame.sequence
         if frame.sequence >= begin:
-            for record in frame.records:
-                contents.apply(record)
+            contents.apply_all(frame)
         at = frame.end
         frame = next_frame(file, at, frame.sequence + 1) if at != limit else None
     if limit is not None:

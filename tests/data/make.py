@@ -23,6 +23,7 @@ FAR_S = 3786912000  # 2090-01-01
 FLUSH_S = FAR_S + 10**8  # a flush that is still to come then
 HALF_HOUR_S = 1801  # the age at which a checkpoint comes
 TEN_MINUTES_S = 600
+BACK_S = 20 * 3600  # what a clock that is accepted is behind
 LARGE_BYTES = 40_000  # kept by reference
 FULL_BYTES = 33_000  # with a sync behind each, so many of them that a segment is full and no checkpoint is due
 SPARE_WAIT_S = 60
@@ -40,10 +41,14 @@ class Maker:
         self.flush_at_s = None
         self.daemon = SessiondProcess(["--memory", "16m", "--flush-all", "allow", "--fsync", "always"], binary=binary)
         self.talk = None
+        self.stepped_s = 0
 
-    def start(self, mode):
+    def start(self, mode, *more):
+        n_args = len(self.daemon._args)
         self.daemon._args[-1] = mode
+        self.daemon._args += more
         self.daemon.start()
+        del self.daemon._args[n_args:]
         self.talk = self.daemon.connect()
 
     def kill(self):
@@ -61,8 +66,12 @@ class Maker:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
+    def step_clock(self, seconds):
+        self.daemon.clock.step(seconds)
+        self.stepped_s += seconds
+
     def now_s(self):
-        return int(time.time() + self.daemon.clock.offset_ms() / 1000)
+        return int(time.time() + self.stepped_s + self.daemon.clock.offset_ms() / 1000)
 
     # ---- what is there
 
@@ -175,6 +184,21 @@ def make_checkpoint(maker):
     maker.kill()
 
 
+def make_clock(maker):
+    """Stopped behind a start that accepted a clock of 20 hours before: what had expired until then is gone."""
+    maker.start("always")
+    maker.set_some("one")
+    maker.let_expire("one")
+    maker.kill()
+    maker.step_clock(-BACK_S)
+    maker.start("everysec", "--accept-clock")
+    for key in ("one-expired", "one-shortened"):
+        del maker.entries[key]
+    maker.set_some("two")
+    maker.let_expire("two")
+    maker.stop()
+
+
 def pack(directory, path):
     """Names in order, no times and owners: the same files give the same archive."""
     with tarfile.open(path, "x:xz", preset=9) as archive:
@@ -204,7 +228,8 @@ def make(binary, out, name, how):
 def main():
     binary, out = sys.argv[1:]
     os.makedirs(out, exist_ok=True)
-    for name, how in (("clean", make_clean), ("killed", make_killed), ("checkpoint", make_checkpoint)):
+    for name, how in (("clean", make_clean), ("killed", make_killed), ("checkpoint", make_checkpoint),
+                      ("clock", make_clock)):
         make(binary, out, name, how)
     with open(os.path.join(out, "SHA256SUMS"), "x", encoding="ascii") as sums:
         for name in sorted(os.listdir(out)):
