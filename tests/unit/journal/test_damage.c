@@ -261,7 +261,8 @@ static void flip_all(struct scene *scene, size_t file)
         bool must_look = is_in_a_frame(scene, file, i);
 
         for (unsigned bit = 0; bit < 8; bit++) {
-            if (bit != i % 8 && !must_look && !is_written(scene, file, i)) {
+            if ((8 * i + bit) % SUITE_STEP != 0 ||
+                (bit != i % 8 && !must_look && !is_written(scene, file, i))) {
                 continue;
             }
             bytes[i] ^= (uint8_t)(1U << bit);
@@ -320,7 +321,7 @@ START_TEST(no_flipped_bit_is_believed)
         flip_all(&scene, i);
     }
     tell("flipped bits", &scene);
-    ck_assert_uint_gt(scene.n_refused, SEGMENT_HEADER_SIZE * scene.n_files);
+    ck_assert_uint_gt(SUITE_STEP * scene.n_refused, SEGMENT_HEADER_SIZE * scene.n_files);
     end(&scene);
 }
 END_TEST
@@ -363,14 +364,15 @@ START_TEST(a_torn_tail_is_cut_at_every_offset)
     file = file_of_segment(&scene, scene.written.frames[scene.written.n_frames - 1].segment);
     size = scene.files[file].size;
     /* Far behind the last frame all places are alike. */
-    for (size_t at = 0; at <= size; at += at < end_of_frames(&scene) + FRAME_BLOCK ? 1 : 61) {
+    for (size_t at = 0; at <= size;
+         at += at < end_of_frames(&scene) + FRAME_BLOCK ? SUITE_STEP : 61) {
         tear(&scene, file, at, (enum filling)(_i % FILLINGS), &random);
         check(&scene, at % 499 == 0);
         restore(&scene, file);
     }
     tell("torn tails", &scene);
-    ck_assert_uint_gt(scene.n_ok, 100);
-    ck_assert_uint_gt(scene.n_refused, 100);
+    ck_assert_uint_gt(SUITE_STEP * scene.n_ok, 100);
+    ck_assert_uint_gt(SUITE_STEP * scene.n_refused, 100);
     end(&scene);
 }
 END_TEST
