@@ -11,6 +11,7 @@
 #include "sessiond/store/walk.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* The journal is larger than what lives, or deleted values have been in it for so long. */
@@ -262,10 +263,18 @@ static void run_one(struct journal *journal)
     }
 }
 
+/* A worker that wakes is run at once, not behind a slice of the walk. A thread of Linux has a priority of its
+ * own; where it cannot be lowered nothing but the tail suffers. */
+static void yield_to_workers(void)
+{
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), CHECKPOINTER_NICE);
+}
+
 void *checkpointer_run(void *journal)
 {
     struct journal *self = journal;
 
+    yield_to_workers();
     (void)pthread_mutex_lock(&self->lock);
     while (!journal_is_ending(self)) {
         if (is_due(self)) {

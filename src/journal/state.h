@@ -26,6 +26,7 @@ enum {
     CHECKPOINT_LOOK_MS = 1000,   /* between two looks whether one is due */
     CHECKPOINT_RETRY_MS = 30000, /* after one that found no room */
     CHECKPOINT_REST_US = 150,    /* between slices of the walk */
+    CHECKPOINTER_NICE = 10,      /* of its thread: a tenth of a processor that workers keep busy */
     SPARE_RETRY_MS = 1000,       /* between two tries to make a segment on a full disk */
     SPARE_CHUNK = 1 << 20,       /* bytes that are zeroed and synced at a time */
     SPARE_REST_US = 2000,        /* between them */
