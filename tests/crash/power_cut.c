@@ -5,6 +5,8 @@
  * proved"; the oracle is oracle.h, the disk disk.h. */
 #include "recording.h"
 
+#include "sessiond/base/log.h"
+
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -152,6 +154,19 @@ static bool open_state(const struct run *run, const struct state *state, struct 
     return status == SESS_OK || wrong(run, state, "recovery failed", error.text);
 }
 
+/* What came after the last change that must be there. */
+static void print_changes(const struct history *history, size_t least)
+{
+    for (size_t i = least; i < history->n_changes; i++) {
+        const struct change *change = &history->changes[i];
+
+        (void)printf("  change %zu: kind %d%s, key %u, until %" PRId64 " (before %" PRId64
+                     "), at %" PRId64 ", carried %" PRId64 "\n",
+                     i + 1, (int)change->kind, change->is_touch ? ", a touch" : "", change->key,
+                     change->deadline_s, change->old_deadline_s, change->now_s, change->carried_s);
+    }
+}
+
 static bool check_picture(const struct run *run, struct state *state, const struct picture *found,
                           int64_t at_s)
 {
@@ -160,6 +175,7 @@ static bool check_picture(const struct run *run, struct state *state, const stru
     }
     (void)wrong(run, state, "it holds what it must not", "see oracle.h");
     (void)printf("  at least %zu of %zu changes\n", state->least, history_of(run)->n_changes);
+    print_changes(history_of(run), state->least);
     print_difference(history_of(run), state->least, found, at_s);
     return false;
 }
@@ -567,6 +583,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: power_cut SEED STATES\n");
         return 64;
     }
+    /* Clocks are wrong here in thousands of ways. */
+    log_set_level(LOG_LEVEL_ERROR);
     /* Each state needs the same memory again. */
     (void)mallopt(M_MMAP_THRESHOLD, 64 << 20);
     (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
