@@ -25,13 +25,6 @@ static bool is_revocation(const struct journal *journal, const struct mutation *
            mutation->old_deadline_s - mutation->now_s >= journal->min_life_s;
 }
 
-/* Whether it may go where the present file is nearly full and there is no other one: what ends a session, or lets it
- * end earlier, in every mode and whatever life it had. */
-static bool may_use_reserve(const struct mutation *mutation)
-{
-    return mutation_revokes(mutation) || mutation->kind == MUTATION_DELETE;
-}
-
 static bool fits(const struct journal *journal, const struct mutation *mutation, size_t size)
 {
     switch (writer_room(&journal->writer, size)) {
@@ -39,7 +32,8 @@ static bool fits(const struct journal *journal, const struct mutation *mutation,
     case ROOM_NEXT:
         return true;
     case ROOM_RESERVE:
-        return may_use_reserve(mutation);
+        /* What ends a session, or lets it end earlier, in every mode and whatever life it had. */
+        return mutation_revokes(mutation);
     case ROOM_NOT_YET:
         break;
     }

@@ -151,29 +151,17 @@ static enum sess_status load_record(struct loading *loading, const struct record
     return loader_add(&loading->loader, record);
 }
 
-static enum sess_status load_frame(struct loading *loading, const struct frame_read *read)
+static void note_frame(struct loading *loading, const struct frame *frame)
 {
-    struct slice rest = read->body;
-    enum sess_status status = SESS_OK;
+    struct recovered *found = loading->found;
 
-    if (read->frame.time_s > loading->found->time_s) {
-        loading->found->time_s = read->frame.time_s;
+    if (frame->time_s > found->time_s) {
+        found->time_s = frame->time_s;
     }
-    if (loading->found->since_s == 0) {
-        loading->found->since_s = read->frame.time_s;
+    if (found->since_s == 0) {
+        found->since_s = frame->time_s;
     }
-    loading->found->image_bytes += frame_size(read->frame.body_size);
-    for (uint32_t i = 0; status == SESS_OK && i < read->frame.n_records; i++) {
-        struct record record;
-        size_t used;
-
-        status = record_decode(rest, &record, &used);
-        if (status == SESS_OK) {
-            status = load_record(loading, &record);
-            rest = slice_from(rest, used);
-        }
-    }
-    return status == SESS_OK ? loader_apply(&loading->loader) : status;
+    found->image_bytes += frame_size(frame->body_size);
 }
 
 static enum sess_status damaged(const struct reader *reader, struct sess_error *error)
@@ -182,17 +170,34 @@ static enum sess_status damaged(const struct reader *reader, struct sess_error *
                      reader->segment->file.name, reader->at);
 }
 
-/* It is never skipped, nor is an older checkpoint used instead: this one is whole. */
-static enum sess_status unknown(const struct reader *reader, const struct frame_read *read,
-                                struct sess_error *error)
+/* returns  OK | DAMAGED | REFUSED | NO_MEMORY */
+static enum sess_status load_frame(struct loading *loading, const struct reader *reader,
+                                   const struct frame_read *read, struct sess_error *error)
 {
-    return error_set(error, SESS_REFUSED,
-                     "%s, offset %" PRIu64 ": has a record of a type that this sessiond does not "
-                     "know: start the version that wrote it; nothing was changed",
-                     reader->segment->file.name, read->at);
+    struct slice rest = read->body;
+    enum sess_status status = SESS_OK;
+
+    note_frame(loading, &read->frame);
+    for (uint32_t i = 0; status == SESS_OK && i < read->frame.n_records; i++) {
+        struct record record;
+        size_t used;
+
+        status = record_decode(rest, &record, &used);
+        if (status == SESS_REFUSED) {
+            return reader_refuse(reader, read, rest, error);
+        }
+        if (status == SESS_OK) {
+            status = load_record(loading, &record);
+            rest = slice_from(rest, used);
+        }
+    }
+    if (status == SESS_OK) {
+        status = loader_apply(&loading->loader);
+    }
+    return status == SESS_DAMAGED ? damaged(reader, error) : status;
 }
 
-/* returns  OK | DAMAGED | NO_MEMORY | IO */
+/* returns  OK | DAMAGED | REFUSED | NO_MEMORY | IO */
 static enum sess_status load_frames(struct loading *loading, struct reader *reader,
                                     struct sess_error *error)
 {
@@ -209,14 +214,8 @@ static enum sess_status load_frames(struct loading *loading, struct reader *read
             return damaged(reader, error);
         }
         if (status == SESS_OK) {
-            status = load_frame(loading, &read);
+            status = load_frame(loading, reader, &read, error);
             failpoint("recovery.image");
-            if (status == SESS_DAMAGED) {
-                return damaged(reader, error);
-            }
-            if (status == SESS_REFUSED) {
-                return unknown(reader, &read, error);
-            }
         }
     }
     if (status == SESS_OK && loading->end.offset != loading->n_entries) {

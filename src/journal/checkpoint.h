@@ -24,7 +24,8 @@ struct checkpoint {
     bool (*rest)(void *context);
     void *context;
     uint64_t number;
-    int64_t now_s;
+    int64_t
+        now_s; /* that its frames carry; at the end not before anything was left out as expired */
     struct segment segment; /* the file */
     uint64_t at;            /* where its next frame goes */
     uint64_t synced_to;     /* bytes */

@@ -188,6 +188,16 @@ static void begin(struct journal *journal, struct checkpoint *checkpoint, struct
     end->deadline_s = store_get_facts(journal->config.store).flush_at_s;
 }
 
+static int64_t ask_time(struct journal *journal)
+{
+    int64_t time_s;
+
+    (void)pthread_mutex_lock(&journal->lock);
+    time_s = journal_time(journal);
+    (void)pthread_mutex_unlock(&journal->lock);
+    return time_s;
+}
+
 static enum sess_status take(struct journal *journal, struct checkpoint *checkpoint,
                              struct record *end, struct sess_error *error)
 {
@@ -199,6 +209,8 @@ static enum sess_status take(struct journal *journal, struct checkpoint *checkpo
     failpoint("checkpoint.walked");
     end->cas = store_get_facts(journal->config.store).next_cas;
     end->last = sync_all(journal);
+    /* What has expired since the begin was left out: no start may go back before that. */
+    checkpoint->now_s = ask_time(journal);
     status = end->last == 0 ? SESS_CLOSED : checkpoint_end(checkpoint, end, error);
     if (status != SESS_OK) {
         checkpoint_drop(checkpoint);

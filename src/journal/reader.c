@@ -3,6 +3,8 @@
 
 #include "bytes.h"
 
+#include <inttypes.h>
+
 enum { WINDOW_SIZE = 1 << 20 };
 
 enum sess_status reader_begin(struct reader *reader, struct segment *segment,
@@ -15,6 +17,16 @@ enum sess_status reader_begin(struct reader *reader, struct segment *segment,
     reader->window_at = 0;
     reader->dirty_to = 0;
     return file_size(&segment->file, &reader->file_size, error);
+}
+
+enum sess_status reader_refuse(const struct reader *reader, const struct frame_read *read,
+                               struct slice rest, struct sess_error *error)
+{
+    return error_set(error, SESS_REFUSED,
+                     "%s, offset %" PRIu64
+                     ": has a record of type %u, which this sessiond does not "
+                     "know: start the version that wrote it; nothing was changed",
+                     reader->segment->file.name, read->at, rest.data[0]);
 }
 
 void reader_fini(struct reader *reader)

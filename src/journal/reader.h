@@ -50,6 +50,12 @@ SESS_MUST_CHECK enum sess_status reader_search(struct reader *reader, uint64_t *
 /** Whether a frame has one record alone, of this type; *record is set if so. */
 bool reader_lone(const struct frame_read *read, enum record_type type, struct record *record);
 
+/** Say that the record at `rest` in this frame is of a type that nobody knows: it is never skipped, since it may end
+ *  sessions, nor is anything older used instead. returns REFUSED */
+SESS_MUST_CHECK enum sess_status reader_refuse(const struct reader *reader,
+                                               const struct frame_read *read, struct slice rest,
+                                               struct sess_error *error);
+
 /** Free the window, zeroed. */
 void reader_fini(struct reader *reader);
 

@@ -25,20 +25,6 @@ static enum sess_status damaged(uint64_t number, uint64_t offset, const char *wh
     return error_set(error, SESS_DAMAGED, "%s, offset %" PRIu64 ": %s", name, offset, what);
 }
 
-/* It is never skipped: it may end sessions. */
-static enum sess_status unknown(uint64_t number, const struct frame_read *read, uint8_t type,
-                                struct sess_error *error)
-{
-    char name[FILE_NAME_SIZE];
-
-    segment_name(SEGMENT_JOURNAL, number, name);
-    return error_set(error, SESS_REFUSED,
-                     "%s, offset %" PRIu64
-                     ": has a record of type %u, which this sessiond does not "
-                     "know: start the version that wrote it; nothing was changed",
-                     name, read->at, type);
-}
-
 enum sess_status replay_apply(struct replay *replay, const struct record *record)
 {
     struct recovered *result = &replay->result;
@@ -85,7 +71,7 @@ static enum sess_status apply_frame(struct replay *replay, uint64_t number,
         enum sess_status status = record_decode(rest, &record, &used);
 
         if (status == SESS_REFUSED) {
-            return unknown(number, read, rest.data[0], error);
+            return reader_refuse(replay->reader, read, rest, error);
         }
         if (status != SESS_OK || record.type == RECORD_SEAL || record.type == RECORD_END) {
             return damaged(number, read->at, "a record that has no place here", error);

@@ -279,29 +279,14 @@ static void settle(struct disk *disk, struct disk_file *file, size_t begun)
     disk->n_pending = n_left;
 }
 
-static bool has_unsynced_write(const struct disk *disk, size_t before)
-{
-    for (size_t i = 0; i < disk->n_pending && disk->pending[i] < before; i++) {
-        if (disk->log->entries[disk->pending[i]].call == MEMORY_WRITE) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void step_sync(struct disk *disk, const struct log_entry *entry)
 {
     struct disk_file *file = file_of(disk, entry->file);
 
     if (entry->is_begin) {
         file->begun = disk->at;
-        file->acked = disk->n_acked;
-        return;
-    }
-    settle(disk, file, file->begun);
-    /* What had been written, in whatever file, before the sync began. */
-    if (!has_unsynced_write(disk, file->begun) && file->acked > disk->n_durable) {
-        disk->n_durable = file->acked;
+    } else {
+        settle(disk, file, file->begun);
     }
 }
 
@@ -339,9 +324,6 @@ void disk_step(struct disk *disk)
         disk->life = entry->life;
         disk->n_acked = entry->k;
         disk->n_durable = entry->k;
-        for (size_t i = 0; i < disk->n_files; i++) {
-            disk->files[i].acked = 0;
-        }
         break;
     case LOG_ACK:
         disk->n_acked = later(disk->n_acked, entry->k);

@@ -17,7 +17,8 @@ enum log_kind {
     LOG_CALL, /* of the directory */
     LOG_LIFE, /* recovery is done: from here on the history is that of `life`, and its first k changes are
                  there for good */
-    LOG_ACK, /* a reply left: the first k changes survive a crash of the process, or a power cut too */
+    LOG_ACK, /* a reply left, or the journal said so: the first k changes survive a crash of the process, or a
+                power cut too */
 };
 
 struct log_entry {
@@ -61,7 +62,6 @@ struct disk_file {
     uint8_t *bytes; /* that last */
     size_t size;
     size_t begun; /* entries in front of this one were called before its latest sync */
-    size_t acked; /* how many changes had been acknowledged then */
 };
 
 struct disk_name {

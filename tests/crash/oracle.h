@@ -43,6 +43,7 @@ struct change {
     int64_t now_s;
     int64_t carried_s; /* the time that its frame carries, at least */
     int64_t made_ms;   /* elapsed time of this life; INT64_MIN: of an earlier one */
+    uint64_t ticket;   /* in this life */
 };
 
 /* All changes of one life, with those that it found when it began. */

@@ -1,8 +1,8 @@
 /* Power cuts: every state that a disk may be in after one, recovered and held against the oracle.
  *
- * usage: power_cut SEED STATES    Records lives until STATES states have been tried. Exits with 1 at the first
- * one that is wrong, and says which it is. Each state is recovered twice. Source: durability.md, "What is
- * proved"; the oracle is oracle.h, the disk disk.h. */
+ * usage: power_cut SEED STATES [DIR]    Records lives until STATES states have been tried. Exits with 1 at the
+ * first one that is wrong, says which it is, and leaves its files in DIR, which is there. Each state is recovered
+ * twice. Source: durability.md, "What is proved"; the oracle is oracle.h, the disk disk.h. */
 #include "recording.h"
 
 #include "sessiond/base/log.h"
@@ -25,6 +25,7 @@ enum {
 
 struct run {
     uint64_t seed;
+    const char *wrong_directory; /* NULL: what is wrong is only told */
     struct test_random random;
     uint64_t n_wanted;
     uint64_t n_states;
@@ -114,6 +115,21 @@ static void print_difference(const struct history *history, size_t least,
     }
 }
 
+static void leave_file(const char *directory, const struct memory_file *file)
+{
+    char path[512];
+    FILE *out;
+
+    (void)snprintf(path, sizeof path, "%s/%s", directory, file->name);
+    out = fopen(path, "wbe");
+    if (out == NULL || fwrite(file->bytes, 1, file->size, out) != file->size) {
+        perror(path);
+    }
+    if (out != NULL) {
+        (void)fclose(out);
+    }
+}
+
 static bool wrong(const struct run *run, const struct state *state, const char *what,
                   const char *more)
 {
@@ -127,6 +143,9 @@ static bool wrong(const struct run *run, const struct state *state, const char *
     print_pending(disk, state->fates);
     for (size_t i = 0; i < state->n_files; i++) {
         (void)printf("  %s: %zu bytes\n", state->files[i].name, state->files[i].size);
+        if (run->wrong_directory != NULL) {
+            leave_file(run->wrong_directory, &state->files[i]);
+        }
     }
     return false;
 }
@@ -175,7 +194,7 @@ static bool check_picture(const struct run *run, struct state *state, const stru
     }
     (void)wrong(run, state, "it holds what it must not", "see oracle.h");
     (void)printf("  at least %zu of %zu changes\n", state->least, history_of(run)->n_changes);
-    print_changes(history_of(run), state->least);
+    print_changes(history_of(run), run->wrong_directory == NULL ? state->least : 0);
     print_difference(history_of(run), state->least, found, at_s);
     return false;
 }
@@ -579,8 +598,8 @@ int main(int argc, char **argv)
     struct run *run = calloc(1, sizeof *run);
     bool is_good = true;
 
-    if (argc != 3 || run == NULL) {
-        (void)fprintf(stderr, "usage: power_cut SEED STATES\n");
+    if (argc < 3 || argc > 4 || run == NULL) {
+        (void)fprintf(stderr, "usage: power_cut SEED STATES [DIR]\n");
         return 64;
     }
     /* Clocks are wrong here in thousands of ways. */
@@ -590,6 +609,7 @@ int main(int argc, char **argv)
     (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
     run->seed = strtoull(argv[1], NULL, 10);
     run->n_wanted = strtoull(argv[2], NULL, 10);
+    run->wrong_directory = argv[3];
     run->random = (struct test_random){.state = run->seed};
     run->wall_s = WALL_S;
     run->seen = calloc(SEEN_SIZE, sizeof *run->seen);

@@ -1,6 +1,8 @@
 /* Lives and their load. Threads, memory: see the header. */
 #include "recording.h"
 
+#include "state.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,7 @@ struct life {
     size_t last_revocation_of_key[ORACLE_KEYS];
     struct promise promises[PROMISES_MAX];
     size_t n_promises;
+    size_t k_said; /* changes that the journal said are durable */
     bool is_stalled;
     uint8_t value[SUBJECT_VALUE_MAX];
     uint64_t n_values;
@@ -110,6 +113,7 @@ static enum mutation_answer hear(void *context, const struct mutation *mutation,
     answer = journal_accept(life->subject.journal, mutation, receipt);
 
     if (answer == MUTATION_ACCEPTED) {
+        change.ticket = receipt->ticket;
         note_change(life, &change);
     }
     return answer;
@@ -144,10 +148,29 @@ static void keep_promise(struct life *life, const struct promise *promise)
             &(struct log_entry){.kind = LOG_ACK, .k = k_durable, .is_durable = true});
 }
 
+/* The journal's own word, in all modes. A sync that ended says less: what it reached after it was begun may
+ * share a block with what comes next. */
+static void note_durable(struct life *life)
+{
+    uint64_t durable = atomic_load(&life->subject.journal->durable);
+    const struct history *history = life->history;
+    size_t k = life->k_said;
+
+    while (k < history->n_changes && history->changes[k].ticket <= durable) {
+        k++;
+    }
+    if (k > life->k_said) {
+        life->k_said = k;
+        log_add(&life->recording->log,
+                &(struct log_entry){.kind = LOG_ACK, .k = k, .is_durable = true});
+    }
+}
+
 static void look_at_promises(struct life *life)
 {
     size_t n_left = 0;
 
+    note_durable(life);
     for (size_t i = 0; i < life->n_promises; i++) {
         if (journal_committed(life->subject.journal, &life->promises[i].tickets)) {
             keep_promise(life, &life->promises[i]);
@@ -486,6 +509,7 @@ static bool run_life(struct life *life, bool is_crash)
         return tell("it did not start", error.text);
     }
     life->n_promises = 0;
+    life->k_said = life->history->n_changes;
     life->is_stalled = false;
     for (uint64_t i = 0; i < n_ops; i++) {
         act(life);

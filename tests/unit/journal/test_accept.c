@@ -160,7 +160,7 @@ END_TEST
 /* Rows that may use what is kept for revocations: in each mode, and whatever life the session had. */
 static bool may_use_reserve(const struct mutation *mutation)
 {
-    return mutation->kind != MUTATION_SET ||
+    return mutation->kind == MUTATION_FLUSH ||
            (mutation->old_deadline_s != 0 && mutation->deadline_s < mutation->old_deadline_s);
 }
 

@@ -1,4 +1,5 @@
 /* Unit tests of the checkpointer: when a checkpoint is taken, and what goes then and no sooner. */
+#include "checkpoint.h"
 #include "open_journal.h"
 
 #include <stdio.h>
@@ -7,6 +8,7 @@ enum {
     SMALL = 4000,    /* bytes of changes before a checkpoint is due */
     NEVER = 1 << 30, /* so many do not come */
     AGE_MS = 1000,   /* of the last checkpoint, if anything was deleted since */
+    LIFE_S = 1000,
     LOOKS_MS = 2 * CHECKPOINT_LOOK_MS + 200, /* it has looked meanwhile */
 };
 
@@ -38,6 +40,14 @@ static void set_another(struct watch *watch)
     ck_assert_int_eq(
         fixture_write(&watch->open->store, STORE_SET, "another", "1", STORE_NO_DEADLINE), SESS_OK);
     watch->ticket = watch->open->store.outcome.ticket;
+}
+
+/* All shards see what time it is. */
+static void let_expire(struct watch *watch)
+{
+    clock_advance(watch->open->clock, INT64_C(1000) * LIFE_S);
+    watch->open->store.now_s = clock_now(watch->open->clock).wall_s;
+    (void)fixture_tick_all(&watch->open->store);
 }
 
 static void watch_image(struct watch *watch, const struct memory_event *event)
@@ -303,6 +313,39 @@ START_TEST(a_flush_during_the_walk_takes_what_was_told)
 }
 END_TEST
 
+/* The time of its begin would let a clock that is put back find them missing without having expired. */
+START_TEST(what_expired_during_the_walk_expired_by_its_end)
+{
+    enum { N = 200 };
+    struct open_journal open;
+    struct watch watch;
+    struct reader reader = {.segment = NULL};
+    struct recovered found = {.checkpoint = 0};
+    struct record end;
+
+    begin(&open, &watch, FSYNC_EVERYSEC, NEVER);
+    for (unsigned i = 0; i < N; i++) {
+        write_bytes(&open, fixture_numbered(i), SMALL * 3, 'a');
+        ck_assert_int_eq(fixture_touch(&open.store, fixture_numbered(i), FIXTURE_NOW_S + LIFE_S),
+                         SESS_OK);
+    }
+    ck_assert_int_eq(fixture_delete(&open.store, fixture_numbered(0)), SESS_OK);
+    watch.act = let_expire;
+    watch.must_act = true;
+    clock_advance(open.clock, AGE_MS + 1);
+    await(&open, 1);
+    stop(&open);
+    ck_assert_int_eq(checkpoint_load(open.directory, NULL, &reader, &end, &found, &open.error),
+                     SESS_OK);
+    reader_fini(&reader);
+    ck_assert_uint_lt(end.offset, N - 1);
+    ck_assert_int_le(found.since_s, FIXTURE_NOW_S + 2);
+    ck_assert_int_ge(found.time_s, FIXTURE_NOW_S + LIFE_S);
+    clock_destroy(&open.clock);
+    directory_destroy(&open.directory);
+}
+END_TEST
+
 /* In the middle of its being named; the maker of segments, which names files too, is held up. */
 static void fail_rename(struct open_journal *open, enum sess_status status)
 {
@@ -375,6 +418,7 @@ int main(void)
                         FSYNC_NEVER + 1);
     tcase_add_test(facts, a_flush_to_come_is_still_to_come);
     tcase_add_test(facts, a_flush_during_the_walk_takes_what_was_told);
+    tcase_add_test(facts, what_expired_during_the_walk_expired_by_its_end);
     tcase_add_loop_test(facts, a_full_disk_gives_it_up_until_later, 0, SUITE_ROWS(full));
     tcase_add_test(facts, any_other_failure_ends_the_journal);
     return suite_run(suite);
