@@ -187,9 +187,9 @@ def check_calls(sources):
                 yield f"{where}: {match.group(1)}(): only a program ends the process"
 
 
-def mutable_symbols(object_file):
-    """Names of the writable data of an object file."""
-    command = ["nm", "--format=sysv", "--defined-only", str(object_file)]
+def mutable_symbols(object_files):
+    """(file, name) of the writable data of object files."""
+    command = ["nm", "--print-file-name", "--format=sysv", "--defined-only", *object_files]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for row in output.splitlines():
         fields = [field.strip() for field in row.split("|")]
@@ -197,24 +197,25 @@ def mutable_symbols(object_file):
             continue
         # Constant tables of pointers are in .data.rel.ro, which the loader makes read-only.
         if re.match(r"\.t?(data|bss)|\*COM\*", fields[6]) and ".rel.ro" not in fields[6]:
-            yield fields[0]
+            yield fields[0].rsplit(":", 1)
+
+
+def object_of(source, build):
+    target = PROGRAMS[source.room] if source.path.name == "main.c" else f"sessiond_{source.room}"
+    return build / "CMakeFiles" / f"{target}.dir" / f"{source.name}.o"
 
 
 def check_globals(root, sources, build):
-    for source in sources.values():
-        if source.path.suffix != ".c":
-            continue
-        is_main = source.path.name == "main.c"
-        target = PROGRAMS[source.room] if is_main else f"sessiond_{source.room}"
-        object_file = build / "CMakeFiles" / f"{target}.dir" / f"{source.name}.o"
-        if not object_file.is_file():
-            yield f"{source.name}: no object file {object_file}; build first"
-            continue
-        for symbol in mutable_symbols(object_file):
-            short_name = str(source.path.relative_to(root / "src"))
-            # A static inside a function is called name.NUMBER.
-            if (short_name, symbol.split(".")[0]) not in GLOBALS:
-                yield f"{source.name}: {symbol}: a mutable global"
+    objects = {str(object_of(source, build)): source for source in sources.values() if source.path.suffix == ".c"}
+    there = [name for name in objects if Path(name).is_file()]
+    for name in objects.keys() - set(there):
+        yield f"{objects[name].name}: no object file {name}; build first"
+    for name, symbol in mutable_symbols(there) if there else ():
+        source = objects[name]
+        short_name = str(source.path.relative_to(root / "src"))
+        # A static inside a function is called name.NUMBER.
+        if (short_name, symbol.split(".")[0]) not in GLOBALS:
+            yield f"{source.name}: {symbol}: a mutable global"
 
 
 def check(root, build=None):
