@@ -1,81 +1,29 @@
 """The clock's rules, one by one and across restarts: nobody is logged out by a wrong clock, nobody who expired is back.
 
-The daemon's two clocks are moved by the seam of test builds; and once by libfaketime.
+The daemon's two clocks are moved by the seam of test builds. The system's own: test_faketime.py.
 """
 
 import os
-import re
-import tempfile
-import time
 import unittest
-from pathlib import Path
 
-from crash_case import CrashCase, has_test_hooks, is_sanitized, needs
+from clock_case import DAY_S, HOUR_S, MINUTE_S, ClockCase
+from crash_case import has_test_hooks
 from sessiond_process import DaemonError
 
-MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 GRACE_S = 10 * MINUTE_S
 FOR_EVER_S = 29 * DAY_S
 ENDS = ("kill", "stop")
 FAILPOINTS = ("recovery.begun", "recovery.replayed", "segment.created", "recovery.linked", "recovery.copied",
               "segment.synced", "segment.renamed", "segment.named", "recovery.finished", "recovery.removed",
               "recovery.sealed", "recovery.cut")
-FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
-class ClockCase(CrashCase):
+class SeamCase(ClockCase):
     def setUp(self):
         self.assertTrue(has_test_hooks(), "this is no test build")
 
-    def end(self, daemon, how):
-        if how == "kill":
-            daemon.kill()
-        else:
-            self.stop(daemon)
-        self.assert_clean(daemon)
 
-    def start_again(self, daemon, how="kill", step_s=0, *more):
-        """End it, set the wall clock while it is down, and start it. Returns a conversation with it."""
-        if daemon.running:
-            self.end(daemon, how)
-        daemon.clock.step(step_s)
-        daemon._args += more
-        try:
-            daemon.start()
-        finally:
-            del daemon._args[len(daemon._args) - len(more):]
-        return self.connect(daemon)
-
-    def start_with(self, *args, **sessions):
-        """A daemon with these sessions, each with its life in seconds, and a conversation with it."""
-        daemon = self.start(*args)
-        conversation = self.connect(daemon)
-        for key, life_s in sessions.items():
-            self.assertEqual(conversation.set(key, key.encode(), life_s), "STORED")
-        return daemon, conversation
-
-    def assert_there(self, conversation, *keys):
-        for key in keys:
-            self.assertEqual(conversation.get(key), key.encode(), key)
-
-    def assert_gone(self, conversation, *keys):
-        for key in keys:
-            self.assertIsNone(conversation.get(key), key)
-
-    def n_frames(self, daemon):
-        return int(daemon.stats("journal")["journal_frames"])
-
-    def wait_for_time_frame(self, daemon, before):
-        daemon.wait_for_stat("journal_frames", lambda count: count > before, section="journal")
-
-    def expire(self, daemon, conversation, seconds, *keys):
-        """Time passes; it is on disk that these have expired: a change behind it carries the time."""
-        daemon.clock.move(seconds)
-        self.assert_gone(conversation, *keys)
-        self.assertEqual(conversation.set("tick", b"tick", 1), "STORED")
-
-
-class TimeGoesOnTest(ClockCase):
+class TimeGoesOnTest(SeamCase):
     def test_a_life_runs_on_while_the_daemon_is_down(self):
         for how in ENDS:
             with self.subTest(how):
@@ -121,7 +69,7 @@ class TimeGoesOnTest(ClockCase):
         daemon.wait_for_stderr("warning the wall clock stepped back by 3[0-9]{3} s: ignored")
 
 
-class BehindTest(ClockCase):
+class BehindTest(SeamCase):
     def test_what_has_expired_stays_so(self):
         """And time does not stand still until the wall clock has come as far."""
         for how in ENDS:
@@ -217,7 +165,7 @@ class BehindTest(ClockCase):
                 daemon.kill()
 
 
-class GraceTest(ClockCase):
+class GraceTest(SeamCase):
     def start_in_grace(self, how="kill", **sessions):
         """Two days ahead."""
         daemon, _ = self.start_with(**sessions)
@@ -326,50 +274,6 @@ class GraceTest(ClockCase):
         self.assert_gone(conversation, "week")
         self.put_right(daemon)
         self.assert_gone(conversation, "week")
-
-
-class FaketimeTest(ClockCase):
-    """The system's own clocks, as libfaketime lets the daemon see them."""
-
-    @needs(FAKETIME, "libfaketime")
-    def test_with_faketime(self):
-        if is_sanitized():
-            return  # its runtime wants to be the first library, and so does faketime's
-        with tempfile.NamedTemporaryFile("w", prefix="sessiond-faketime-") as file:
-            def wall_is(offset):
-                file.seek(0)
-                file.truncate()
-                file.write(offset + "\n")
-                file.flush()
-
-            wall_is("+0")
-            # Without the second of these CLOCK_BOOTTIME would be the wall clock.
-            daemon = self.start(env={"LD_PRELOAD": str(FAKETIME), "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                                     "FAKETIME_TIMESTAMP_FILE": file.name, "FAKETIME_NO_CACHE": "1"})
-            conversation = self.connect(daemon)
-            self.assertLess(abs(int(daemon.stats()["time"]) - time.time()), 100)
-            self.assertEqual(conversation.set("hour", b"hour", HOUR_S), "STORED")
-            self.assertEqual(conversation.set("day", b"day", DAY_S), "STORED")
-            wall_is("+2h")
-            self.assert_gone(conversation, "hour")
-            daemon.wait_for_stderr("stepped ahead by 7[12][0-9]{2} s: followed")
-            wall_is("-3h")
-            self.assert_gone(conversation, "hour")
-            daemon.wait_for_stderr("stepped back by 1[78][0-9]{3} s: ignored")
-            conversation = self.start_again(daemon, "stop")
-            daemon.wait_for_stderr("but sessions were kept until")
-            self.assert_gone(conversation, "hour")
-            self.assert_there(conversation, "day")
-            daemon.kill()
-            wall_is("+3d")
-            conversation = self.start_again(daemon)
-            daemon.wait_for_stderr("sessions were last kept at")
-            self.assert_gone(conversation, "day")
-            wall_is("+2h")
-            daemon.wait_for_stat("clock_in_grace", 0, section="journal")
-            self.assert_there(conversation, "day")
-            daemon.kill()
-            self.assertTrue(re.search("put right", daemon.stderr_text()))
 
 
 if __name__ == "__main__":
