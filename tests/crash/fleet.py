@@ -230,6 +230,7 @@ class Fleet:
 
     async def _flush(self, address):
         """flush_all while nothing else is on its way."""
+        writer = None
         try:
             reader, writer = await self._connect(address)
             await asyncio.sleep(self.random.uniform(0.02, 0.2))
@@ -254,6 +255,9 @@ class Fleet:
                 self.violation = Violation(f"flush_all was answered {reply!r}")
         except (ConnectionError, BrokenPipeError):
             pass
+        finally:
+            if writer:
+                self._hang_up(writer)
 
     async def _drive(self, address, end):
         self._gate = asyncio.Event()
@@ -270,6 +274,7 @@ class Fleet:
         done, late = await asyncio.wait(tasks, timeout=REPLY_S)
         for task in late:
             task.cancel()
+        await asyncio.sleep(0)  # what was closed is gone in the loop's next turn
         for task in done:
             task.result()
         if late:
