@@ -121,6 +121,24 @@ static enum sess_status assign_number(const struct option_binding *binding,
     return SESS_OK;
 }
 
+/* Whether a line of a config file can say it: there, blanks at the ends mean nothing, and `#` begins a comment at
+ * the start and behind a blank. */
+static bool can_stand_in_a_file(const char *text)
+{
+    bool is_behind_blank = true;
+
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        bool is_blank = text[i] == ' ' || text[i] == '\t';
+        bool is_control = !is_blank && ((unsigned char)text[i] < ' ' || text[i] == 0x7f);
+
+        if (is_control || (is_blank && i == 0) || (text[i] == '#' && is_behind_blank)) {
+            return false;
+        }
+        is_behind_blank = is_blank;
+    }
+    return !is_behind_blank;
+}
+
 static enum sess_status assign_text(const struct option_row *row, const char *text, char *out,
                                     struct sess_error *error)
 {
@@ -129,6 +147,16 @@ static enum sess_status assign_text(const struct option_row *row, const char *te
     }
     if (text[0] == '\0') {
         return refuse(row, text, SESS_INVALID, error);
+    }
+    if (!can_stand_in_a_file(text)) {
+        char name[OPTION_TEXT_SIZE];
+
+        option_name(row, name, sizeof name);
+        return error_set(
+            error, SESS_INVALID,
+            "%s: '%.100s' will not do: in a config file, `#` at its start or behind a blank "
+            "would begin a comment, and blanks at its ends or control characters would be lost",
+            name, text);
     }
     memset(out, 0, OPTION_TEXT_SIZE);
     memcpy(out, is_switched_off(row, text) ? "" : text,

@@ -225,7 +225,7 @@ static enum sess_status load_frames(struct loading *loading, struct reader *read
 }
 
 /* How many entries are to come: what is told at the end of the file, as far as it can be read. Whether it is true
- * is seen when all is read. */
+ * is seen when all is read; more than the file has room for would only fill the memory. */
 static enum sess_status expect_entries(struct loading *loading, struct reader *reader,
                                        struct sess_error *error)
 {
@@ -237,7 +237,9 @@ static enum sess_status expect_entries(struct loading *loading, struct reader *r
         loading->loader.store == NULL ? SESS_NOT_FOUND : reader_search(reader, &at, &read, error);
 
     if (status == SESS_OK && reader_lone(&read, RECORD_END, &end)) {
-        store_fill(loading->loader.store, end.offset);
+        uint64_t most = reader->file_size / (record_size(RECORD_SET) + 1);
+
+        store_fill(loading->loader.store, end.offset < most ? end.offset : most);
     }
     return status == SESS_NOT_FOUND ? SESS_OK : status;
 }

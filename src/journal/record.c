@@ -3,6 +3,8 @@
 
 #include "bytes.h"
 
+#include "sessiond/store/terms.h"
+
 /* Every record: type, key length, 2 bytes of 0. Then what its type has. */
 enum {
     HEAD_SIZE = 4,
@@ -156,6 +158,12 @@ static size_t decode_fixed(const uint8_t *in, struct record *out)
     return 0;
 }
 
+/* Where the table has 0, or a yes or no, nothing else may stand. */
+static bool has_fixed_bytes(const uint8_t *in)
+{
+    return bytes_u16(in + 2) == 0 && (in[0] != RECORD_FLUSH || bytes_u64(in + HEAD_SIZE + 8) <= 1);
+}
+
 static bool has_key(enum record_type type)
 {
     return type == RECORD_SET || type == RECORD_TOUCH || type == RECORD_DELETE;
@@ -170,14 +178,14 @@ enum sess_status record_decode(struct slice bytes, struct record *out, size_t *u
     if (fixed == 0) {
         return SESS_REFUSED;
     }
-    if (bytes.size < fixed) {
+    if (bytes.size < fixed || !has_fixed_bytes(bytes.data)) {
         return SESS_DAMAGED;
     }
     *out = (struct record){.type = (enum record_type)bytes.data[0]};
     key_size = bytes.data[1];
     value_size = decode_fixed(bytes.data + HEAD_SIZE, out);
-    if ((key_size > 0) != has_key(out->type) || key_size > bytes.size - fixed ||
-        value_size > bytes.size - fixed - key_size) {
+    if ((key_size > 0) != has_key(out->type) || key_size > STORE_KEY_MAX ||
+        key_size > bytes.size - fixed || value_size > bytes.size - fixed - key_size) {
         return SESS_DAMAGED;
     }
     out->key = slice_of(bytes.data + fixed, key_size);

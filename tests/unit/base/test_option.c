@@ -213,6 +213,21 @@ START_TEST(assign_text_keeps_it_whole_or_not_at_all)
 END_TEST
 
 /* The word none, where it switches off and where it is a text like others. */
+/* What is printed as a line of a config file must be read again as the same. */
+START_TEST(assign_text_refuses_what_no_file_can_say)
+{
+    static const char *const texts[] = {"#",   "#hi", "a #b", "a\t#b", " a",   "a ",
+                                        "\ta", "a\t", "a\nb", "a\rb",  "a\x7f"};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        ck_assert_int_eq(assign(SIGN, texts[i], OPTION_FROM_COMMAND_LINE), SESS_INVALID);
+        ck_assert_int_eq(assign(GUESTS, texts[i], OPTION_FROM_COMMAND_LINE), SESS_INVALID);
+    }
+    ck_assert_ptr_nonnull(strstr(error.text, "config file"));
+    assert_assigns(SIGN, "a#b c\xc3\xa9", OPTION_FROM_FILE);
+}
+END_TEST
+
 START_TEST(assign_text_none_needs_its_flag)
 {
     assert_assigns(BELL, "ding", OPTION_FROM_FILE);
@@ -410,6 +425,7 @@ int main(void)
     tcase_add_loop_test(find, find_wants_the_whole_name, 0, 6);
     tcase_add_loop_test(form, assign_number_row, 0, SUITE_ROWS(number_facts));
     tcase_add_test(form, assign_text_keeps_it_whole_or_not_at_all);
+    tcase_add_test(form, assign_text_refuses_what_no_file_can_say);
     tcase_add_test(form, assign_text_none_needs_its_flag);
     tcase_add_test(source, command_line_outranks_the_file_behind_it);
     tcase_add_test(source, command_line_outranks_the_file_before_it);

@@ -94,6 +94,40 @@ START_TEST(a_key_of_250_bytes_has_room)
 }
 END_TEST
 
+START_TEST(a_longer_key_is_damaged)
+{
+    uint8_t bytes[RECORD_HEAD_MAX + UINT8_MAX] = {0};
+    struct record record = {.type = RECORD_DELETE, .key = KEY};
+    struct record read;
+    size_t used;
+
+    (void)record_encode(&record, bytes);
+    for (unsigned size = STORE_KEY_MAX; size <= UINT8_MAX; size++) {
+        bytes[1] = (uint8_t)size;
+        ck_assert_int_eq(record_decode(slice_of(bytes, sizeof bytes), &read, &used),
+                         size == STORE_KEY_MAX ? SESS_OK : SESS_DAMAGED);
+    }
+}
+END_TEST
+
+/* Where the table has 0, and a 0 or 1, nothing else may stand. */
+START_TEST(another_byte_in_its_fixed_places_is_damaged)
+{
+    static const size_t places[] = {2, 3, 13, 19};
+    uint8_t bytes[ROOM];
+    struct record read;
+    size_t used;
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const struct record flush = {.type = RECORD_FLUSH, .deadline_s = 1234};
+
+        (void)record_encode(&flush, bytes);
+        bytes[places[i]] = 1;
+        ck_assert_int_eq(record_decode(slice_of(bytes, sizeof bytes), &read, &used), SESS_DAMAGED);
+    }
+}
+END_TEST
+
 START_TEST(a_type_that_does_not_exist_is_refused)
 {
     uint8_t bytes[ROOM] = {0};
@@ -213,6 +247,8 @@ int main(void)
     tcase_add_loop_test(facts, is_damaged_when_cut_at_any_length, 0, SUITE_ROWS(examples));
     tcase_add_loop_test(facts, a_key_belongs_to_sessions_alone, 0, SUITE_ROWS(examples));
     tcase_add_test(facts, a_key_of_250_bytes_has_room);
+    tcase_add_test(facts, a_longer_key_is_damaged);
+    tcase_add_test(facts, another_byte_in_its_fixed_places_is_damaged);
     tcase_add_test(facts, a_type_that_does_not_exist_is_refused);
     tcase_add_test(facts, a_size_beyond_the_body_is_damaged);
     tcase_add_test(facts, the_bytes_are_those_of_the_table);
