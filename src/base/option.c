@@ -4,6 +4,8 @@
 
 #include "sessiond/base/number.h"
 
+enum { OCTAL_DIGITS_MAX = 6 };
+
 static void *value_of(const struct option_binding *binding, const struct option_row *row)
 {
     return (char *)binding->values + row->offset;
@@ -47,6 +49,23 @@ static enum sess_status parse_choice(const char *words, struct slice text, uint6
     return SESS_INVALID;
 }
 
+static enum sess_status parse_octal(struct slice text, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (text.size == 0 || text.size > OCTAL_DIGITS_MAX) {
+        return SESS_INVALID;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '7') {
+            return SESS_INVALID;
+        }
+        value = value << 3 | (uint64_t)(text.data[i] - '0');
+    }
+    *out = value;
+    return SESS_OK;
+}
+
 static enum sess_status parse_number(const struct option_row *row, struct slice text, uint64_t *out)
 {
     switch (row->kind) {
@@ -58,6 +77,8 @@ static enum sess_status parse_number(const struct option_row *row, struct slice 
         return number_parse_duration(text, out);
     case OPTION_CHOICE:
         return parse_choice(row->lowest, text, out);
+    case OPTION_MODE:
+        return parse_octal(text, out);
     case OPTION_FLAG:
         return parse_choice("no yes", text, out);
     default:

@@ -39,6 +39,9 @@ static void format_number(const struct option_row *row, uint64_t value, char *ou
     case OPTION_DURATION:
         number_format_duration(value, out, out_size);
         break;
+    case OPTION_MODE:
+        (void)snprintf(out, out_size, "%03" PRIo64, value);
+        break;
     case OPTION_CHOICE:
         format_word(row->lowest, value, out, out_size);
         break;
@@ -94,6 +97,8 @@ static const char *kind_words(const struct option_row *row)
         return "a time such as 500ms, 10s or 14d";
     case OPTION_CHOICE:
         return "one of";
+    case OPTION_MODE:
+        return "permissions in octal, such as 660";
     case OPTION_TEXT:
         return "a text";
     case OPTION_LIST:

@@ -34,6 +34,10 @@ enum sess_status command_help(struct command_context *context, const struct requ
                               struct buffer *out);
 enum sess_status command_quit(struct command_context *context, const struct request *request,
                               struct buffer *out);
+enum sess_status command_ping(struct command_context *context, const struct request *request,
+                              struct buffer *out);
+enum sess_status command_flush(struct command_context *context, const struct request *request,
+                               struct buffer *out);
 
 /** The reply line, unless the client asked for none. */
 void answer(const struct request *request, struct buffer *out, enum reply reply);

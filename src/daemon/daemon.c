@@ -3,13 +3,14 @@
  * Threads: the first thread; it accepts connections, the workers do the rest. */
 #include "sessiond/daemon/daemon.h"
 
+#include "admin_socket.h"
 #include "allocator.h"
 #include "damage.h"
 #include "sessiond/base/directory.h"
 #include "sessiond/base/failpoint.h"
 #include "sessiond/base/log.h"
-#include "sessiond/daemon/data_dir.h"
 #include "sessiond/daemon/privileges.h"
+#include "sessiond/journal/data_dir.h"
 #include "wiring.h"
 
 #include <errno.h>
@@ -232,6 +233,7 @@ static enum sess_status prepare(struct settings *settings, struct registry *regi
         status = wiring_recover(*wiring, settings, path, line, registry, error);
     }
     if (status == SESS_OK) {
+        admin_socket_open(wiring_server(*wiring), settings->net.admin_listen, path);
         tell_durability(settings, path);
     }
     return status;

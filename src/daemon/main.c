@@ -2,8 +2,8 @@
 #include "sessiond/daemon/command_line.h"
 #include "sessiond/daemon/config_file.h"
 #include "sessiond/daemon/daemon.h"
-#include "sessiond/daemon/data_dir.h"
 #include "sessiond/daemon/privileges.h"
+#include "sessiond/journal/data_dir.h"
 
 #include <stdio.h>
 

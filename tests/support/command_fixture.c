@@ -32,6 +32,12 @@ void command_fixture_open(struct command_fixture *fixture)
     set_time(fixture);
 }
 
+void command_fixture_become_admin(struct command_fixture *fixture)
+{
+    fixture->limits.is_admin = true;
+    fixture->context.is_admin = true;
+}
+
 void command_fixture_close(struct command_fixture *fixture)
 {
     command_upload_abort(&fixture->upload);

@@ -24,6 +24,9 @@ struct command_fixture {
     unsigned n_fillings; /* keys that were tried by command_fixture_fill */
 };
 
+/** From here on the requests come by an admin listener. */
+void command_fixture_become_admin(struct command_fixture *fixture);
+
 /** Open the store at FIXTURE_NOW_S; nothing is in the registry. */
 void command_fixture_open(struct command_fixture *fixture);
 void command_fixture_close(struct command_fixture *fixture);

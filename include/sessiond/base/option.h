@@ -38,6 +38,7 @@ enum option_kind {
     OPTION_DURATION, /* uint64_t milliseconds: 500ms, 10s, 14d */
     OPTION_TEXT,     /* char[OPTION_TEXT_SIZE], terminated */
     OPTION_CHOICE,   /* uint64_t: index of the word in the row's list */
+    OPTION_MODE,     /* uint64_t: permissions of a file, in octal: 660 */
     OPTION_LIST,     /* struct option_list: may be given several times */
 };
 
@@ -55,6 +56,7 @@ enum {
 #define OPTION_TYPE_DURATION(field) uint64_t field;
 #define OPTION_TYPE_TEXT(field) char field[OPTION_TEXT_SIZE];
 #define OPTION_TYPE_CHOICE(field) uint64_t field;
+#define OPTION_TYPE_MODE(field) uint64_t field;
 #define OPTION_TYPE_LIST(field) struct option_list field;
 #define OPTION_DECLARE(field, kind, default_text, lowest, highest, flags, doc)                     \
     OPTION_TYPE_##kind(field)
@@ -109,7 +111,7 @@ SESS_MUST_CHECK enum sess_status option_assign(struct option_binding *binding,
 bool option_format(const struct option_binding *binding, const struct option_row *row, size_t index,
                    char *out, size_t out_size);
 
-/** The number of a COUNT, SIZE (bytes), DURATION (milliseconds) or CHOICE (index of the word). */
+/** The number of a COUNT, SIZE (bytes), DURATION (milliseconds), CHOICE (index of the word) or MODE. */
 uint64_t option_number(const struct option_binding *binding, const struct option_row *row);
 
 /** The name as people type it: `line-limit`. Terminated. */

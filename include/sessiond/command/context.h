@@ -26,6 +26,7 @@ struct command_context {
     struct command_metrics metrics; /* the owner's thread writes */
     struct instant now;             /* of this turn */
     const char *peer;               /* of this connection, for the log; terminated, borrowed */
+    bool is_admin;                  /* it came by an admin listener */
     struct store_tickets tickets; /* what the replies so far must wait for; the caller zeroes it */
     bool must_close;              /* quit, or a reply that could not be written */
     /* A large value is not copied: NULL, or the block that belongs into `out` at attached_at. It is lent

@@ -13,6 +13,7 @@ enum {
     NET_LOOP_DESCRIPTORS = 4, /* of an event loop: epoll, two for its signals, one to wake it */
     NET_TURN_COMMANDS = 128,  /* of one connection in one turn */
     NET_BACKLOG = 1024,       /* connections that the kernel keeps for a listener */
+    NET_ADMIN_SEATS = 4,      /* connections beyond max-connections that admin listeners take */
 };
 
 /* What the net takes beside its buffers: upper bounds in bytes, for those who divide memory. */
@@ -25,12 +26,32 @@ enum {
                                    keeps an entry for every descriptor number it has ever seen */
 };
 
+/* What a listener is for. */
+enum net_role {
+    NET_ROLE_DATA,  /* sessions: the memcached protocol */
+    NET_ROLE_ADMIN, /* the same, and the verbs of mode ADMIN */
+    NET_ROLES,      /* their number */
+};
+
 #define NET_OPTIONS(X)                                                                             \
     X(listen, LIST, "127.0.0.1:11200", NULL, NULL, OPTION_FIXED,                                   \
       "Where clients connect: HOST:PORT, [V6]:PORT or unix:PATH; port 0 picks a free one.")        \
     X(insecure_listen, FLAG, "no", NULL, NULL, OPTION_FIXED,                                       \
       "Allow listeners that other machines can reach, though nothing is encrypted and nobody is "  \
       "asked for a password.")                                                                     \
+    X(socket_mode, MODE, "660", "0", "777", OPTION_FIXED,                                          \
+      "Permissions of the files of unix sockets that `listen` names.")                             \
+    X(socket_allow, TEXT, "none", NULL, NULL, OPTION_FIXED | OPTION_NONE,                          \
+      "Who may connect to them beside root and the daemon's own user: users and @groups, by name " \
+      "or number, with commas between them; none is everybody whom socket-mode lets in.")          \
+    X(admin_listen, TEXT, "auto", NULL, NULL, OPTION_FIXED | OPTION_NONE,                          \
+      "Where sessionctl connects: unix:PATH; HOST:PORT only with insecure-listen. auto is "        \
+      "unix:$RUNTIME_DIRECTORY/admin.sock, else unix:DATA-DIR/admin.sock, else none.")             \
+    X(admin_mode, MODE, "600", "0", "777", OPTION_FIXED,                                           \
+      "Permissions of the file of that unix socket.")                                              \
+    X(admin_allow, TEXT, "none", NULL, NULL, OPTION_FIXED | OPTION_NONE,                           \
+      "Who may connect to it beside root and the daemon's own user, in the form of socket-allow; " \
+      "admin-mode must let them in, too.")                                                         \
     X(threads, COUNT, "auto", "1", "64", OPTION_FIXED | OPTION_AUTO,                               \
       "Worker threads; auto is one for each processor, and at most one for each 8m of memory.")    \
     X(max_connections, COUNT, "10000", "1", "1000000", OPTION_FIXED,                               \
