@@ -135,9 +135,9 @@ static enum sess_status assign_number(const struct option_binding *binding,
         }
     }
     if (row->kind == OPTION_FLAG) {
-        *(bool *)value_of(binding, row) = value != 0;
+        *(_Atomic bool *)value_of(binding, row) = value != 0;
     } else {
-        *(uint64_t *)value_of(binding, row) = value;
+        *(_Atomic uint64_t *)value_of(binding, row) = value;
     }
     return SESS_OK;
 }
@@ -182,7 +182,7 @@ static enum sess_status try_value(const struct option_row *row, const char *text
                                   struct sess_error *error)
 {
     char scratch_text[OPTION_TEXT_SIZE];
-    uint64_t scratch_number;
+    _Atomic uint64_t scratch_number;
     struct option_row elsewhere = *row;
     struct option_binding trial = {.values = &scratch_number};
 
@@ -235,4 +235,45 @@ enum sess_status option_bind(struct option_binding *binding, const struct option
         }
     }
     return SESS_OK;
+}
+
+void option_copy(struct option_binding *to, const struct option_binding *from,
+                 const struct option_row *row)
+{
+    const void *value = value_of(from, row);
+    void *place = value_of(to, row);
+    size_t i = (size_t)(row - from->table->rows);
+
+    switch (row->kind) {
+    case OPTION_TEXT:
+        memcpy(place, value, OPTION_TEXT_SIZE);
+        break;
+    case OPTION_LIST:
+        memcpy(place, value, sizeof(struct option_list));
+        break;
+    case OPTION_FLAG:
+        *(_Atomic bool *)place = *(const _Atomic bool *)value;
+        break;
+    default:
+        *(_Atomic uint64_t *)place = *(const _Atomic uint64_t *)value;
+        break;
+    }
+    to->source[i] = from->source[i];
+}
+
+bool option_equal(const struct option_binding *a, const struct option_binding *b,
+                  const struct option_row *row)
+{
+    char text[OPTION_TEXT_SIZE];
+    char other[OPTION_TEXT_SIZE];
+    bool is_there = true;
+
+    for (size_t i = 0; is_there; i++) {
+        is_there = option_format(a, row, i, text, sizeof text);
+        if (is_there != option_format(b, row, i, other, sizeof other) ||
+            (is_there && strcmp(text, other) != 0)) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -86,7 +86,7 @@ static enum sess_status flush_and_answer(struct command_context *context,
 enum sess_status command_flush_all(struct command_context *context, const struct request *request,
                                    struct buffer *out)
 {
-    if (context->shared->may_flush || context->is_admin) {
+    if (context->is_admin || context->shared->options->flush_all == FLUSH_ALL_ALLOW) {
         return flush_and_answer(context, request, request->word, out);
     }
     metric_add(&context->metrics.cmd_flush, 1);

@@ -30,7 +30,7 @@ enum sess_status command_verbosity(struct command_context *context, const struct
     return SESS_OK;
 }
 
-static enum sess_status append_report(const struct report *report, struct buffer *out)
+enum sess_status append_report(const struct report *report, struct buffer *out)
 {
     size_t position = 0;
     struct slice name;

@@ -13,6 +13,7 @@ enum { WORD_MAX = 64, NAME_WIDTH = 32, ANSWER_SIZE = 16 };
 static const enum ctl_option sockets[] = {
     [VERB_PING] = OPTION_PING_SOCKET,
     [VERB_STATS] = OPTION_STATS_SOCKET,
+    [VERB_RELOAD] = OPTION_RELOAD_SOCKET,
     [VERB_FLUSH] = OPTION_FLUSH_SOCKET,
 };
 
@@ -98,6 +99,26 @@ enum ctl_exit stats_run(const struct ctl_arguments *arguments)
         client_close(&client);
     }
     return status == SESS_OK ? CTL_DONE : complain(status, &error);
+}
+
+enum ctl_exit reload_run(const struct ctl_arguments *arguments)
+{
+    struct client client;
+    struct sess_error error;
+    enum sess_status status = open_client(arguments, &client, &error);
+
+    if (status != SESS_OK) {
+        return complain(status, &error);
+    }
+    status = client_ask(&client, "reload", print_figure, NULL, &error);
+    client_close(&client);
+    if (status != SESS_OK) {
+        enum ctl_exit code = complain(status, &error);
+
+        return status == SESS_REFUSED ? CTL_CONFIGURATION : code;
+    }
+    (void)printf("%s: reloaded\n", client.path);
+    return CTL_DONE;
 }
 
 /* Whether whoever sits at the terminal means it. */

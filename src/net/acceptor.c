@@ -43,6 +43,14 @@ static struct worker *least_loaded(const struct acceptor *acceptor)
     return best;
 }
 
+/* As a reload may have set it, within what the system and memory had room for at the start. */
+static size_t max_connections(const struct acceptor *acceptor)
+{
+    size_t set = acceptor->config->options->max_connections;
+
+    return set < acceptor->config->max_connections ? set : acceptor->config->max_connections;
+}
+
 static void turn_away(int fd, enum reply reply)
 {
     uint8_t text[REPLY_LINE_MAX];
@@ -62,7 +70,7 @@ static void reject(struct acceptor *acceptor, int fd)
     metric_add(&acceptor->metrics.rejected_connections, 1);
     log_limited(&acceptor->reject_log, 1, LOG_LEVEL_WARNING,
                 "a connection was rejected: max-connections (%zu) is reached",
-                acceptor->config->max_connections);
+                max_connections(acceptor));
 }
 
 static void set_accepting(struct acceptor *acceptor, bool is_accepting)
@@ -125,8 +133,8 @@ static bool may_enter(struct door *door, struct accepted *accepted)
 
 static void place(struct acceptor *acceptor, const struct accepted *accepted)
 {
-    size_t most = acceptor->config->max_connections +
-                  (accepted->role == NET_ROLE_ADMIN ? NET_ADMIN_SEATS : 0);
+    size_t most =
+        max_connections(acceptor) + (accepted->role == NET_ROLE_ADMIN ? NET_ADMIN_SEATS : 0);
 
     if (count_connections(acceptor) >= most) {
         reject(acceptor, accepted->fd);

@@ -83,6 +83,19 @@ class SessionctlTest(IntegrationCase):
                 self.assertIn(f"All sessions of the sessiond at {self.socket} end", ended.stderr)
                 self.assertEqual(conversation.get("key"), None if code == 0 else b"value")
 
+    def test_reload(self):
+        self.daemon.stop()
+        config = self.write_file("sessiond.conf", "")
+        self.start("--config", config, "--listen", "127.0.0.1:0", "--admin-listen", f"unix:{self.socket}")
+        self.write_file("sessiond.conf", "flush-all = allow\nthreads = 3\n")
+        ended = self.run_tool("reload", "--socket", self.socket)
+        self.assertRegex(ended.stdout, r"(?m)^flush-all +allow$")
+        self.assertRegex(ended.stdout, r"(?m)^threads +3 \(needs a restart\)$")
+        self.assertTrue(ended.stdout.endswith(f"{self.socket}: reloaded\n"))
+        self.write_file("sessiond.conf", "flush-all = perhaps\n")
+        ended = self.run_tool("reload", "--socket", self.socket, code=78)
+        self.assertIn("nothing was changed", ended.stderr)
+
     def test_the_socket_is_found(self):
         """By --socket, which is first; by the environment; in the data directory; and what is named must be there."""
         nowhere = self.path("nowhere.sock")

@@ -21,7 +21,8 @@ void command_fixture_open(struct command_fixture *fixture)
     fixture->shared = (struct command_shared){.store = fixture->store.store,
                                               .registry = &fixture->registry,
                                               .flush_log = &fixture->flush_log,
-                                              .replies = &fixture->replies};
+                                              .replies = &fixture->replies,
+                                              .options = &fixture->options};
     budget_init(&fixture->replies, (size_t)4 << 20);
     fixture->context.shared = &fixture->shared;
     fixture->context.peer = "127.0.0.1:4711";

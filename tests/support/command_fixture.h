@@ -14,6 +14,7 @@ struct command_fixture {
     struct registry registry;
     struct log_limit flush_log;
     struct budget replies;
+    struct command_options options;
     struct command_shared shared;
     struct command_context context;
     struct parser_limits limits;

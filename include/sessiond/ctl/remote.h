@@ -13,6 +13,9 @@ enum ctl_exit ping_run(const struct ctl_arguments *arguments);
 /** Print figures, a name and a value a line. */
 enum ctl_exit stats_run(const struct ctl_arguments *arguments);
 
+/** Let it read its config file again, and print each option that changed. CTL_CONFIGURATION: it refused. */
+enum ctl_exit reload_run(const struct ctl_arguments *arguments);
+
 /** End all sessions. It is asked for on a terminal, unless --yes is there; without a terminal that must be. */
 enum ctl_exit flush_run(const struct ctl_arguments *arguments);
 

@@ -1,6 +1,6 @@
 /* The net's options, and what a server is made with.
  *
- * Threads: start-up only; read-only afterwards. */
+ * Threads: start-up only; afterwards read by any, and what is RELOADABLE may change at any time. */
 #ifndef SESSIOND_NET_CONFIG_H
 #define SESSIOND_NET_CONFIG_H
 
@@ -54,25 +54,26 @@ enum net_role {
       "admin-mode must let them in, too.")                                                         \
     X(threads, COUNT, "auto", "1", "64", OPTION_FIXED | OPTION_AUTO,                               \
       "Worker threads; auto is one for each processor, and at most one for each 8m of memory.")    \
-    X(max_connections, COUNT, "10000", "1", "1000000", OPTION_FIXED,                               \
-      "Connections at a time; further ones are told so and closed.")                               \
+    X(max_connections, COUNT, "10000", "1", "1000000", OPTION_RELOADABLE,                          \
+      "Connections at a time; further ones are told so and closed. A reload raises it no higher "  \
+      "than it was at the start.")                                                                 \
     X(connection_memory, SIZE, "auto", "1m", NULL, OPTION_FIXED | OPTION_AUTO,                     \
       "Memory for connections and what they still have to read or send, a part of `memory`; at "   \
       "least three of the largest values; auto is a tenth.")                                       \
     X(line_limit, SIZE, "8k", "1k", "32k", OPTION_FIXED,                                           \
       "Longest command line; the keys of a get may go on for ever.")                               \
-    X(command_timeout, DURATION, "10s", "100ms", "1h", OPTION_FIXED | OPTION_NONE,                 \
+    X(command_timeout, DURATION, "10s", "100ms", "1h", OPTION_RELOADABLE | OPTION_NONE,            \
       "Time for a command line that has begun, and for a small value.")                            \
-    X(value_timeout, DURATION, "30s", "100ms", "1h", OPTION_FIXED | OPTION_NONE,                   \
+    X(value_timeout, DURATION, "30s", "100ms", "1h", OPTION_RELOADABLE | OPTION_NONE,              \
       "Time for a large value that has begun; every 16k of it add a second.")                      \
-    X(idle_timeout, DURATION, "none", "1s", NULL, OPTION_FIXED | OPTION_NONE,                      \
+    X(idle_timeout, DURATION, "none", "1s", NULL, OPTION_RELOADABLE | OPTION_NONE,                 \
       "Time without a command after which a connection is closed.")                                \
-    X(output_limit, SIZE, "1m", "64k", "64m", OPTION_FIXED,                                        \
+    X(output_limit, SIZE, "1m", "64k", "64m", OPTION_RELOADABLE,                                   \
       "Replies made for a connection before it is sent some, at most 128k of them; it is not "     \
       "read while it does not take them.")                                                         \
-    X(output_timeout, DURATION, "60s", "100ms", "1h", OPTION_FIXED | OPTION_NONE,                  \
+    X(output_timeout, DURATION, "60s", "100ms", "1h", OPTION_RELOADABLE | OPTION_NONE,             \
       "Time without progress after which a connection that does not take its replies is closed.")  \
-    X(stop_timeout, DURATION, "30s", "100ms", "1h", OPTION_FIXED,                                  \
+    X(stop_timeout, DURATION, "30s", "100ms", "1h", OPTION_RELOADABLE,                             \
       "Time for connections to take their last replies when the daemon stops.")
 
 struct net_options {

@@ -18,7 +18,7 @@ static void say(const char *text, const char *expected)
 static void open_with_session(bool may_flush)
 {
     command_fixture_open(&fixture);
-    fixture.shared.may_flush = may_flush;
+    fixture.options.flush_all = may_flush ? FLUSH_ALL_ALLOW : FLUSH_ALL_REFUSE;
     say("set k 0 0 1\r\na\r\n", "STORED\r\n");
     command_fixture_expect_metrics(&fixture, "cmd_set=1");
 }
@@ -128,7 +128,7 @@ START_TEST(test_later)
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         command_fixture_open(&fixture);
-        fixture.shared.may_flush = true;
+        fixture.options.flush_all = FLUSH_ALL_ALLOW;
         command_fixture_advance(&fixture, 1700000000 - FIXTURE_NOW_S);
         say("set k 0 0 1\r\na\r\n", "STORED\r\n");
         say(texts[i], "OK\r\n");
@@ -145,7 +145,7 @@ END_TEST
 START_TEST(test_dates)
 {
     command_fixture_open(&fixture);
-    fixture.shared.may_flush = true;
+    fixture.options.flush_all = FLUSH_ALL_ALLOW;
     command_fixture_advance(&fixture, 1700000000 - FIXTURE_NOW_S);
     say("set k 0 0 1\r\na\r\n", "STORED\r\n");
     say("flush_all 1699999999\r\n", "OK\r\n");
