@@ -1,6 +1,6 @@
 /* The log sink. Not a log file: the service manager keeps what comes on standard error.
  *
- * Threads: any; the level is set before the first thread starts. Memory: the stack. */
+ * Threads: any. Memory: the stack. */
 #include "sessiond/base/log.h"
 
 #include <stdarg.h>

@@ -4,6 +4,8 @@
 
 #include "sessiond/base/number.h"
 
+enum { OCTAL_DIGITS_MAX = 6 };
+
 static void *value_of(const struct option_binding *binding, const struct option_row *row)
 {
     return (char *)binding->values + row->offset;
@@ -47,6 +49,23 @@ static enum sess_status parse_choice(const char *words, struct slice text, uint6
     return SESS_INVALID;
 }
 
+static enum sess_status parse_octal(struct slice text, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (text.size == 0 || text.size > OCTAL_DIGITS_MAX) {
+        return SESS_INVALID;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '7') {
+            return SESS_INVALID;
+        }
+        value = value << 3 | (uint64_t)(text.data[i] - '0');
+    }
+    *out = value;
+    return SESS_OK;
+}
+
 static enum sess_status parse_number(const struct option_row *row, struct slice text, uint64_t *out)
 {
     switch (row->kind) {
@@ -58,6 +77,8 @@ static enum sess_status parse_number(const struct option_row *row, struct slice 
         return number_parse_duration(text, out);
     case OPTION_CHOICE:
         return parse_choice(row->lowest, text, out);
+    case OPTION_MODE:
+        return parse_octal(text, out);
     case OPTION_FLAG:
         return parse_choice("no yes", text, out);
     default:
@@ -114,9 +135,9 @@ static enum sess_status assign_number(const struct option_binding *binding,
         }
     }
     if (row->kind == OPTION_FLAG) {
-        *(bool *)value_of(binding, row) = value != 0;
+        *(_Atomic bool *)value_of(binding, row) = value != 0;
     } else {
-        *(uint64_t *)value_of(binding, row) = value;
+        *(_Atomic uint64_t *)value_of(binding, row) = value;
     }
     return SESS_OK;
 }
@@ -189,7 +210,7 @@ static enum sess_status try_value(const struct option_row *row, const char *text
                                   struct sess_error *error)
 {
     char scratch_text[OPTION_TEXT_SIZE];
-    uint64_t scratch_number;
+    _Atomic uint64_t scratch_number;
     struct option_row elsewhere = *row;
     struct option_binding trial = {.values = &scratch_number};
 
@@ -242,4 +263,45 @@ enum sess_status option_bind(struct option_binding *binding, const struct option
         }
     }
     return SESS_OK;
+}
+
+void option_copy(struct option_binding *to, const struct option_binding *from,
+                 const struct option_row *row)
+{
+    const void *value = value_of(from, row);
+    void *place = value_of(to, row);
+    size_t i = (size_t)(row - from->table->rows);
+
+    switch (row->kind) {
+    case OPTION_TEXT:
+        memcpy(place, value, OPTION_TEXT_SIZE);
+        break;
+    case OPTION_LIST:
+        memcpy(place, value, sizeof(struct option_list));
+        break;
+    case OPTION_FLAG:
+        *(_Atomic bool *)place = *(const _Atomic bool *)value;
+        break;
+    default:
+        *(_Atomic uint64_t *)place = *(const _Atomic uint64_t *)value;
+        break;
+    }
+    to->source[i] = from->source[i];
+}
+
+bool option_equal(const struct option_binding *a, const struct option_binding *b,
+                  const struct option_row *row)
+{
+    char text[OPTION_TEXT_SIZE];
+    char other[OPTION_TEXT_SIZE];
+    bool is_there = true;
+
+    for (size_t i = 0; is_there; i++) {
+        is_there = option_format(a, row, i, text, sizeof text);
+        if (is_there != option_format(b, row, i, other, sizeof other) ||
+            (is_there && strcmp(text, other) != 0)) {
+            return false;
+        }
+    }
+    return true;
 }

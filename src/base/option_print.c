@@ -39,6 +39,9 @@ static void format_number(const struct option_row *row, uint64_t value, char *ou
     case OPTION_DURATION:
         number_format_duration(value, out, out_size);
         break;
+    case OPTION_MODE:
+        (void)snprintf(out, out_size, "%03" PRIo64, value);
+        break;
     case OPTION_CHOICE:
         format_word(row->lowest, value, out, out_size);
         break;
@@ -69,16 +72,16 @@ bool option_format(const struct option_binding *binding, const struct option_row
     if (row->kind == OPTION_TEXT) {
         (void)snprintf(out, out_size, "%s", text[0] == '\0' ? "none" : text);
     } else if (row->kind == OPTION_FLAG) {
-        (void)snprintf(out, out_size, "%s", *(const bool *)value ? "yes" : "no");
+        (void)snprintf(out, out_size, "%s", *(const _Atomic bool *)value ? "yes" : "no");
     } else {
-        format_number(row, *(const uint64_t *)value, out, out_size);
+        format_number(row, *(const _Atomic uint64_t *)value, out, out_size);
     }
     return true;
 }
 
 uint64_t option_number(const struct option_binding *binding, const struct option_row *row)
 {
-    return *(const uint64_t *)(const void *)((const char *)binding->values + row->offset);
+    return *(const _Atomic uint64_t *)(const void *)((const char *)binding->values + row->offset);
 }
 
 static const char *kind_words(const struct option_row *row)
@@ -94,6 +97,8 @@ static const char *kind_words(const struct option_row *row)
         return "a time such as 500ms, 10s or 14d";
     case OPTION_CHOICE:
         return "one of";
+    case OPTION_MODE:
+        return "permissions in octal, such as 660";
     case OPTION_TEXT:
         return "a text";
     case OPTION_LIST:
@@ -143,6 +148,11 @@ static void print_wrapped(FILE *out, const char *indent, const char *text)
     }
 }
 
+static const char *reload_words(const struct option_row *row)
+{
+    return (row->flags & OPTION_RELOADABLE) != 0 ? " A reload applies it." : "";
+}
+
 void option_print_help(FILE *out, const struct option_table *table)
 {
     (void)fprintf(out, "\n%s:\n", table->title);
@@ -154,7 +164,7 @@ void option_print_help(FILE *out, const struct option_table *table)
         option_range(&table->rows[i], range, sizeof range);
         (void)fprintf(out, "  --%s VALUE   (default %s)\n", name, table->rows[i].default_text);
         print_wrapped(out, "      ", table->rows[i].doc);
-        (void)fprintf(out, "      Takes %s.\n", range);
+        (void)fprintf(out, "      Takes %s.%s\n", range, reload_words(&table->rows[i]));
     }
 }
 
@@ -170,7 +180,7 @@ void option_print_config(FILE *out, const struct option_binding *binding)
         option_range(row, text, sizeof text);
         (void)fputs("\n", out);
         print_wrapped(out, "# ", row->doc);
-        (void)fprintf(out, "# Takes %s.\n", text);
+        (void)fprintf(out, "# Takes %s.%s\n", text, reload_words(row));
         for (size_t index = 0; option_format(binding, row, index, text, sizeof text); index++) {
             (void)fprintf(out, "%s = %s\n", name, text);
         }

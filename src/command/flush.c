@@ -1,4 +1,4 @@
-/* flush_all: refused, unless the settings allow it.
+/* flush_all: refused on a data listener, unless the settings allow it; and flush, of admin listeners.
  *
  * Threads: the context's owner. Memory: none. */
 #include "handlers.h"
@@ -25,22 +25,23 @@ static enum sess_status read_time(struct slice word, int64_t now_s, int64_t *at_
     return status;
 }
 
-static void tell_flush(const struct command_context *context, int64_t at_s)
+static void tell_flush(const struct command_context *context, const char *word, int64_t at_s)
 {
     int64_t now_s = context->now.wall_s;
 
     if (at_s > now_s) {
         log_limited(context->shared->flush_log, LOG_INTERVAL_S, LOG_LEVEL_WARNING,
-                    "flush_all from %s: every session ends in %" PRId64 " s", context->peer,
+                    "%s from %s: every session ends in %" PRId64 " s", word, context->peer,
                     at_s - now_s);
     } else {
         log_limited(context->shared->flush_log, LOG_INTERVAL_S, LOG_LEVEL_WARNING,
-                    "flush_all from %s: every session has ended", context->peer);
+                    "%s from %s: every session has ended", word, context->peer);
     }
 }
 
 /* returns  OK | INVALID, OUT_OF_RANGE (no time) | BUSY | REFUSED */
-static enum sess_status flush(struct command_context *context, struct slice word)
+static enum sess_status flush(struct command_context *context, const struct request *request,
+                              struct slice word)
 {
     struct store_outcome outcome;
     int64_t at_s;
@@ -53,24 +54,17 @@ static enum sess_status flush(struct command_context *context, struct slice word
         }
     }
     if (status == SESS_OK) {
-        tell_flush(context, at_s);
+        tell_flush(context, request->command->word, at_s);
     }
     return status;
 }
 
-enum sess_status command_flush_all(struct command_context *context, const struct request *request,
-                                   struct buffer *out)
+static enum sess_status flush_and_answer(struct command_context *context,
+                                         const struct request *request, struct slice word,
+                                         struct buffer *out)
 {
-    enum sess_status status;
+    enum sess_status status = flush(context, request, word);
 
-    if (!context->shared->may_flush) {
-        metric_add(&context->metrics.cmd_flush, 1);
-        log_limited(context->shared->flush_log, LOG_INTERVAL_S, LOG_LEVEL_WARNING,
-                    "flush_all from %s refused: nobody was logged out", context->peer);
-        answer(request, out, REPLY_FLUSH_REFUSED);
-        return SESS_OK;
-    }
-    status = flush(context, request->word);
     if (status == SESS_BUSY) {
         return status;
     }
@@ -86,5 +80,28 @@ enum sess_status command_flush_all(struct command_context *context, const struct
         answer(request, out, REPLY_BAD_EXPTIME);
         break;
     }
+    return SESS_OK;
+}
+
+enum sess_status command_flush_all(struct command_context *context, const struct request *request,
+                                   struct buffer *out)
+{
+    if (context->is_admin || context->shared->options->flush_all == FLUSH_ALL_ALLOW) {
+        return flush_and_answer(context, request, request->word, out);
+    }
+    metric_add(&context->metrics.cmd_flush, 1);
+    log_limited(context->shared->flush_log, LOG_INTERVAL_S, LOG_LEVEL_WARNING,
+                "flush_all from %s refused: nobody was logged out", context->peer);
+    answer(request, out, REPLY_FLUSH_REFUSED);
+    return SESS_OK;
+}
+
+enum sess_status command_flush(struct command_context *context, const struct request *request,
+                               struct buffer *out)
+{
+    if (request->word.size == 0 || slice_is(request->word, "now")) {
+        return flush_and_answer(context, request, slice_first(request->word, 0), out);
+    }
+    answer(request, out, REPLY_ERROR);
     return SESS_OK;
 }

@@ -34,9 +34,18 @@ enum sess_status command_help(struct command_context *context, const struct requ
                               struct buffer *out);
 enum sess_status command_quit(struct command_context *context, const struct request *request,
                               struct buffer *out);
+enum sess_status command_ping(struct command_context *context, const struct request *request,
+                              struct buffer *out);
+enum sess_status command_reload(struct command_context *context, const struct request *request,
+                                struct buffer *out);
+enum sess_status command_flush(struct command_context *context, const struct request *request,
+                               struct buffer *out);
 
 /** The reply line, unless the client asked for none. */
 void answer(const struct request *request, struct buffer *out, enum reply reply);
+
+/** A report as lines STAT, with room for a fixed line behind them. returns OK | NO_MEMORY */
+SESS_MUST_CHECK enum sess_status append_report(const struct report *report, struct buffer *out);
 
 /** What the reply to a command that only reads must wait for. */
 void note_read(struct command_context *context, const struct store_outcome *outcome);

@@ -30,7 +30,7 @@ enum sess_status command_verbosity(struct command_context *context, const struct
     return SESS_OK;
 }
 
-static enum sess_status append_report(const struct report *report, struct buffer *out)
+enum sess_status append_report(const struct report *report, struct buffer *out)
 {
     size_t position = 0;
     struct slice name;
@@ -94,6 +94,9 @@ static enum sess_status append_help(const struct command_context *context, struc
     for (unsigned id = 0; status == SESS_OK && id < COMMAND_COUNT; id++) {
         const struct command *row = command_get_row((enum command_id)id);
 
+        if (row->mode == MODE_ADMIN && !context->is_admin) {
+            continue;
+        }
         (void)snprintf(line, sizeof line, "  %-40s %s", row->syntax, row->doc);
         status = reply_append_text(out, line);
     }

@@ -3,6 +3,7 @@
 #include "sessiond/ctl/arguments.h"
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -51,9 +52,16 @@ static enum sess_status take_operands(int argc, char *const argv[], struct ctl_a
                                       struct sess_error *error)
 {
     const char *operand = verb_rows[out->verb].operand;
+    bool is_given = optind < argc && argv[optind][0] != '\0';
 
-    if (optind == argc || argv[optind][0] == '\0') {
-        return error_set(error, SESS_INVALID, "%s needs %s", verb_rows[out->verb].name, operand);
+    if (operand == NULL && optind < argc) {
+        return error_set(error, SESS_INVALID, "%s takes no '%.100s'", verb_rows[out->verb].name,
+                         argv[optind]);
+    }
+    if (!is_given) {
+        return operand == NULL || operand[0] == '[' ? SESS_OK
+                                                    : error_set(error, SESS_INVALID, "%s needs %s",
+                                                                verb_rows[out->verb].name, operand);
     }
     if (optind + 1 < argc) {
         return error_set(error, SESS_INVALID, "%s takes one %s: '%.100s' is one too many",
@@ -135,14 +143,18 @@ static void print_options(enum ctl_verb verb, FILE *out)
 void ctl_arguments_print_help(enum ctl_verb verb, FILE *out)
 {
     if (verb != VERB_HELP) {
-        (void)fprintf(out, "Usage: sessionctl %s %s [OPTION]...\n%s.\n\n", verb_rows[verb].name,
-                      verb_rows[verb].operand, verb_rows[verb].doc);
+        const char *operand = verb_rows[verb].operand;
+
+        (void)fprintf(out, "Usage: sessionctl %s%s%s [OPTION]...\n%s.\n\n", verb_rows[verb].name,
+                      operand == NULL ? "" : " ", operand == NULL ? "" : operand,
+                      verb_rows[verb].doc);
         print_options(verb, out);
     } else {
         (void)fputs("Usage: sessionctl VERB ...\nThe tool beside the session store sessiond.\n\n",
                     out);
         for (size_t i = 0; i < N_VERBS; i++) {
-            (void)fprintf(out, "  %-9s %-9s %s\n", verb_rows[i].name, verb_rows[i].operand,
+            (void)fprintf(out, "  %-9s %-9s %s\n", verb_rows[i].name,
+                          verb_rows[i].operand == NULL ? "" : verb_rows[i].operand,
                           verb_rows[i].doc);
         }
         (void)fputs("  --help              print this, and end\n"
@@ -151,5 +163,7 @@ void ctl_arguments_print_help(enum ctl_verb verb, FILE *out)
                     out);
     }
     (void)fputs(
-        "\nExit codes: 0 done, and whole; 64 command line; 65 damaged data; 74 I/O failed.\n", out);
+        "\nExit codes: 0 done, and whole; 64 command line; 65 damaged data; 69 no sessiond answers;\n"
+        "74 I/O failed; 77 refused, or not wanted; 78 configuration.\n",
+        out);
 }

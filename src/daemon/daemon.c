@@ -3,13 +3,15 @@
  * Threads: the first thread; it accepts connections, the workers do the rest. */
 #include "sessiond/daemon/daemon.h"
 
+#include "admin_socket.h"
 #include "allocator.h"
 #include "damage.h"
+#include "reload.h"
 #include "sessiond/base/directory.h"
 #include "sessiond/base/failpoint.h"
 #include "sessiond/base/log.h"
-#include "sessiond/daemon/data_dir.h"
 #include "sessiond/daemon/privileges.h"
+#include "sessiond/journal/data_dir.h"
 #include "wiring.h"
 
 #include <errno.h>
@@ -108,8 +110,20 @@ static bool has_failed(const struct alarms *alarms)
     return read(alarms->failure, &count, sizeof count) == (ssize_t)sizeof count;
 }
 
+static void reload_at_signal(struct reloader *reloader, unsigned sender)
+{
+    char who[OPTION_TEXT_SIZE];
+    struct report changes = {.is_cut = false};
+    struct sess_error error;
+
+    (void)snprintf(who, sizeof who, "SIGHUP of process %u", sender);
+    /* The log says what came of it. */
+    (void)!reloader_run(reloader, who, &changes, &error);
+    report_release(&changes);
+}
+
 /* Returns true when the signal says to stop. */
-static bool take_signal(int fd)
+static bool take_signal(int fd, struct reloader *reloader)
 {
     struct signalfd_siginfo info;
 
@@ -117,7 +131,7 @@ static bool take_signal(int fd)
         return false;
     }
     if (info.ssi_signo == SIGHUP) {
-        log_write(LOG_LEVEL_INFO, "SIGHUP: no option can be reloaded yet; nothing was changed");
+        reload_at_signal(reloader, info.ssi_pid);
         return false;
     }
     log_write(LOG_LEVEL_INFO, "%s from process %u: stopping",
@@ -174,7 +188,7 @@ static enum sess_status stop(struct wiring *wiring, bool must_abandon, struct se
 }
 
 static enum sess_status serve(struct wiring *wiring, const struct alarms *alarms,
-                              struct sess_error *error)
+                              struct reloader *reloader, struct sess_error *error)
 {
     struct net_server *server = wiring_server(wiring);
     enum sess_status status = net_server_start(server, error);
@@ -188,7 +202,8 @@ static enum sess_status serve(struct wiring *wiring, const struct alarms *alarms
     do {
         accepted = net_server_accept(server, alarms->any);
         is_broken = has_failed(alarms);
-    } while (accepted == SESS_OK && !is_broken && !take_signal(alarms->signals));
+        reloader_serve(reloader);
+    } while (accepted == SESS_OK && !is_broken && !take_signal(alarms->signals, reloader));
     status = stop(wiring, is_broken, error);
     if (status == SESS_OK && accepted != SESS_OK) {
         return error_set(error, accepted, "the event loop failed");
@@ -232,6 +247,7 @@ static enum sess_status prepare(struct settings *settings, struct registry *regi
         status = wiring_recover(*wiring, settings, path, line, registry, error);
     }
     if (status == SESS_OK) {
+        admin_socket_open(wiring_server(*wiring), settings->net.admin_listen, path);
         tell_durability(settings, path);
     }
     return status;
@@ -241,13 +257,22 @@ static enum sess_status run(struct settings *settings, struct registry *registry
                             const struct command_line *line, struct sess_error *error)
 {
     struct wiring *wiring = NULL;
+    struct reloader *reloader = NULL;
     struct alarms alarms = {.signals = -1, .failure = -1, .any = -1};
     enum sess_status status = prepare(settings, registry, line, &alarms, &wiring, error);
 
     if (status == SESS_OK) {
-        status = serve(wiring, &alarms, error);
+        status = reloader_create(settings, registry, line->config_path, &reloader, error);
+    }
+    if (status == SESS_OK && !watch(alarms.any, reloader_fd(reloader))) {
+        status = error_set(error, SESS_IO, "cannot wait for reloads: %s", strerror(errno));
+    }
+    if (status == SESS_OK) {
+        wiring_on_reload(wiring, reloader_ask, reloader);
+        status = serve(wiring, &alarms, reloader, error);
     }
     wiring_destroy(&wiring);
+    reloader_destroy(&reloader);
     close_alarms(&alarms);
     return status;
 }

@@ -2,7 +2,7 @@
 #include "damage.h"
 
 #include "sessiond/base/log.h"
-#include "sessiond/daemon/data_dir.h"
+#include "sessiond/journal/data_dir.h"
 #include "sessiond/journal/inspect.h"
 
 #include <errno.h>

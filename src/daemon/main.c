@@ -2,7 +2,6 @@
 #include "sessiond/daemon/command_line.h"
 #include "sessiond/daemon/config_file.h"
 #include "sessiond/daemon/daemon.h"
-#include "sessiond/daemon/data_dir.h"
 #include "sessiond/daemon/privileges.h"
 
 #include <stdio.h>
@@ -18,16 +17,12 @@ static enum exit_code complain(enum exit_code code, const struct sess_error *err
 
 static enum exit_code check(const struct settings *settings)
 {
-    struct memory_split split;
     struct identity identity;
-    char path[DATA_DIR_SIZE];
     struct sess_error error;
 
-    if (settings_split_memory(settings, &split, &error) != SESS_OK ||
-        net_check_listen(&settings->net, &error) != SESS_OK ||
+    if (settings_check(settings, &error) != SESS_OK ||
         privileges_check(settings->daemon.user, &error) != SESS_OK ||
-        privileges_find(settings->daemon.user, &identity, &error) != SESS_OK ||
-        data_dir_find(settings->journal.data_dir, path, &error) != SESS_OK) {
+        privileges_find(settings->daemon.user, &identity, &error) != SESS_OK) {
         return complain(EXIT_CONFIGURATION, &error);
     }
     (void)puts("The configuration is in order.");

@@ -23,6 +23,13 @@ static uint64_t uptime_s(const struct process *process, struct instant now)
     return seconds == 0 ? 1 : seconds;
 }
 
+static size_t max_connections(const struct process *process)
+{
+    size_t set = process->net == NULL ? SIZE_MAX : process->net->max_connections;
+
+    return set < process->max_connections ? set : process->max_connections;
+}
+
 void process_sum(void *process, uint64_t *totals)
 {
     const struct process *self = process;
@@ -32,7 +39,7 @@ void process_sum(void *process, uint64_t *totals)
         .uptime = uptime_s(self, now),
         .time = (uint64_t)now.wall_s,
         .pointer_size = 8 * sizeof(void *),
-        .max_connections = self->max_connections,
+        .max_connections = max_connections(self),
         .limit_maxbytes = self->session_bytes,
     };
 

@@ -1,6 +1,7 @@
 /* Settings as a whole. Reading them: config_file.c, command_line.c. Threads: start-up only. */
 #include "sessiond/daemon/settings.h"
 
+#include "sessiond/journal/data_dir.h"
 #include "sessiond/journal/journal.h"
 #include "sessiond/protocol/request.h"
 
@@ -141,6 +142,18 @@ enum sess_status settings_split_memory(const struct settings *settings, struct m
                                  .data = memory - connections - in_flight - journal - workers,
                                  .max_connections = max_connections};
     return SESS_OK;
+}
+
+enum sess_status settings_check(const struct settings *settings, struct sess_error *error)
+{
+    struct memory_split split;
+    char path[DATA_DIR_SIZE];
+    enum sess_status status = settings_split_memory(settings, &split, error);
+
+    if (status == SESS_OK) {
+        status = net_check_listen(&settings->net, error);
+    }
+    return status == SESS_OK ? data_dir_find(settings->journal.data_dir, path, error) : status;
 }
 
 size_t settings_segment_bytes(const struct settings *settings)

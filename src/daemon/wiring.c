@@ -4,6 +4,7 @@
  *     store -> journal  mutation               store_on_mutation
  *     worker -> journal committed?(ticket)     net_config.committed
  *     journal -> worker wake                   journal_config.wake
+ *     command -> daemon reload                 command_shared.reload
  *
  * Threads: start-up and stop only, but for on_wake and on_failure. Memory: one struct that owns all rooms. */
 #include "wiring.h"
@@ -168,12 +169,13 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .registry = registry,
         .flush_log = &wiring->flush_log,
         .replies = &wiring->connections,
-        .may_flush = settings->commands.flush_all == FLUSH_ALL_ALLOW,
+        .options = &settings->commands,
     };
     wiring->process = (struct process){
         .clock = wiring->clock,
         .started = clock_now(wiring->clock),
         .max_connections = config.max_connections,
+        .net = &settings->net,
         .session_bytes = wiring->data.limit,
     };
     return net_server_create(&config, &wiring->server, error);
@@ -297,6 +299,15 @@ static enum sess_status open_journal(struct wiring *wiring, const struct setting
 void wiring_on_failure(struct wiring *wiring, int failure_fd)
 {
     wiring->failure_fd = failure_fd;
+}
+
+void wiring_on_reload(struct wiring *wiring,
+                      enum sess_status (*reload)(void *context, const char *peer,
+                                                 struct report *changes, struct sess_error *error),
+                      void *context)
+{
+    wiring->commands.reload = reload;
+    wiring->commands.reload_context = context;
 }
 
 enum sess_status wiring_recover(struct wiring *wiring, const struct settings *settings,

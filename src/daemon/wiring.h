@@ -18,6 +18,12 @@ SESS_MUST_CHECK enum sess_status wiring_create(const struct settings *settings,
 /** What is told when the disk fails: an eventfd, to be written to. To be set before wiring_recover. */
 void wiring_on_failure(struct wiring *wiring, int failure_fd);
 
+/** Who reloads for admin listeners (command_shared.reload). To be set before the server starts. */
+void wiring_on_reload(struct wiring *wiring,
+                      enum sess_status (*reload)(void *context, const char *peer,
+                                                 struct report *changes, struct sess_error *error),
+                      void *context);
+
 /** Open the data directory and recover what is in it; nothing to do for memory only. To be called when the
  *  process has become the user that it stays.
  *  path     the directory, or ""

@@ -10,11 +10,11 @@
 /* Whether this change must be on disk before it is answered: the rules of sync-revocations. */
 static bool is_revocation(const struct journal *journal, const struct mutation *mutation)
 {
-    bool overwrites = journal->revocations == REVOCATIONS_OVERWRITES &&
-                      mutation->kind == MUTATION_SET && !mutation->is_touch &&
-                      mutation->old_deadline_s != 0;
+    uint64_t revocations = journal->config.options->sync_revocations;
+    bool overwrites = revocations == REVOCATIONS_OVERWRITES && mutation->kind == MUTATION_SET &&
+                      !mutation->is_touch && mutation->old_deadline_s != 0;
 
-    if (journal->fsync != FSYNC_EVERYSEC || journal->revocations == REVOCATIONS_NO) {
+    if (journal->fsync != FSYNC_EVERYSEC || revocations == REVOCATIONS_NO) {
         return false;
     }
     if (mutation->kind == MUTATION_FLUSH) {
@@ -22,7 +22,8 @@ static bool is_revocation(const struct journal *journal, const struct mutation *
     }
     /* Locks come and go with every request of PHP. */
     return (overwrites || mutation_revokes(mutation)) &&
-           mutation->old_deadline_s - mutation->now_s >= journal->min_life_s;
+           mutation->old_deadline_s - mutation->now_s >=
+               (int64_t)(journal->config.options->sync_min_life / 1000);
 }
 
 static bool fits(const struct journal *journal, const struct mutation *mutation, size_t size)

@@ -137,8 +137,6 @@ static enum sess_status init(struct journal *journal, const struct journal_confi
 
     journal->config = *config;
     journal->fsync = (enum fsync_choice)config->options->fsync;
-    journal->revocations = (enum revocations_choice)config->options->sync_revocations;
-    journal->min_life_s = (int64_t)(config->options->sync_min_life / 1000);
     atomic_init(&journal->unsynced_since_ms, INT64_MAX);
     journal->written_since_ms = INT64_MAX;
     journal->pending = &journal->batches[0];

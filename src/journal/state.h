@@ -34,10 +34,8 @@ enum {
 
 struct journal {
     /* immutable after journal_open */
-    struct journal_config config;
+    struct journal_config config; /* what a reload changes is read from its options */
     enum fsync_choice fsync;
-    enum revocations_choice revocations;
-    int64_t min_life_s;
     struct recovered recovered;
 
     /* any thread; written under `lock` */

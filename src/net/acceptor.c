@@ -3,10 +3,22 @@
 #include "acceptor.h"
 
 #include <event2/event.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { ACCEPT_PAUSE_MS = 100, ACCEPTS_PER_TURN = 64 };
+
+#define NOBODY ((uid_t)-1) /* who is not known */
+
+/* The options of a listener of a role. */
+static const struct {
+    const char *listen;
+    const char *allow;
+} roles[NET_ROLES] = {
+    [NET_ROLE_DATA] = {"listen", "socket-allow"},
+    [NET_ROLE_ADMIN] = {"admin-listen", "admin-allow"},
+};
 
 static size_t count_connections(const struct acceptor *acceptor)
 {
@@ -31,21 +43,34 @@ static struct worker *least_loaded(const struct acceptor *acceptor)
     return best;
 }
 
-static void reject(struct acceptor *acceptor, int fd)
+/* As a reload may have set it, within what the system and memory had room for at the start. */
+static size_t max_connections(const struct acceptor *acceptor)
+{
+    size_t set = acceptor->config->options->max_connections;
+
+    return set < acceptor->config->max_connections ? set : acceptor->config->max_connections;
+}
+
+static void turn_away(int fd, enum reply reply)
 {
     uint8_t text[REPLY_LINE_MAX];
     struct buffer out = {.data = text, .capacity = sizeof text};
 
-    reply_put(&out, REPLY_TOO_MANY_CONNECTIONS);
+    reply_put(&out, reply);
     /* A courtesy: the close says the same. */
     if (send(fd, out.data, out.size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
         log_write(LOG_LEVEL_DEBUG, "a rejected connection could not be told why");
     }
     (void)close(fd);
+}
+
+static void reject(struct acceptor *acceptor, int fd)
+{
+    turn_away(fd, REPLY_TOO_MANY_CONNECTIONS);
     metric_add(&acceptor->metrics.rejected_connections, 1);
     log_limited(&acceptor->reject_log, 1, LOG_LEVEL_WARNING,
                 "a connection was rejected: max-connections (%zu) is reached",
-                acceptor->config->max_connections);
+                max_connections(acceptor));
 }
 
 static void set_accepting(struct acceptor *acceptor, bool is_accepting)
@@ -82,9 +107,36 @@ static void on_pause_over(evutil_socket_t fd, short what, void *context)
     set_accepting(acceptor, true);
 }
 
+/* At a unix socket, whoever is at the other end must be known, and allowed. */
+static bool may_enter(struct door *door, struct accepted *accepted)
+{
+    struct acceptor *acceptor = door->acceptor;
+    char address[ADDRESS_TEXT_SIZE];
+
+    if (door->listener.address.socket.ss_family != AF_UNIX) {
+        return true;
+    }
+    accepted->who = (struct ucred){.pid = 0, .uid = NOBODY, .gid = NOBODY};
+    if (peers_identify(accepted->fd, &accepted->who) == SESS_OK &&
+        peers_may(&acceptor->peers[door->role], accepted->fd, &accepted->who)) {
+        return true;
+    }
+    turn_away(accepted->fd, REPLY_PEER_REFUSED);
+    metric_add(&acceptor->metrics.refused_peers, 1);
+    address_format(&door->listener.address, address, sizeof address);
+    log_limited(&acceptor->peer_log, 1, LOG_LEVEL_WARNING,
+                "%s: uid %u, gid %u, pid %d was refused: it is not in %s", address,
+                (unsigned)accepted->who.uid, (unsigned)accepted->who.gid, (int)accepted->who.pid,
+                roles[door->role].allow);
+    return false;
+}
+
 static void place(struct acceptor *acceptor, const struct accepted *accepted)
 {
-    if (count_connections(acceptor) >= acceptor->config->max_connections) {
+    size_t most =
+        max_connections(acceptor) + (accepted->role == NET_ROLE_ADMIN ? NET_ADMIN_SEATS : 0);
+
+    if (count_connections(acceptor) >= most) {
         reject(acceptor, accepted->fd);
     } else if (worker_give(least_loaded(acceptor), accepted) != SESS_OK) {
         (void)close(accepted->fd);
@@ -95,7 +147,7 @@ static void place(struct acceptor *acceptor, const struct accepted *accepted)
 static void on_acceptable(evutil_socket_t fd, short what, void *context)
 {
     struct door *door = context;
-    struct accepted accepted = {.listener = &door->listener.address};
+    struct accepted accepted = {.listener = &door->listener.address, .role = door->role};
 
     (void)fd;
     (void)what;
@@ -114,39 +166,89 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
             (void)event_del(&door->readable);
             return;
         }
-        place(door->acceptor, &accepted);
+        if (may_enter(door, &accepted)) {
+            place(door->acceptor, &accepted);
+        }
     }
 }
 
-enum sess_status acceptor_parse(const struct net_options *options, const char *text,
-                                struct net_address *address, struct sess_error *error)
+/* The address of a text, if it may be listened on. */
+static enum sess_status parse_address(const struct net_options *options, enum net_role role,
+                                      const char *text, struct net_address *address,
+                                      struct sess_error *error)
 {
     enum sess_status status = address_parse(text, address, error);
 
-    if (status == SESS_OK && !address_is_loopback(address) && !options->insecure_listen) {
-        status = error_set(error, SESS_REFUSED,
-                           "%s can be reached from other machines, unencrypted and by anybody: "
-                           "listen on 127.0.0.1, or set insecure-listen = yes",
-                           text);
+    if (status == SESS_OK && !options->insecure_listen) {
+        if (!address_is_loopback(address)) {
+            status = error_set(error, SESS_REFUSED,
+                               "%s can be reached from other machines, unencrypted and by anybody: "
+                               "listen on 127.0.0.1, or set insecure-listen = yes",
+                               text);
+        } else if (role == NET_ROLE_ADMIN && address->socket.ss_family != AF_UNIX) {
+            status = error_set(error, SESS_REFUSED,
+                               "everybody on this machine could end all sessions by %s: use "
+                               "unix:PATH, or set insecure-listen = yes",
+                               text);
+        }
     }
-    return status == SESS_OK ? SESS_OK : error_wrap(error, "listen");
+    return status == SESS_OK ? SESS_OK : error_wrap(error, "%s", roles[role].listen);
 }
 
-static enum sess_status open_door(struct acceptor *acceptor, const char *text,
+/* What may be asked for later than at the start, or is not to be opened. */
+static bool is_named(const char *admin_listen)
+{
+    return admin_listen[0] != '\0' && strcmp(admin_listen, "auto") != 0;
+}
+
+static enum sess_status read_peers(const struct net_options *options, struct peers *peers,
+                                   struct sess_error *error)
+{
+    const char *texts[NET_ROLES] = {options->socket_allow, options->admin_allow};
+
+    for (unsigned role = 0; role < NET_ROLES; role++) {
+        if (peers_parse(texts[role], &peers[role], error) != SESS_OK) {
+            return error_wrap(error, "%s", roles[role].allow);
+        }
+    }
+    peers[NET_ROLE_DATA].lets_all_in = options->socket_allow[0] == '\0';
+    return SESS_OK;
+}
+
+enum sess_status acceptor_check(const struct net_options *options, struct sess_error *error)
+{
+    struct peers peers[NET_ROLES];
+    struct net_address address;
+    enum sess_status status = read_peers(options, peers, error);
+
+    for (size_t i = 0; status == SESS_OK && i < options->listen.n_items; i++) {
+        status = parse_address(options, NET_ROLE_DATA, options->listen.items[i], &address, error);
+    }
+    if (status == SESS_OK && is_named(options->admin_listen)) {
+        status = parse_address(options, NET_ROLE_ADMIN, options->admin_listen, &address, error);
+    }
+    return status;
+}
+
+static enum sess_status open_door(struct acceptor *acceptor, enum net_role role, const char *text,
                                   struct sess_error *error)
 {
+    const struct net_options *options = acceptor->config->options;
     struct door *door = &acceptor->doors[acceptor->n_doors];
     struct net_address address;
-    enum sess_status status = acceptor_parse(acceptor->config->options, text, &address, error);
+    enum sess_status status = parse_address(options, role, text, &address, error);
 
     if (status == SESS_OK) {
-        status = listener_open(&door->listener, &address, error);
+        status = listener_open(
+            &door->listener, &address,
+            (mode_t)(role == NET_ROLE_ADMIN ? options->admin_mode : options->socket_mode), error);
     }
     if (status != SESS_OK) {
         return status;
     }
     acceptor->n_doors++;
     door->acceptor = acceptor;
+    door->role = role;
     door->fd = door->listener.fd;
     (void)event_assign(&door->readable, acceptor->base, door->fd, EV_READ | EV_PERSIST,
                        on_acceptable, door);
@@ -157,7 +259,8 @@ enum sess_status acceptor_open(struct acceptor *acceptor, const struct net_confi
                                struct worker *const *workers, struct sess_error *error)
 {
     const struct option_list *listen = &config->options->listen;
-    enum sess_status status = SESS_OK;
+    const char *admin_listen = config->options->admin_listen;
+    enum sess_status status;
 
     acceptor->config = config;
     acceptor->workers = workers;
@@ -167,10 +270,20 @@ enum sess_status acceptor_open(struct acceptor *acceptor, const struct net_confi
         return error_set(error, SESS_IO, "cannot make an event loop");
     }
     (void)event_assign(&acceptor->pause_over, acceptor->base, -1, 0, on_pause_over, acceptor);
+    status = read_peers(config->options, acceptor->peers, error);
     for (size_t i = 0; status == SESS_OK && i < listen->n_items; i++) {
-        status = open_door(acceptor, listen->items[i], error);
+        status = open_door(acceptor, NET_ROLE_DATA, listen->items[i], error);
+    }
+    if (status == SESS_OK && is_named(admin_listen)) {
+        status = open_door(acceptor, NET_ROLE_ADMIN, admin_listen, error);
     }
     return status;
+}
+
+enum sess_status acceptor_open_admin(struct acceptor *acceptor, const char *address,
+                                     struct sess_error *error)
+{
+    return open_door(acceptor, NET_ROLE_ADMIN, address, error);
 }
 
 static void on_woken(evutil_socket_t fd, short what, void *context)

@@ -7,13 +7,17 @@
 #define SESSIOND_SRC_NET_ACCEPTOR_H
 
 #include "listener.h"
+#include "peers.h"
 #include "sessiond/base/log.h"
 #include "worker.h"
 
 struct acceptor;
 
+enum { DOORS_MAX = OPTION_LIST_MAX + 1 }; /* all of `listen`, and the admin listener */
+
 struct door {
     struct acceptor *acceptor;
+    enum net_role role;
     struct listener listener;
     int fd; /* the listener's; immutable: for those who look while it may be closed */
     struct event readable;
@@ -24,9 +28,10 @@ struct acceptor {
     const struct net_config *config;
     struct worker *const *workers; /* config->n_threads of them, made before it accepts */
     struct event_base *base;
-    struct door doors[OPTION_LIST_MAX];
+    struct door doors[DOORS_MAX];
     size_t n_doors;
-    int64_t opened_ms; /* elapsed time */
+    struct peers peers[NET_ROLES]; /* who may use unix sockets */
+    int64_t opened_ms;             /* elapsed time */
 
     /* the creator's thread */
     struct event pause_over;
@@ -34,11 +39,11 @@ struct acceptor {
     struct net_metrics metrics; /* any thread reads */
     struct log_limit pause_log;
     struct log_limit reject_log;
+    struct log_limit peer_log;
 };
 
-/** The address of a `listen` text, if it may be listened on: see net_check_listen. */
-SESS_MUST_CHECK enum sess_status acceptor_parse(const struct net_options *options, const char *text,
-                                                struct net_address *address,
+/** Whether all listeners and peers that the options name may be: see net_check_listen. */
+SESS_MUST_CHECK enum sess_status acceptor_check(const struct net_options *options,
                                                 struct sess_error *error);
 
 /** Open all listeners; nothing is accepted yet. `config` and `workers` are borrowed.
@@ -47,6 +52,10 @@ SESS_MUST_CHECK enum sess_status acceptor_open(struct acceptor *acceptor,
                                                const struct net_config *config,
                                                struct worker *const *workers,
                                                struct sess_error *error);
+
+/** Open one more listener, of role admin: see net_server_open_admin. */
+SESS_MUST_CHECK enum sess_status acceptor_open_admin(struct acceptor *acceptor, const char *address,
+                                                     struct sess_error *error);
 
 /** Accept connections until `wake_fd` is readable. returns OK | IO */
 SESS_MUST_CHECK enum sess_status acceptor_run(struct acceptor *acceptor, int wake_fd);

@@ -8,6 +8,7 @@
 
 #include <event2/event.h>
 #include <linux/sockios.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -236,6 +237,17 @@ static void leave(struct connection *connection)
     (void)pthread_mutex_unlock(&loop->connections_lock);
 }
 
+/* As the log tells it: all who come by a unix socket have the same address. */
+static void name_peer(const struct accepted *accepted, char *out, size_t out_size)
+{
+    if (accepted->listener->socket.ss_family == AF_UNIX) {
+        (void)snprintf(out, out_size, "uid %u, pid %d", (unsigned)accepted->who.uid,
+                       (int)accepted->who.pid);
+    } else {
+        address_format(&accepted->peer, out, out_size);
+    }
+}
+
 enum sess_status connection_create(struct loop *loop, const struct accepted *accepted)
 {
     struct connection *connection = calloc(1, sizeof *connection);
@@ -248,8 +260,8 @@ enum sess_status connection_create(struct loop *loop, const struct accepted *acc
     connection->loop = loop;
     connection->transport = (struct transport){.calls = &transport_plain, .fd = accepted->fd};
     connection->listener = accepted->listener;
-    address_format(&accepted->peer, connection->peer, sizeof connection->peer);
-    parser_init(&connection->parser, &loop->limits);
+    name_peer(accepted, connection->peer, sizeof connection->peer);
+    parser_init(&connection->parser, &loop->limits[accepted->role]);
     trim_note(&loop->trim, 0, NET_CONNECTION_COST);
     atomic_init(&connection->last_command_ms, loop_now(loop).boot_ms);
     join(connection);

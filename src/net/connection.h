@@ -38,7 +38,7 @@ struct connection {
     /* immutable */
     struct loop *loop;
     const struct net_address *listener; /* borrowed */
-    char peer[64];                      /* terminated; an address without what stands before it */
+    char peer[64];                      /* terminated: an address, or who is at a unix socket */
 
     /* written by the owner, read by any thread that holds the loop's lock */
     struct connection *next; /* all of the loop's */
@@ -74,8 +74,12 @@ struct connection {
 /* An accepted connection on its way to its worker. */
 struct accepted {
     int fd;
-    struct net_address peer;
+    enum net_role role;                 /* of the listener */
     const struct net_address *listener; /* where it came; lives as long as the workers */
+    union {
+        struct net_address peer;
+        struct ucred who; /* where the listener is a unix socket */
+    };
 };
 
 /** Take over an accepted connection: OK | NO_MEMORY (it is closed). From then on it puts itself on the

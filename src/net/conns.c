@@ -68,8 +68,12 @@ static void add_connection(struct report *report, const struct connection *conne
     enum connection_state state = atomic_load_explicit(&connection->state, memory_order_relaxed);
     int64_t last_ms = atomic_load_explicit(&connection->last_command_ms, memory_order_relaxed);
 
-    report_add(report, name_row(fd, "addr").text, "%s%s", transport_of(connection->listener),
-               connection->peer);
+    if (connection->listener->socket.ss_family == AF_UNIX) {
+        add_address(report, fd, "addr", connection->listener);
+    } else {
+        report_add(report, name_row(fd, "addr").text, "%s%s", transport_of(connection->listener),
+                   connection->peer);
+    }
     add_address(report, fd, "listen_addr", connection->listener);
     /* Its owner may have read the clock later. One that has its turn is at a command now. */
     add_state(report, fd, state_names[state],

@@ -12,8 +12,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { UNIX_SOCKET_UMASK = 0117 };
-
 static const struct sockaddr *socket_address(const struct net_address *address)
 {
     return (const struct sockaddr *)(const void *)&address->socket;
@@ -61,7 +59,7 @@ static void remove_stale(const struct net_address *address)
     (void)close(probe);
 }
 
-static int bind_address(int fd, const struct net_address *address)
+static int bind_address(int fd, const struct net_address *address, mode_t mode)
 {
     mode_t old_mask;
     int result;
@@ -71,7 +69,7 @@ static int bind_address(int fd, const struct net_address *address)
     }
     remove_stale(address);
     /* Before bind, so that the file is never open wider, not even for a moment. */
-    old_mask = umask(UNIX_SOCKET_UMASK);
+    old_mask = umask(~mode & ACCESSPERMS);
     result = bind(fd, socket_address(address), address->size);
     (void)umask(old_mask);
     return result;
@@ -114,7 +112,7 @@ static bool learn_port(int fd, struct net_address *address)
 }
 
 enum sess_status listener_open(struct listener *listener, const struct net_address *address,
-                               struct sess_error *error)
+                               mode_t mode, struct sess_error *error)
 {
     const char *doing = "listen on";
     int fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -125,7 +123,7 @@ enum sess_status listener_open(struct listener *listener, const struct net_addre
     }
     set_options(fd, address);
     listener->address = *address;
-    if (bind_address(fd, address) == 0 && listen(fd, NET_BACKLOG) == 0) {
+    if (bind_address(fd, address, mode) == 0 && listen(fd, NET_BACKLOG) == 0) {
         if (is_unix(address) ? is_socket_file(address, &listener->inode)
                              : learn_port(fd, &listener->address)) {
             listener->fd = fd;

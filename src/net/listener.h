@@ -14,10 +14,11 @@ struct listener {
     ino_t inode;                /* of a unix socket's file */
 };
 
-/** Open, bind and listen. A unix socket that nobody answers on is replaced; it is made 0660.
+/** Open, bind and listen. A unix socket that nobody answers on is replaced.
+ *  mode     permissions of a unix socket's file, which at no instant has others
  *  returns  OK | ADDRESS_IN_USE | INVALID (the path is a file that is no socket) | IO */
 SESS_MUST_CHECK enum sess_status listener_open(struct listener *listener,
-                                               const struct net_address *address,
+                                               const struct net_address *address, mode_t mode,
                                                struct sess_error *error);
 
 /** Accept one connection, non-blocking and close-on-exec.

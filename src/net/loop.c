@@ -30,11 +30,14 @@ enum sess_status loop_init(struct loop *loop, const struct net_config *config)
 {
     *loop = (struct loop){.config = config};
     (void)pthread_mutex_init(&loop->connections_lock, NULL);
-    loop->limits = (struct parser_limits){
-        .line_max = config->options->line_limit,
-        .value_max = config->max_value_bytes,
-        .inline_max = config->inline_value_bytes,
-    };
+    for (unsigned role = 0; role < NET_ROLES; role++) {
+        loop->limits[role] = (struct parser_limits){
+            .line_max = config->options->line_limit,
+            .value_max = config->max_value_bytes,
+            .inline_max = config->inline_value_bytes,
+            .is_admin = role == NET_ROLE_ADMIN,
+        };
+    }
     loop->context.shared = config->commands;
     loop->parked.gauge = &loop->metrics.conn_parked_now;
     loop->input = malloc(LOOP_INPUT_SIZE);

@@ -37,7 +37,7 @@ struct connection_list {
 struct loop {
     /* immutable after loop_init */
     const struct net_config *config;
-    struct parser_limits limits;
+    struct parser_limits limits[NET_ROLES];
     struct event_base *base;
     uint8_t *input; /* LOOP_INPUT_SIZE bytes */
 

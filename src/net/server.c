@@ -33,13 +33,7 @@ const struct metric_table net_metric_table = {.rows = metric_rows,
 
 enum sess_status net_check_listen(const struct net_options *options, struct sess_error *error)
 {
-    struct net_address address;
-    enum sess_status status = SESS_OK;
-
-    for (size_t i = 0; status == SESS_OK && i < options->listen.n_items; i++) {
-        status = acceptor_parse(options, options->listen.items[i], &address, error);
-    }
-    return status;
+    return acceptor_check(options, error);
 }
 
 static enum sess_status make_workers(struct net_server *server, struct sess_error *error)
@@ -60,6 +54,12 @@ void net_server_hand_over(struct net_server *server, uid_t uid, gid_t gid)
     for (size_t i = 0; i < server->acceptor.n_doors; i++) {
         listener_hand_over(&server->acceptor.doors[i].listener, uid, gid);
     }
+}
+
+enum sess_status net_server_open_admin(struct net_server *server, const char *address,
+                                       struct sess_error *error)
+{
+    return acceptor_open_admin(&server->acceptor, address, error);
 }
 
 static void log_libevent(int severity, const char *text)
@@ -112,10 +112,12 @@ size_t net_server_listeners(const struct net_server *server)
 
 void net_server_describe(const struct net_server *server, size_t index, char *out, size_t out_size)
 {
+    const struct door *door = &server->acceptor.doors[index];
     char address[ADDRESS_TEXT_SIZE];
 
-    address_format(&server->acceptor.doors[index].listener.address, address, sizeof address);
-    (void)snprintf(out, out_size, "data %s", address);
+    address_format(&door->listener.address, address, sizeof address);
+    (void)snprintf(out, out_size, "%s %s", door->role == NET_ROLE_ADMIN ? "admin" : "data",
+                   address);
 }
 
 enum sess_status net_server_accept(struct net_server *server, int wake_fd)

@@ -295,6 +295,7 @@ void turn_run(struct connection *connection)
         connection_show(connection, STATE_RUNNING);
         turn.context->now = loop_now(loop);
         turn.context->peer = connection->peer;
+        turn.context->is_admin = connection->parser.limits->is_admin;
         turn.context->must_close = false;
         turn.context->tickets = (struct store_tickets){.seen = 0};
         connection->has_more = false;

@@ -264,9 +264,13 @@ static enum parse_result read_line(struct parser *parser, struct slice rest, str
 }
 
 /* Take the command word off `rest`. A line that begins with a blank has an empty one. */
-static const struct command *find_command(struct slice *rest)
+static const struct command *find_command(const struct parser *parser, struct slice *rest)
 {
-    return rest->size > 0 && rest->data[0] == ' ' ? NULL : command_find(words_next(rest));
+    const struct command *command =
+        rest->size > 0 && rest->data[0] == ' ' ? NULL : command_find(words_next(rest));
+
+    return command != NULL && command->mode == MODE_ADMIN && !parser->limits->is_admin ? NULL
+                                                                                       : command;
 }
 
 /* No line end yet: wait, unless the line is too long or its keys can be streamed. */
@@ -279,7 +283,7 @@ static enum parse_result read_partial(struct parser *parser, struct slice input,
     if (input.size <= parser->limits->line_max + (input.data[input.size - 1] == '\r')) {
         return PARSE_MORE;
     }
-    request->command = find_command(&rest);
+    request->command = find_command(parser, &rest);
     if (request->command == NULL || !command_takes_keys(request->command)) {
         return fail(parser, request, REPLY_LINE_TOO_LONG, true);
     }
@@ -309,7 +313,7 @@ static enum parse_result next_line(struct parser *parser, struct slice input,
         line.size--;
     }
     rest = line;
-    request->command = find_command(&rest);
+    request->command = find_command(parser, &rest);
     if (request->command != NULL && command_takes_keys(request->command)) {
         return begin_keys(parser, line, rest, request, used);
     }

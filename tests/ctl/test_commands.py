@@ -42,6 +42,9 @@ MESSAGES = {
     "--set-aside-damaged": "AdviceTest in test_check.py",
     "file: --name VALUE": "a comment in the printed configuration: no command",
     "--salvage is for a data directory": "says which option is wrong: no command",
+    "name it with --socket or $SESSIOND_ADMIN": "SessionctlTest in test_admin.py",
+    "there is no file to read: sessiond was started without --config": "ReloadTest in test_reload.py",
+    "give --yes if it is meant": "SessionctlTest in test_admin.py",
     "--help": "the name of an option, which is compared",
     "--version": "the name of an option, which is compared",
 }

@@ -10,15 +10,28 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print_commands(const struct registry *registry)
+static void print_rows(bool is_admin)
 {
-    (void)registry;
     (void)puts("| command | what it does |\n|---|---|");
     for (unsigned id = 0; id < COMMAND_COUNT; id++) {
         const struct command *row = command_get_row((enum command_id)id);
 
-        (void)printf("| `%s` | %s |\n", row->syntax, row->doc);
+        if ((row->mode == MODE_ADMIN) == is_admin) {
+            (void)printf("| `%s` | %s |\n", row->syntax, row->doc);
+        }
     }
+}
+
+static void print_commands(const struct registry *registry)
+{
+    (void)registry;
+    print_rows(false);
+}
+
+static void print_verbs(const struct registry *registry)
+{
+    (void)registry;
+    print_rows(true);
 }
 
 static void print_replies(const struct registry *registry)
@@ -76,8 +89,8 @@ static const struct {
     const char *name;
     void (*print)(const struct registry *registry);
 } tables[] = {
-    {"commands", print_commands}, {"replies", print_replies}, {"metrics", print_metrics},
-    {"sections", print_sections}, {"options", print_options},
+    {"commands", print_commands}, {"verbs", print_verbs},       {"replies", print_replies},
+    {"metrics", print_metrics},   {"sections", print_sections}, {"options", print_options},
 };
 
 int main(int argc, char *argv[])
@@ -98,6 +111,6 @@ int main(int argc, char *argv[])
             return 0;
         }
     }
-    (void)fputs("Usage: print_tables commands|replies|metrics|sections|options\n", stderr);
+    (void)fputs("Usage: print_tables commands|verbs|replies|metrics|sections|options\n", stderr);
     return 64;
 }

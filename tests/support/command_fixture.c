@@ -21,7 +21,8 @@ void command_fixture_open(struct command_fixture *fixture)
     fixture->shared = (struct command_shared){.store = fixture->store.store,
                                               .registry = &fixture->registry,
                                               .flush_log = &fixture->flush_log,
-                                              .replies = &fixture->replies};
+                                              .replies = &fixture->replies,
+                                              .options = &fixture->options};
     budget_init(&fixture->replies, (size_t)4 << 20);
     fixture->context.shared = &fixture->shared;
     fixture->context.peer = "127.0.0.1:4711";
@@ -30,6 +31,12 @@ void command_fixture_open(struct command_fixture *fixture)
                                              .inline_max = STORE_COPY_MAX};
     parser_init(&fixture->parser, &fixture->limits);
     set_time(fixture);
+}
+
+void command_fixture_become_admin(struct command_fixture *fixture)
+{
+    fixture->limits.is_admin = true;
+    fixture->context.is_admin = true;
 }
 
 void command_fixture_close(struct command_fixture *fixture)

@@ -14,6 +14,7 @@ struct command_fixture {
     struct registry registry;
     struct log_limit flush_log;
     struct budget replies;
+    struct command_options options;
     struct command_shared shared;
     struct command_context context;
     struct parser_limits limits;
@@ -23,6 +24,9 @@ struct command_fixture {
     uint64_t seen_metrics[METRIC_ROWS_MAX];
     unsigned n_fillings; /* keys that were tried by command_fixture_fill */
 };
+
+/** From here on the requests come by an admin listener. */
+void command_fixture_become_admin(struct command_fixture *fixture);
 
 /** Open the store at FIXTURE_NOW_S; nothing is in the registry. */
 void command_fixture_open(struct command_fixture *fixture);

@@ -482,8 +482,8 @@ def root_options(args):
 class SessiondProcess(_DaemonProcess):
     """A running sessiond.
 
-    args     options after the defaults `--listen 127.0.0.1:0 --threads 2` (+ `--user root` as root);
-             a default is left out when args name it, `--listen` also when they name --config, -l, -p or -s
+    args     options after the defaults `--listen 127.0.0.1:0 --threads 2 --admin-listen none` (+ `--user root` as
+             root); a default is left out when args name it, `--listen` also when they name --config, -l, -p or -s
              data-dir is the default one, in a directory of this object's: it lasts from start to start
     binary   default $SESSIOND
     env      added to this process's environment; the attribute may be changed between starts
@@ -501,6 +501,7 @@ class SessiondProcess(_DaemonProcess):
         self._popen = dict(popen or {})
         named = sum(arg == "--listen" or arg.startswith("--listen=") for arg in self._args)
         self._listeners = listeners or max(1, named)
+        self._admin_listeners = int(_names_option(self._args, "--admin-listen") and "none" not in self._args)
         self._directory = None
         self.clock = None
         self.listening = []  # (role, address text) of every ready line
@@ -511,6 +512,8 @@ class SessiondProcess(_DaemonProcess):
             defaults += ["--listen", f"127.0.0.1:{self.port if self._keeps_port and self.listening else 0}"]
         if not _names_option(self._args, "--threads", "-t", "--config"):
             defaults += ["--threads", "2"]
+        if not _names_option(self._args, "--admin-listen"):
+            defaults += ["--admin-listen", "none"]
         return [self.binary, *defaults, *root_options(self._args), *self._args]
 
     def prepare(self):
@@ -527,7 +530,8 @@ class SessiondProcess(_DaemonProcess):
         self._spawn(self.command(), env, **self._popen)
 
         def all_ready(lines):
-            return sum(READY_LINE.match(line.rstrip("\n")) is not None for line in lines) >= self._listeners
+            roles = [match[1] for match in map(READY_LINE.match, lines) if match]
+            return roles.count("data") >= self._listeners and roles.count("admin") >= self._admin_listeners
 
         if not self.stdout.wait_for(all_ready, START_DEADLINE_S):
             with contextlib.suppress(subprocess.TimeoutExpired):  # its output ends before it does
@@ -556,6 +560,11 @@ class SessiondProcess(_DaemonProcess):
     @property
     def address(self):
         return self.addresses[0]
+
+    @property
+    def admin_address(self):
+        """The address of the admin listener, where args name --admin-listen."""
+        return next(parse_address(text) for role, text in self.listening if role == "admin")
 
     @property
     def port(self):

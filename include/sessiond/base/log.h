@@ -20,7 +20,7 @@ struct log_limit {
     _Atomic uint64_t dropped; /* since the last line */
 };
 
-/** Say what is written from now on (default: info and above). Threads: before any other. */
+/** Say what is written from now on (default: info and above). Threads: any. */
 void log_set_level(enum log_level level);
 
 /** Write one line. Threads: any; a line is one write. */

@@ -9,7 +9,8 @@
  *     struct net_options { NET_OPTIONS(OPTION_DECLARE) };
  *
  * Columns: field (the option's name with '_' for '-'), kind, default, lowest, highest (in the same
- * form as a value; for CHOICE `lowest` lists the words), flags, doc. Threads: start-up only. */
+ * form as a value; for CHOICE `lowest` lists the words), flags, doc. Threads: start-up only, but for
+ * option_copy, beside which any thread may read numbers and flags: they are atomic. */
 #ifndef SESSIOND_BASE_OPTION_H
 #define SESSIOND_BASE_OPTION_H
 
@@ -38,23 +39,25 @@ enum option_kind {
     OPTION_DURATION, /* uint64_t milliseconds: 500ms, 10s, 14d */
     OPTION_TEXT,     /* char[OPTION_TEXT_SIZE], terminated */
     OPTION_CHOICE,   /* uint64_t: index of the word in the row's list */
+    OPTION_MODE,     /* uint64_t: permissions of a file, in octal: 660 */
     OPTION_LIST,     /* struct option_list: may be given several times */
 };
 
 /* Flags of a row, to be or-ed. */
 enum {
     OPTION_FIXED = 0,      /* read at start only */
-    OPTION_RELOADABLE = 1, /* a reload applies it */
+    OPTION_RELOADABLE = 1, /* a reload applies it; no TEXT and no LIST */
     OPTION_NONE = 2,       /* `none` switches it off: stored as 0, or as the empty text */
     OPTION_AUTO = 4,       /* `auto` lets the daemon choose: stored as 0 */
 };
 
-#define OPTION_TYPE_FLAG(field) bool field;
-#define OPTION_TYPE_COUNT(field) uint64_t field;
-#define OPTION_TYPE_SIZE(field) uint64_t field;
-#define OPTION_TYPE_DURATION(field) uint64_t field;
+#define OPTION_TYPE_FLAG(field) _Atomic bool field;
+#define OPTION_TYPE_COUNT(field) _Atomic uint64_t field;
+#define OPTION_TYPE_SIZE(field) _Atomic uint64_t field;
+#define OPTION_TYPE_DURATION(field) _Atomic uint64_t field;
 #define OPTION_TYPE_TEXT(field) char field[OPTION_TEXT_SIZE];
-#define OPTION_TYPE_CHOICE(field) uint64_t field;
+#define OPTION_TYPE_CHOICE(field) _Atomic uint64_t field;
+#define OPTION_TYPE_MODE(field) _Atomic uint64_t field;
 #define OPTION_TYPE_LIST(field) struct option_list field;
 #define OPTION_DECLARE(field, kind, default_text, lowest, highest, flags, doc)                     \
     OPTION_TYPE_##kind(field)
@@ -109,8 +112,17 @@ SESS_MUST_CHECK enum sess_status option_assign(struct option_binding *binding,
 bool option_format(const struct option_binding *binding, const struct option_row *row, size_t index,
                    char *out, size_t out_size);
 
-/** The number of a COUNT, SIZE (bytes), DURATION (milliseconds) or CHOICE (index of the word). */
+/** The number of a COUNT, SIZE (bytes), DURATION (milliseconds), CHOICE (index of the word) or MODE. */
 uint64_t option_number(const struct option_binding *binding, const struct option_row *row);
+
+/** Take over a row's value, and where it came from, from another binding of the same table. A number or a
+ *  flag may be read by others meanwhile; a text or a list must not. */
+void option_copy(struct option_binding *to, const struct option_binding *from,
+                 const struct option_row *row);
+
+/** Whether a row has the same value in both bindings of the same table. */
+bool option_equal(const struct option_binding *a, const struct option_binding *b,
+                  const struct option_row *row);
 
 /** The name as people type it: `line-limit`. Terminated. */
 void option_name(const struct option_row *row, char *out, size_t out_size);

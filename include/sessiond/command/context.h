@@ -8,16 +8,28 @@
 #include "sessiond/base/log.h"
 #include "sessiond/base/registry.h"
 #include "sessiond/command/metrics.h"
+#include "sessiond/command/options.h"
 #include "sessiond/store/store.h"
 #include "sessiond/store/tickets.h"
 
-/* What all workers share. Immutable after the start; everything is borrowed. */
+/* What all workers share. Immutable after the start, but for the options; everything is borrowed. */
 struct command_shared {
     struct store *store;
     struct registry *registry;   /* for stats */
     struct log_limit *flush_log; /* one line a second about flushes */
     struct budget *replies;      /* charged for attached values, see below */
-    bool may_flush;              /* flush_all does what it says */
+    const struct command_options *options;
+    /* Wired call, command to daemon: read the config file again, and apply all of it that a reload can, or,
+     * if anything in it is wrong, nothing. It is done by another thread.
+     *  peer     who asks; the same pointer until there is an answer
+     *  changes  gets a line for each option whose value is another now: its name, and the new value or that it
+     *           needs a restart
+     *  returns  OK | BUSY (ask again, until it is done) | REFUSED (nothing changed; the text says why, in
+     *           printable ASCII)
+     * NULL: there is nothing to reload. */
+    enum sess_status (*reload)(void *context, const char *peer, struct report *changes,
+                               struct sess_error *error);
+    void *reload_context;
 };
 
 /* What one worker, and one connection's turn, run commands with. */
@@ -26,6 +38,7 @@ struct command_context {
     struct command_metrics metrics; /* the owner's thread writes */
     struct instant now;             /* of this turn */
     const char *peer;               /* of this connection, for the log; terminated, borrowed */
+    bool is_admin;                  /* it came by an admin listener */
     struct store_tickets tickets; /* what the replies so far must wait for; the caller zeroes it */
     bool must_close;              /* quit, or a reply that could not be written */
     /* A large value is not copied: NULL, or the block that belongs into `out` at attached_at. It is lent

@@ -26,7 +26,7 @@ enum ctl_option {
 struct ctl_arguments {
     enum ctl_verb verb;
     enum ctl_verb help_of;            /* VERB_HELP: of all */
-    const char *operand;              /* of argv */
+    const char *operand;              /* of argv; NULL: not given */
     const char *options[CTL_OPTIONS]; /* NULL: not given; else its value, or "" for one without */
 };
 

@@ -5,14 +5,7 @@
 #define SESSIOND_CTL_CHECK_H
 
 #include "sessiond/ctl/arguments.h"
-
-/* Exit codes, of sysexits.h. They tell of what was looked at: a salvage does not make a directory whole. */
-enum ctl_exit {
-    CTL_DONE = 0, /* whole */
-    CTL_USAGE = 64,
-    CTL_DAMAGED = 65, /* damaged, or of a format that is not known */
-    CTL_IO = 74,
-};
+#include "sessiond/ctl/exit.h"
 
 /** Run the verb; prints to standard output, complains to standard error. */
 enum ctl_exit check_run(const struct ctl_arguments *arguments);

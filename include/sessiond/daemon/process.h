@@ -6,6 +6,7 @@
 
 #include "sessiond/base/clock.h"
 #include "sessiond/base/metric.h"
+#include "sessiond/net/config.h"
 
 #define PROCESS_METRICS(X)                                                                         \
     X(pid, GAUGE, "process id")                                                                    \
@@ -34,8 +35,9 @@ extern const struct metric_table process_text_table;
 struct process {
     struct clock *clock; /* borrowed */
     struct instant started;
-    size_t max_connections;
-    size_t session_bytes; /* of `memory` */
+    size_t max_connections;        /* that there was room for at the start */
+    const struct net_options *net; /* NULL, or with what a reload has set; borrowed */
+    size_t session_bytes;          /* of `memory` */
 };
 
 /** Add the numbers to totals (registry_sum_fn; context is a struct process). */

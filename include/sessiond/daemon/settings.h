@@ -16,7 +16,7 @@
 #define DAEMON_OPTIONS(X)                                                                          \
     X(user, TEXT, "none", NULL, NULL, OPTION_FIXED | OPTION_NONE,                                  \
       "User to become after the listeners are open, when started as root; `root` stays root.")     \
-    X(log_level, CHOICE, "info", "error warning info debug", NULL, OPTION_FIXED,                   \
+    X(log_level, CHOICE, "info", "error warning info debug", NULL, OPTION_RELOADABLE,              \
       "What is written to standard error.")
 struct daemon_options {
     DAEMON_OPTIONS(OPTION_DECLARE)
@@ -54,6 +54,11 @@ SESS_MUST_CHECK enum sess_status settings_register(struct settings *settings,
 SESS_MUST_CHECK enum sess_status settings_split_memory(const struct settings *settings,
                                                        struct memory_split *out,
                                                        struct sess_error *error);
+
+/** Whether a start with them could go on as far as can be told without opening anything: memory, listeners,
+ *  data directory. returns OK | as settings_split_memory, net_check_listen and data_dir_find */
+SESS_MUST_CHECK enum sess_status settings_check(const struct settings *settings,
+                                                struct sess_error *error);
 
 /** Bytes of a journal file that has room for several batches and largest values. */
 size_t settings_segment_bytes(const struct settings *settings);

@@ -1,6 +1,6 @@
 /* The journal's options.
  *
- * Threads: start-up only; read-only afterwards. Source: durability.md, "Modes". */
+ * Threads: start-up only; afterwards read by any, and what is RELOADABLE may change at any time. Source: durability.md, "Modes". */
 #ifndef SESSIOND_JOURNAL_OPTIONS_H
 #define SESSIOND_JOURNAL_OPTIONS_H
 
@@ -18,10 +18,10 @@ enum revocations_choice { REVOCATIONS_DELETES, REVOCATIONS_OVERWRITES, REVOCATIO
       "When changes are synced to the disk. What was answered survives a crash of the process "    \
       "with each of them, and a power cut with `always`; with `everysec` all of it but the last "  \
       "second, and every logout.")                                                                 \
-    X(sync_revocations, CHOICE, "deletes", "deletes overwrites no", NULL, OPTION_FIXED,            \
+    X(sync_revocations, CHOICE, "deletes", "deletes overwrites no", NULL, OPTION_RELOADABLE,       \
       "Which changes are synced before they are answered with `fsync = everysec`: what ends a "    \
       "session or shortens its life, or every store over an existing session as well.")            \
-    X(sync_min_life, DURATION, "60s", "0s", NULL, OPTION_FIXED,                                    \
+    X(sync_min_life, DURATION, "60s", "0s", NULL, OPTION_RELOADABLE,                               \
       "The end of a session that had less than this to live is not waited for: PHP's locks.")
 
 struct journal_options {

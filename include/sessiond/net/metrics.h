@@ -10,6 +10,7 @@
     X(curr_connections, GAUGE, "connections open now")                                             \
     X(total_connections, COUNTER, "connections accepted")                                          \
     X(rejected_connections, COUNTER, "connections over max-connections, told so and closed")       \
+    X(refused_peers, TOTAL, "connections of users who may not use this unix socket")               \
     X(connection_structures, GAUGE, "connections that memory is held for")                         \
     X(connection_bytes, GAUGE, "bytes of connection-memory in use")                                \
     X(reserved_fds, GAUGE, "descriptors that listeners and event loops take")                      \

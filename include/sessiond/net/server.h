@@ -13,9 +13,10 @@
 
 struct net_server;
 
-/** Whether every `listen` is an address, and one that may be listened on.
- *  returns  OK | INVALID | NOT_FOUND | OUT_OF_RANGE | REFUSED (others can reach it, without
- *           insecure_listen) */
+/** Whether `listen` and `admin-listen` are addresses, and such that may be listened on, and whether all
+ *  who may connect are known.
+ *  returns  OK | INVALID | NOT_FOUND (a host, user or group) | OUT_OF_RANGE | REFUSED (others can reach it,
+ *           without insecure_listen) */
 SESS_MUST_CHECK enum sess_status net_check_listen(const struct net_options *options,
                                                   struct sess_error *error);
 
@@ -25,6 +26,12 @@ SESS_MUST_CHECK enum sess_status net_check_listen(const struct net_options *opti
 SESS_MUST_CHECK enum sess_status net_server_create(const struct net_config *config,
                                                    struct net_server **out,
                                                    struct sess_error *error);
+
+/** Open one more listener, of role admin, where `admin-listen = auto` says; before net_server_start.
+ *  returns  as net_server_create; on failure the server is as it was */
+SESS_MUST_CHECK enum sess_status net_server_open_admin(struct net_server *server,
+                                                       const char *address,
+                                                       struct sess_error *error);
 
 /** Give the files of unix sockets to the user that the process is about to become. */
 void net_server_hand_over(struct net_server *server, uid_t uid, gid_t gid);

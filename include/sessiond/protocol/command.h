@@ -16,6 +16,7 @@ enum command_id {
 /* What tells the variants of one handler apart. */
 enum command_mode {
     MODE_PLAIN,
+    MODE_ADMIN,          /* a verb that only admin listeners know */
     MODE_WITH_CAS,       /* gets: with the CAS id */
     MODE_TOUCH,          /* gat: with a new exptime */
     MODE_TOUCH_WITH_CAS, /* gats */

@@ -23,6 +23,7 @@ struct parser_limits {
     size_t value_max; /* bytes of a data block that is not refused */
     size_t
         inline_max; /* bytes up to which a data block is waited for whole; larger: PARSE_UPLOAD */
+    bool is_admin;  /* verbs of admin listeners are commands, too */
 };
 
 struct parser {

@@ -16,9 +16,10 @@
     X(sign, TEXT, "welcome", NULL, NULL, OPTION_FIXED, "doc") \
     X(bell, TEXT, "none", NULL, NULL, OPTION_NONE, "doc") \
     X(guests, LIST, "anna", NULL, NULL, OPTION_FIXED, "doc") \
-    X(free_number, COUNT, "0", NULL, NULL, OPTION_FIXED, "doc")
+    X(free_number, COUNT, "0", NULL, NULL, OPTION_FIXED, "doc") \
+    X(latch, MODE, "640", "0", "777", OPTION_FIXED, "doc")
 
-enum { IS_LOCKED, DOOR_WIDTH, ROOM_SIZE, OPEN_TIME, COLOUR, SIGN, BELL, GUESTS, FREE_NUMBER, N_ROWS };
+enum { IS_LOCKED, DOOR_WIDTH, ROOM_SIZE, OPEN_TIME, COLOUR, SIGN, BELL, GUESTS, FREE_NUMBER, LATCH, N_ROWS };
 
 struct door_options { DOOR_OPTIONS(OPTION_DECLARE) };
 
@@ -48,6 +49,23 @@ static void assert_assigns(int row, const char *text, enum option_source source)
     ck_assert_msg(assign(row, text, source) == SESS_OK, "%s", error.text);
 }
 
+/* Permissions are octal digits, and nothing else. */
+START_TEST(mode_is_octal)
+{
+    static const char *const wrong[] = {"", "8", "68", "0x1ff", "-1", "rw-", "6 6", "0000660"};
+
+    assert_assigns(LATCH, "0", OPTION_FROM_FILE);
+    ck_assert_uint_eq(values.latch, 0);
+    assert_assigns(LATCH, "0777", OPTION_FROM_FILE);
+    ck_assert_uint_eq(values.latch, 0777);
+    for (size_t i = 0; i < SUITE_ROWS(wrong); i++) {
+        ck_assert_int_eq(assign(LATCH, wrong[i], OPTION_FROM_FILE), SESS_INVALID);
+    }
+    ck_assert_int_eq(assign(LATCH, "1000", OPTION_FROM_FILE), SESS_OUT_OF_RANGE);
+    ck_assert_uint_eq(values.latch, 0777);
+}
+END_TEST
+
 /* A fresh binding over memory that held something else. */
 START_TEST(bind_assigns_every_default)
 {
@@ -58,6 +76,7 @@ START_TEST(bind_assigns_every_default)
     ck_assert_uint_eq(values.colour, 1);
     ck_assert_str_eq(values.sign, "welcome");
     ck_assert_str_eq(values.bell, "");
+    ck_assert_uint_eq(values.latch, 0640);
     ck_assert_uint_eq(values.guests.n_items, 1);
     ck_assert_str_eq(values.guests.items[0], "anna");
     ck_assert_uint_eq(values.free_number, 0);
@@ -438,5 +457,6 @@ int main(void)
     tcase_add_loop_test(refusal, error_names_the_option_and_what_it_takes, 0,
                         SUITE_ROWS(error_texts));
     tcase_add_test(refusal, error_cuts_the_value);
+    tcase_add_test(refusal, mode_is_octal);
     return suite_run(suite);
 }

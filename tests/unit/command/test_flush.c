@@ -18,7 +18,7 @@ static void say(const char *text, const char *expected)
 static void open_with_session(bool may_flush)
 {
     command_fixture_open(&fixture);
-    fixture.shared.may_flush = may_flush;
+    fixture.options.flush_all = may_flush ? FLUSH_ALL_ALLOW : FLUSH_ALL_REFUSE;
     say("set k 0 0 1\r\na\r\n", "STORED\r\n");
     command_fixture_expect_metrics(&fixture, "cmd_set=1");
 }
@@ -128,7 +128,7 @@ START_TEST(test_later)
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         command_fixture_open(&fixture);
-        fixture.shared.may_flush = true;
+        fixture.options.flush_all = FLUSH_ALL_ALLOW;
         command_fixture_advance(&fixture, 1700000000 - FIXTURE_NOW_S);
         say("set k 0 0 1\r\na\r\n", "STORED\r\n");
         say(texts[i], "OK\r\n");
@@ -145,7 +145,7 @@ END_TEST
 START_TEST(test_dates)
 {
     command_fixture_open(&fixture);
-    fixture.shared.may_flush = true;
+    fixture.options.flush_all = FLUSH_ALL_ALLOW;
     command_fixture_advance(&fixture, 1700000000 - FIXTURE_NOW_S);
     say("set k 0 0 1\r\na\r\n", "STORED\r\n");
     say("flush_all 1699999999\r\n", "OK\r\n");
@@ -190,5 +190,34 @@ START_TEST(test_refused_by_the_journal)
 }
 END_TEST
 
-SUITE_MAIN("command/flush", test_refused, test_logged, test_bad_time, test_now, test_later,
-           test_dates, test_busy, test_refused_by_the_journal)
+/* flush and flush_all of an admin listener do what they say, whatever flush-all is; the reply waits for
+ * the disk, and the log has the verb and who it was. Another word flushes nothing. */
+START_TEST(test_admin)
+{
+    static const char *const texts[] = {"flush\r\n", "flush now\r\n", "flush_all\r\n"};
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char line[128];
+
+        open_with_session(false);
+        command_fixture_become_admin(&fixture);
+        say("flush then\r\n", "ERROR\r\n");
+        say("flush now then\r\n", "ERROR\r\n");
+        command_fixture_expect_metrics(&fixture, "protocol_errors=1");
+        assert_there(true);
+        fixture.context.tickets = (struct store_tickets){.seen = 0};
+        captured_start();
+        say(texts[i], "OK\r\n");
+        (void)snprintf(line, sizeof line, "%.*s from 127.0.0.1:4711: every session has ended",
+                       (int)strcspn(texts[i], " \r"), texts[i]);
+        ck_assert_ptr_nonnull(strstr(captured_end(), line));
+        ck_assert_uint_gt(fixture.context.tickets.revoked, 0);
+        command_fixture_expect_metrics(&fixture, "cmd_get=1 cmd_flush=1 get_hits=1");
+        assert_there(false);
+        command_fixture_close(&fixture);
+    }
+}
+END_TEST
+
+SUITE_MAIN("command/flush", test_admin, test_refused, test_logged, test_bad_time, test_now,
+           test_later, test_dates, test_busy, test_refused_by_the_journal)

@@ -133,25 +133,91 @@ START_TEST(test_stats_cut)
 }
 END_TEST
 
-/* help lists every command and every section, one line each, and ends as figures do. */
-START_TEST(test_help)
+/* help lists every command and every section, one line each, and ends as figures do; verbs of admin
+ * listeners only there. */
+static void assert_help(bool is_admin)
 {
     char line[600];
 
     open_with_sections();
+    if (is_admin) {
+        command_fixture_become_admin(&fixture);
+    }
     ck_assert_int_eq(command_fixture_run(&fixture, SLICE_LITERAL("help me\r\n")), SESS_OK);
     ck_assert_int_eq(buffer_append(&fixture.out, slice_of("", 1)), SESS_OK);
     for (unsigned id = 0; id < COMMAND_COUNT; id++) {
         const struct command *row = command_get_row((enum command_id)id);
 
         (void)snprintf(line, sizeof line, "\r\n  %s ", row->syntax);
-        ck_assert_msg(strstr((const char *)fixture.out.data, line) != NULL, "no %s", row->word);
-        ck_assert_ptr_nonnull(strstr((const char *)fixture.out.data, row->doc));
+        ck_assert_msg((strstr((const char *)fixture.out.data, line) != NULL) ==
+                          (is_admin || row->mode != MODE_ADMIN),
+                      "%s", row->word);
+        ck_assert_ptr_nonnull(
+            strstr((const char *)fixture.out.data, is_admin ? row->doc : "Read sessions."));
     }
     ck_assert_ptr_nonnull(strstr((const char *)fixture.out.data, "\r\n  stats twice "));
     ck_assert_ptr_nonnull(strstr((const char *)fixture.out.data, " Two lines.\r\n"));
     ck_assert(slice_ends_with(slice_first(buffer_slice(&fixture.out), fixture.out.size - 1),
                               SLICE_LITERAL("\r\nEND\r\n")));
+    command_fixture_close(&fixture);
+}
+
+START_TEST(test_help)
+{
+    assert_help(false);
+    assert_help(true);
+}
+END_TEST
+
+static struct {
+    enum sess_status status;
+    unsigned n_asked;
+} reloads;
+
+static enum sess_status reload(void *context, const char *peer, struct report *changes,
+                               struct sess_error *error)
+{
+    ck_assert_ptr_eq(context, &reloads);
+    ck_assert_ptr_eq(peer, fixture.context.peer);
+    reloads.n_asked++;
+    if (reloads.status == SESS_OK) {
+        report_add(changes, "idle-timeout", "10s");
+        report_add(changes, "threads", "3 (needs a restart)");
+    }
+    return error_set(error, reloads.status, "nothing was changed: because");
+}
+
+/* reload waits as long as it is told to, tells what changed, or why nothing did. */
+START_TEST(test_reload)
+{
+    command_fixture_open(&fixture);
+    command_fixture_become_admin(&fixture);
+    say("reload\r\n", "ERROR\r\n");
+    fixture.shared.reload = reload;
+    fixture.shared.reload_context = &reloads;
+    reloads.status = SESS_BUSY;
+    ck_assert_int_eq(command_fixture_run(&fixture, SLICE_LITERAL("reload\r\n")), SESS_BUSY);
+    ck_assert_uint_eq(fixture.out.size, 0);
+    reloads.status = SESS_OK;
+    say("reload\r\n", "STAT idle-timeout 10s\r\nSTAT threads 3 (needs a restart)\r\nOK\r\n");
+    reloads.status = SESS_REFUSED;
+    say("reload\r\n", "SERVER_ERROR nothing was changed: because\r\n");
+    ck_assert_uint_eq(reloads.n_asked, 3);
+    say("reload now\r\n", "ERROR\r\n");
+    ck_assert_uint_eq(reloads.n_asked, 3);
+    ck_assert(!fixture.context.must_close);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* ping answers, on an admin listener alone. */
+START_TEST(test_ping)
+{
+    command_fixture_open(&fixture);
+    say("version\r\nping\r\n", "VERSION 1.6.18\r\nERROR\r\n");
+    command_fixture_become_admin(&fixture);
+    say("ping\r\n", "OK\r\n");
+    say("ping pong\r\n", "ERROR\r\n");
     command_fixture_close(&fixture);
 }
 END_TEST
@@ -182,4 +248,4 @@ START_TEST(test_long_replies_without_memory)
 END_TEST
 
 SUITE_MAIN("command/service", test_version, test_quit, test_verbosity, test_stats, test_stats_words,
-           test_stats_cut, test_help, test_long_replies_without_memory)
+           test_stats_cut, test_help, test_reload, test_ping, test_long_replies_without_memory)

@@ -42,6 +42,30 @@ START_TEST(options_stand_anywhere)
 }
 END_TEST
 
+/* What may be missing, and what a verb does not take. */
+START_TEST(operands_may_be_missing)
+{
+    const char *const rows[][WORDS_MAX] = {
+        {"sessionctl", "stats"},
+        {"sessionctl", "stats", "settings"},
+        {"sessionctl", "flush", "--socket", "/s", "--yes"},
+    };
+    struct ctl_arguments arguments;
+    struct sess_error error;
+
+    ck_assert_int_eq(read_words(rows[0], &arguments, &error), SESS_OK);
+    ck_assert_int_eq(arguments.verb, VERB_STATS);
+    ck_assert_ptr_null(arguments.operand);
+    ck_assert_int_eq(read_words(rows[1], &arguments, &error), SESS_OK);
+    ck_assert_ptr_nonnull(arguments.operand);
+    ck_assert_int_eq(read_words(rows[2], &arguments, &error), SESS_OK);
+    ck_assert_int_eq(arguments.verb, VERB_FLUSH);
+    ck_assert_ptr_nonnull(arguments.options[OPTION_FLUSH_SOCKET]);
+    ck_assert_ptr_nonnull(arguments.options[OPTION_FLUSH_YES]);
+    ck_assert_ptr_null(arguments.options[OPTION_PING_SOCKET]);
+}
+END_TEST
+
 START_TEST(help_and_version)
 {
     const char *const rows[][WORDS_MAX] = {
@@ -74,6 +98,10 @@ START_TEST(what_is_wrong_is_told)
         {{"sessionctl", "check", "/a", "/b"}, "'/b' is one too many"},
         {{"sessionctl", "check", "/a", "--dance"}, "no option --dance"},
         {{"sessionctl", "check", "/a", "--salvage"}, "--salvage needs a value"},
+        {{"sessionctl", "ping", "pong"}, "takes no 'pong'"},
+        {{"sessionctl", "stats", "a", "b"}, "'b' is one too many"},
+        {{"sessionctl", "flush", "--socket"}, "--socket needs a value"},
+        {{"sessionctl", "ping", "--yes"}, "no option --yes"},
     };
     struct ctl_arguments arguments;
     struct sess_error error;
@@ -86,4 +114,5 @@ START_TEST(what_is_wrong_is_told)
 }
 END_TEST
 
-SUITE_MAIN("ctl/arguments", options_stand_anywhere, help_and_version, what_is_wrong_is_told)
+SUITE_MAIN("ctl/arguments", options_stand_anywhere, operands_may_be_missing, help_and_version,
+           what_is_wrong_is_told)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@ static enum sess_status open_text(struct listener *listener, const char *text)
     struct net_address address;
 
     ck_assert_int_eq(address_parse(text, &address, &error), SESS_OK);
-    return listener_open(listener, &address, &error);
+    return listener_open(listener, &address, 0660, &error);
 }
 
 static enum sess_status open_path(struct listener *listener)
@@ -109,12 +110,12 @@ START_TEST(test_address_in_use)
     char text[ADDRESS_TEXT_SIZE];
 
     ck_assert_int_eq(open_text(&first, "127.0.0.1:0"), SESS_OK);
-    ck_assert_int_eq(listener_open(&second, &first.address, &error), SESS_ADDRESS_IN_USE);
+    ck_assert_int_eq(listener_open(&second, &first.address, 0660, &error), SESS_ADDRESS_IN_USE);
     address_format(&first.address, text, sizeof text);
     ck_assert_ptr_eq(strstr(error.text, text), error.text);
     ck_assert_ptr_nonnull(strstr(error.text, "is in use"));
     listener_close(&first);
-    ck_assert_int_eq(listener_open(&second, &first.address, &error), SESS_OK);
+    ck_assert_int_eq(listener_open(&second, &first.address, 0660, &error), SESS_OK);
     listener_close(&second);
 }
 END_TEST
@@ -238,6 +239,43 @@ START_TEST(test_descriptors_run_out)
 }
 END_TEST
 
-SUITE_MAIN("net/listener", test_accept, test_address_in_use, test_foreign_address, test_version_6,
-           test_unix_socket, test_unix_socket_left_behind, test_unix_path_is_a_file,
-           test_descriptors_run_out)
+/* A socket's file has the permissions that were asked for from its first instant on: it is made with them,
+ * whatever the process's mask is, and nobody changes them afterwards. */
+START_TEST(test_unix_socket_is_made_with_its_mode)
+{
+    static const mode_t modes[] = {0600, 0660, 0666, 0777, 0};
+    static const mode_t masks[] = {0, 0077, 0777};
+
+    make_folder();
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        for (size_t j = 0; j < sizeof masks / sizeof masks[0]; j++) {
+            char text[ADDRESS_TEXT_SIZE];
+            char events[1024];
+            struct net_address address;
+            struct listener listener;
+            struct stat file;
+            int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+            mode_t before = umask(masks[j]);
+
+            ck_assert_int_ge(inotify_add_watch(watch, folder, IN_CREATE | IN_ATTRIB | IN_MODIFY),
+                             0);
+            (void)snprintf(text, sizeof text, "unix:%s", path);
+            ck_assert_int_eq(address_parse(text, &address, &error), SESS_OK);
+            ck_assert_int_eq(listener_open(&listener, &address, modes[i], &error), SESS_OK);
+            ck_assert_uint_eq(umask(before), masks[j]);
+            ck_assert_int_eq(stat(path, &file), 0);
+            ck_assert_uint_eq(file.st_mode & 07777, modes[i]);
+            /* One event, of its making. */
+            ck_assert_int_eq(read(watch, events, sizeof events),
+                             (ssize_t)sizeof(struct inotify_event) + 16);
+            listener_close(&listener);
+            ck_assert_int_eq(close(watch), 0);
+        }
+    }
+    remove_folder();
+}
+END_TEST
+
+SUITE_MAIN("net/listener", test_unix_socket_is_made_with_its_mode, test_accept, test_address_in_use,
+           test_foreign_address, test_version_6, test_unix_socket, test_unix_socket_left_behind,
+           test_unix_path_is_a_file, test_descriptors_run_out)

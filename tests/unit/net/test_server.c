@@ -226,6 +226,41 @@ START_TEST(test_listeners)
 }
 END_TEST
 
+/* The admin listener stands behind the others, with a role of its own; auto opens none by itself. By a port
+ * it needs to be insisted on, for whoever is on the machine could come. */
+START_TEST(test_admin_listener)
+{
+    char folder[] = "/tmp/sessiond-test-XXXXXX";
+    char text[64];
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)snprintf(text, sizeof text, "unix:%s/s", folder);
+    prepare();
+    set_option("admin-listen", "127.0.0.1:0");
+    ck_assert_int_eq(net_check_listen(&served.options, &served.error), SESS_REFUSED);
+    ck_assert_int_eq(create(), SESS_REFUSED);
+    ck_assert_ptr_eq(strstr(served.error.text, "admin-listen: "), served.error.text);
+    set_option("insecure-listen", "yes");
+    ck_assert_int_eq(net_check_listen(&served.options, &served.error), SESS_OK);
+    set_option("insecure-listen", "no");
+    set_option("admin-allow", "no-such-user-here");
+    ck_assert_int_eq(net_check_listen(&served.options, &served.error), SESS_NOT_FOUND);
+    ck_assert_ptr_eq(strstr(served.error.text, "admin-allow: "), served.error.text);
+    set_option("admin-allow", "none");
+    set_option("admin-listen", "auto");
+    ck_assert_int_eq(create(), SESS_OK);
+    ck_assert_uint_eq(net_server_listeners(served.server), 1);
+    ck_assert_int_eq(net_server_open_admin(served.server, "unix:", &served.error), SESS_INVALID);
+    ck_assert_uint_eq(net_server_listeners(served.server), 1);
+    ck_assert_int_eq(net_server_open_admin(served.server, text, &served.error), SESS_OK);
+    ck_assert_ptr_eq(strstr(description(0), "data 127.0.0.1:"), description(0));
+    ck_assert_str_eq(description(1) + strlen("admin "), text);
+    ck_assert_ptr_eq(strstr(description(1), "admin "), description(1));
+    clean_up();
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 /* The second listener's port is taken: nothing is left of the first. */
 START_TEST(test_port_in_use)
 {
@@ -665,7 +700,8 @@ START_TEST(test_gauges)
 END_TEST
 
 SUITE_MAIN("net/server", test_never_started, test_stop_with_nobody_there, test_listeners,
-           test_port_in_use, test_wide_listeners, test_no_address, test_create_without_memory,
-           test_serves, test_stop_closes_idle_connections, test_too_many_connections, test_wake,
-           test_abandon, test_late_expiry_does_not_pause, test_late_expiry_serves_and_stops,
-           test_leaving_with_a_large_value, test_conns, test_conns_are_bounded, test_gauges)
+           test_admin_listener, test_port_in_use, test_wide_listeners, test_no_address,
+           test_create_without_memory, test_serves, test_stop_closes_idle_connections,
+           test_too_many_connections, test_wake, test_abandon, test_late_expiry_does_not_pause,
+           test_late_expiry_serves_and_stops, test_leaving_with_a_large_value, test_conns,
+           test_conns_are_bounded, test_gauges)

@@ -12,9 +12,9 @@
 enum { LINE_MAX_NARROW = 32, VALUE_MAX = 1000, INLINE_MAX = 100 };
 
 /* Room for every line of the tables below. */
-static const struct parser_limits roomy = {2048, VALUE_MAX, INLINE_MAX};
+static const struct parser_limits roomy = {2048, VALUE_MAX, INLINE_MAX, false};
 
-static const struct parser_limits narrow = {LINE_MAX_NARROW, VALUE_MAX, INLINE_MAX};
+static const struct parser_limits narrow = {LINE_MAX_NARROW, VALUE_MAX, INLINE_MAX, false};
 
 /* What long keys, words and values are made of. */
 static char filling[10 * VALUE_MAX];
@@ -838,6 +838,34 @@ static void add_line_facts(Suite *suite)
     tcase_add_test(line, streamed_keys_are_used_at_once);
 }
 
+/* Verbs of admin listeners are words that nobody knows, elsewhere. */
+START_TEST(admin_verbs_are_known_where_they_belong)
+{
+    static const struct parser_limits admin = {2048, VALUE_MAX, INLINE_MAX, true};
+    size_t n_verbs = 0;
+
+    for (unsigned id = 0; id < COMMAND_COUNT; id++) {
+        const struct command *row = command_get_row((enum command_id)id);
+        struct slice line = make_input("version\r\n%s\r\n", row->word);
+        const struct parser_limits *limits[] = {&roomy, &admin};
+
+        for (size_t i = 0; i < 2 && row->mode == MODE_ADMIN; i++) {
+            struct parser parser;
+            struct request request;
+            size_t used;
+
+            parser_init(&parser, limits[i]);
+            ck_assert_int_eq(parser_next(&parser, line, &request, &used), PARSE_REQUEST);
+            ck_assert_int_eq(parser_next(&parser, slice_from(line, used), &request, &used),
+                             i == 0 ? PARSE_ERROR : PARSE_REQUEST);
+            ck_assert(i == 0 ? request.error == REPLY_ERROR : request.command == row);
+        }
+        n_verbs += row->mode == MODE_ADMIN;
+    }
+    ck_assert_uint_gt(n_verbs, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("protocol/parser");
@@ -852,6 +880,7 @@ int main(void)
     tcase_add_test(request, request_is_cleared_each_time);
     tcase_add_test(request, request_of_get_is_one_a_key);
     tcase_add_test(request, no_input_gives_nothing);
+    tcase_add_test(request, admin_verbs_are_known_where_they_belong);
     tcase_add_test(request, key_limit_holds_in_every_command);
     tcase_add_loop_test(request, any_stream_is_the_same_in_every_delivery, 0, 200);
     tcase_add_loop_test(error, error_row, 0, SUITE_ROWS(error_facts));

@@ -1,5 +1,5 @@
 /* The data directory's path. Threads: start-up only. Memory: none. */
-#include "sessiond/daemon/data_dir.h"
+#include "sessiond/journal/data_dir.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,139 @@
+"""sessionctl against running daemons: where it finds them, what its verbs say, how it ends, and what it asks."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "integration"), os.path.join(HERE, "..", "support")]
+
+from integration_case import IntegrationCase, needs  # noqa: E402
+from sessiond_process import sessiond_binary  # noqa: E402
+
+EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_REFUSED = 64, 69, 77
+RUN_S = 60
+SESSIONCTL = os.path.join(os.path.dirname(sessiond_binary()), "sessionctl")
+STRANGER = 60000
+
+
+class SessionctlTest(IntegrationCase):
+    def setUp(self):
+        super().setUp()
+        self.socket = self.path("admin.sock")
+        self.daemon = self.start("--admin-listen", f"unix:{self.socket}")
+
+    def run_tool(self, *args, code=0, env=None, **options):
+        """Runs sessionctl, which must end with that code; returns it. Nothing but --socket and env says where."""
+        clean = {name: value for name, value in os.environ.items()
+                 if name not in ("SESSIOND_ADMIN", "STATE_DIRECTORY", "XDG_STATE_HOME", "HOME")}
+        options.setdefault("stdin", subprocess.DEVNULL)
+        ended = subprocess.run([SESSIONCTL, *args], capture_output=True, encoding="utf-8", timeout=RUN_S, check=False,
+                               env={**clean, **(env or {})}, **options)
+        self.assertEqual(ended.returncode, code, ended.stdout + ended.stderr)
+        return ended
+
+    def test_ping(self):
+        for place in (self.socket, f"unix:{self.socket}"):
+            ended = self.run_tool("ping", "--socket", place)
+            self.assertEqual(ended.stdout, f"sessiond answers at {self.socket}\n")
+
+    def test_stats(self):
+        figures = dict(line.split(None, 1) for line in self.run_tool("stats", "--socket", self.socket).stdout.splitlines())
+        self.assertEqual(figures["curr_items"], "0")
+        self.assertEqual(figures["pid"], str(self.daemon.pid))
+        settings = self.run_tool("stats", "settings", "--socket", self.socket).stdout
+        self.assertRegex(settings, rf"(?m)^admin-listen +unix:{self.socket}$")
+        self.run_tool("stats", "reset", "--socket", self.socket)
+        refused = self.run_tool("stats", "nonsense", "--socket", self.socket, code=EXIT_REFUSED)
+        self.assertIn("ERROR", refused.stderr)
+
+    def test_stats_takes_one_word(self):
+        """What looks like one must not be a second request."""
+        with self.daemon.connect() as conversation:
+            self.assertEqual(conversation.set("key", "value"), "STORED")
+            for what in ("settings\r\nflush now", "a b", "\x7f", "x" * 65):
+                self.run_tool("stats", what, "--socket", self.socket, code=EXIT_USAGE)
+            self.assertEqual(conversation.get("key"), b"value")
+
+    def test_flush(self):
+        with self.daemon.connect() as conversation:
+            self.assertEqual(conversation.set("key", "value"), "STORED")
+            ended = self.run_tool("flush", "--socket", self.socket, code=EXIT_USAGE)
+            self.assertIn("give --yes if", ended.stderr)
+            self.assertEqual(conversation.get("key"), b"value")
+            ended = self.run_tool("flush", "--socket", self.socket, "--yes")
+            self.assertEqual(ended.stdout, f"{self.socket}: all sessions have ended\n")
+            self.assertIsNone(conversation.get("key"))
+        self.daemon.wait_for_stderr(rf"flush from uid {os.geteuid()}, pid \d+: every session has ended")
+
+    def test_flush_asks_on_a_terminal(self):
+        for said, code in (("yes\n", 0), ("no\n", EXIT_REFUSED), ("y\n", EXIT_REFUSED), ("\x04", EXIT_REFUSED)):
+            with self.subTest(said), self.daemon.connect() as conversation:
+                self.assertEqual(conversation.set("key", "value"), "STORED")
+                controller, terminal = pty.openpty()
+                try:
+                    os.write(controller, said.encode())
+                    ended = self.run_tool("flush", "--socket", self.socket, code=code, stdin=terminal)
+                finally:
+                    os.close(controller)
+                    os.close(terminal)
+                self.assertIn(f"All sessions of the sessiond at {self.socket} end", ended.stderr)
+                self.assertEqual(conversation.get("key"), None if code == 0 else b"value")
+
+    def test_reload(self):
+        self.daemon.stop()
+        config = self.write_file("sessiond.conf", "")
+        self.start("--config", config, "--listen", "127.0.0.1:0", "--admin-listen", f"unix:{self.socket}")
+        self.write_file("sessiond.conf", "flush-all = allow\nthreads = 3\n")
+        ended = self.run_tool("reload", "--socket", self.socket)
+        self.assertRegex(ended.stdout, r"(?m)^flush-all +allow$")
+        self.assertRegex(ended.stdout, r"(?m)^threads +3 \(needs a restart\)$")
+        self.assertTrue(ended.stdout.endswith(f"{self.socket}: reloaded\n"))
+        self.write_file("sessiond.conf", "flush-all = perhaps\n")
+        ended = self.run_tool("reload", "--socket", self.socket, code=78)
+        self.assertIn("nothing was changed", ended.stderr)
+
+    def test_the_socket_is_found(self):
+        """By --socket, which is first; by the environment; in the data directory; and what is named must be there."""
+        nowhere = self.path("nowhere.sock")
+        self.run_tool("ping", env={"SESSIOND_ADMIN": self.socket})
+        self.run_tool("ping", "--socket", self.socket, env={"SESSIOND_ADMIN": nowhere})
+        self.run_tool("ping", "--socket", nowhere, env={"SESSIOND_ADMIN": self.socket}, code=EXIT_UNAVAILABLE)
+        self.run_tool("ping", env={"SESSIOND_ADMIN": nowhere, "STATE_DIRECTORY": self.directory}, code=EXIT_UNAVAILABLE)
+        if os.path.exists("/run/sessiond/admin.sock"):
+            self.skipTest("a sessiond runs on this machine")
+        self.run_tool("ping", env={"STATE_DIRECTORY": self.directory})
+        state = self.path("state")
+        os.mkdir(state)
+        os.symlink(self.directory, os.path.join(state, "sessiond"))
+        self.run_tool("ping", env={"XDG_STATE_HOME": state})
+
+    def test_nobody_is_there(self):
+        gone = self.path("gone.sock")
+        os.symlink("/nowhere", gone)
+        for place in (gone, self.write_file("plain", ""), os.path.join(self.write_file("file", ""), "below")):
+            ended = self.run_tool("ping", "--socket", place, code=EXIT_UNAVAILABLE)
+            self.assertIn(f"no sessiond answers at {place}: is it running?", ended.stderr)
+            self.assertIn("--socket", ended.stderr)
+        ended = self.run_tool("ping", env={"STATE_DIRECTORY": "/nowhere"}, code=EXIT_UNAVAILABLE)
+        self.assertIn("/run/sessiond/admin.sock", ended.stderr)
+        self.assertIn("/nowhere/admin.sock", ended.stderr)
+        self.run_tool("ping", "--socket", "/" + "x" * 107, code=EXIT_USAGE)
+
+    @needs(os.geteuid() == 0, "root")
+    def test_strangers_are_told_what_to_do(self):
+        os.chmod(self.directory, 0o755)
+        stranger = {"user": STRANGER, "group": STRANGER, "extra_groups": []}
+        ended = self.run_tool("ping", "--socket", self.socket, code=EXIT_REFUSED, **stranger)
+        self.assertIn("set admin-mode and admin-allow", ended.stderr)
+        self.daemon.stop()
+        self.start("--admin-listen", f"unix:{self.socket}", "--admin-mode", "666")
+        ended = self.run_tool("ping", "--socket", self.socket, code=EXIT_REFUSED, **stranger)
+        self.assertRegex(ended.stderr, re.escape("CLIENT_ERROR you may not connect here"))
+
+
+if __name__ == "__main__":
+    unittest.main()
