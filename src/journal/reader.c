@@ -22,11 +22,12 @@ enum sess_status reader_begin(struct reader *reader, struct segment *segment,
 enum sess_status reader_refuse(const struct reader *reader, const struct frame_read *read,
                                struct slice rest, struct sess_error *error)
 {
-    return error_set(error, SESS_REFUSED,
-                     "%s, offset %" PRIu64
-                     ": has a record of type %u, which this sessiond does not "
-                     "know: start the version that wrote it; nothing was changed",
-                     reader->segment->file.name, read->at, rest.data[0]);
+    return error_set(
+        error, SESS_REFUSED,
+        "%s, offset %" PRIu64
+        ": has a record (type %u) that this sessiond does not know: start the version that wrote "
+        "it; nothing was changed",
+        reader->segment->file.name, read->at, rest.data[0]);
 }
 
 void reader_fini(struct reader *reader)

@@ -158,7 +158,7 @@ static size_t decode_fixed(const uint8_t *in, struct record *out)
     return 0;
 }
 
-/* Where the table has 0, or a yes or no, nothing else may stand. */
+/* Where the table has 0, or a yes or no, only another version writes anything else. */
 static bool has_fixed_bytes(const uint8_t *in)
 {
     return bytes_u16(in + 2) == 0 && (in[0] != RECORD_FLUSH || bytes_u64(in + HEAD_SIZE + 8) <= 1);
@@ -178,8 +178,11 @@ enum sess_status record_decode(struct slice bytes, struct record *out, size_t *u
     if (fixed == 0) {
         return SESS_REFUSED;
     }
-    if (bytes.size < fixed || !has_fixed_bytes(bytes.data)) {
+    if (bytes.size < fixed) {
         return SESS_DAMAGED;
+    }
+    if (!has_fixed_bytes(bytes.data)) {
+        return SESS_REFUSED;
     }
     *out = (struct record){.type = (enum record_type)bytes.data[0]};
     key_size = bytes.data[1];

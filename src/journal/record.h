@@ -63,7 +63,7 @@ size_t record_encode(const struct record *record, uint8_t *out);
 
 /** Read the record at the start of `bytes`; its slices point into them.
  *  used     bytes of the record, set by OK
- *  returns  OK | REFUSED (a type that is not known: another version's) | DAMAGED (cut, or malformed) */
+ *  returns  OK | REFUSED (of a type, or with bits, of another version) | DAMAGED (cut, or malformed) */
 SESS_MUST_CHECK enum sess_status record_decode(struct slice bytes, struct record *out,
                                                size_t *used);
 

@@ -87,18 +87,21 @@ class NewerFormatTest(TwoCheckpointsCase):
                 return file.salt, frame, key_at - 28
         raise AssertionError(f"no {marker} in {name}")
 
-    def test_a_record_of_an_unknown_type(self):
-        """Its frame holds; it may end sessions, so nothing is read past it, and no older checkpoint instead."""
+    def test_a_record_of_another_version(self):
+        """Of an unknown type, or with unknown bits. Its frame holds; it may end sessions, so nothing is read past it,
+        and no older checkpoint instead."""
         for name, marker in ((self.names("journal")[-2], b"last"), (self.names("checkpoint")[-1], b"second")):
-            with self.subTest(name):
-                self.setUp()
-                salt, frame, at = self.frame_with(name, marker)
-                size = struct.unpack_from("<I", self.files[name], frame.at + 12)[0]
-                whole = bytearray(self.files[name][frame.at:frame.at + decode.FRAME_HEAD_BYTES + size])
-                self.assertEqual(whole[at - frame.at], 1)
-                whole[at - frame.at] = UNKNOWN
-                self.write(name, frame.at, decode.sealed_frame(whole, salt))
-                self.assert_refused(name, f"offset {frame.at}: has a record of ", "--set-aside-damaged")
+            for byte, value in ((0, UNKNOWN), (2, 1)):
+                with self.subTest(f"{name} {byte}"):
+                    self.setUp()
+                    salt, frame, at = self.frame_with(name, marker)
+                    size = struct.unpack_from("<I", self.files[name], frame.at + 12)[0]
+                    whole = bytearray(self.files[name][frame.at:frame.at + decode.FRAME_HEAD_BYTES + size])
+                    self.assertEqual((whole[at - frame.at], whole[at - frame.at + 2]), (1, 0))
+                    whole[at - frame.at + byte] = value
+                    self.write(name, frame.at, decode.sealed_frame(whole, salt))
+                    self.assert_refused(name, f"offset {frame.at}: has a record (type {UNKNOWN if byte == 0 else 1})",
+                                        "--set-aside-damaged")
 
 
 if __name__ == "__main__":
