@@ -30,6 +30,16 @@ static size_t format_head(char *line, size_t size, enum log_level level)
     return used + (size_t)snprintf(line + used, size - used, "%s ", level_names[level]);
 }
 
+/* Whatever stands in a name or a path: a line is one line, and no terminal obeys it. */
+static void blank_controls(char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if ((uint8_t)text[i] < 0x20 || text[i] == 0x7f) {
+            text[i] = '?';
+        }
+    }
+}
+
 __attribute__((format(printf, 2, 0))) static void write_line(enum log_level level,
                                                              const char *format, va_list args)
 {
@@ -44,6 +54,7 @@ __attribute__((format(printf, 2, 0))) static void write_line(enum log_level leve
     if (used > sizeof line - 1) {
         used = sizeof line - 1;
     }
+    blank_controls(line, used);
     line[used] = '\n';
     /* Nobody can be told that the log cannot be written. */
     if (write(STDERR_FILENO, line, used + 1) < 0) {

@@ -6,6 +6,10 @@
 #include "handlers.h"
 #include "sessiond/command/options.h"
 
+#include <inttypes.h>
+
+enum { LOG_INTERVAL_S = 1 };
+
 static const struct metric_row metric_rows[] = {COMMAND_METRICS(METRIC_ROW)};
 _Static_assert(sizeof metric_rows / sizeof metric_rows[0] <= METRIC_ROWS_MAX, "totals have room");
 const struct metric_table command_metric_table = {
@@ -47,6 +51,16 @@ void note_change(struct command_context *context, const struct store_outcome *ou
                                          .revoked = outcome->revocation_ticket});
 }
 
+void tell_refused(const struct command_context *context, const struct request *request,
+                  enum reply reply)
+{
+    uint32_t hash = (uint32_t)hash_bytes(context->shared->log_salt, request->key);
+
+    log_limited(context->shared->store_log, LOG_INTERVAL_S, LOG_LEVEL_WARNING,
+                "a session of %zu bytes from %s, key #%08" PRIx32 ", was refused: %s",
+                request->value_size, context->peer, hash, reply_get_row(reply)->text);
+}
+
 /* Room for any fixed line must be there before anything changes: a change whose reply cannot be
  * written would have to be guessed by the client. */
 static bool make_room(struct command_context *context, struct buffer *out)
@@ -71,6 +85,7 @@ void command_reject(struct command_context *context, const struct request *reque
 {
     if (request->error == REPLY_TOO_LARGE) {
         metric_add(&context->metrics.store_too_large, 1);
+        tell_refused(context, request, request->error);
     } else {
         metric_add(&context->metrics.protocol_errors, 1);
     }

@@ -6,8 +6,9 @@
 #include "sessiond/command/exptime.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
-enum { LOG_INTERVAL_S = 1 };
+enum { LOG_INTERVAL_S = 1, WHAT_SIZE = 48 };
 
 /* No word and 0 mean now, as every time that has passed does. */
 static enum sess_status read_time(struct slice word, int64_t now_s, int64_t *at_s)
@@ -28,14 +29,17 @@ static enum sess_status read_time(struct slice word, int64_t now_s, int64_t *at_
 static void tell_flush(const struct command_context *context, const char *word, int64_t at_s)
 {
     int64_t now_s = context->now.wall_s;
+    char what[WHAT_SIZE] = "has ended";
 
     if (at_s > now_s) {
-        log_limited(context->shared->flush_log, LOG_INTERVAL_S, LOG_LEVEL_WARNING,
-                    "%s from %s: every session ends in %" PRId64 " s", word, context->peer,
-                    at_s - now_s);
+        (void)snprintf(what, sizeof what, "ends in %" PRId64 " s", at_s - now_s);
+    }
+    if (context->is_admin) {
+        /* Told each time: refusals of others, which share the limit, must not hide it. */
+        log_write(LOG_LEVEL_WARNING, "%s from %s: every session %s", word, context->peer, what);
     } else {
         log_limited(context->shared->flush_log, LOG_INTERVAL_S, LOG_LEVEL_WARNING,
-                    "%s from %s: every session has ended", word, context->peer);
+                    "%s from %s: every session %s", word, context->peer, what);
     }
 }
 

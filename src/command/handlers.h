@@ -55,6 +55,11 @@ void note_read(struct command_context *context, const struct store_outcome *outc
  *  not come, and the second finds nothing to do, but must not be answered before the first is safe. */
 void note_change(struct command_context *context, const struct store_outcome *outcome);
 
+/** Log that a session was refused, and with which reply. The key is told as `#` and 8 hex digits: the same for the
+ *  same key as long as this process runs, and of no use to whoever reads the log. */
+void tell_refused(const struct command_context *context, const struct request *request,
+                  enum reply reply);
+
 /** The store command's fixed part, from a request. */
 struct store_write store_write_of(const struct request *request);
 

@@ -70,6 +70,9 @@ void answer_store(struct command_context *context, const struct request *request
         status = SESS_NOT_STORED;
     }
     count_store(&context->metrics, mode, status);
+    if (status == SESS_TOO_LARGE || status == SESS_NO_MEMORY) {
+        tell_refused(context, request, replies[status]);
+    }
     answer(request, out, replies[status]);
 }
 

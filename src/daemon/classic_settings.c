@@ -11,6 +11,7 @@ enum setting_source {
     SETTING_FIGURE,  /* the metric `text` */
     SETTING_COUNT,   /* the option `text`: a number, or bytes */
     SETTING_SECONDS, /* the option `text`: a time */
+    SETTING_AS_IT_IS, /* the option `text`, as people write it */
     SETTING_ALLOWED, /* yes if the option `text` is `allow` */
     SETTING_HOST,    /* of the option `text`: of its first listener with a port */
     SETTING_PORT,    /* likewise */
@@ -35,7 +36,7 @@ struct setting {
     X(oldest, TEXT, "0", 0)                                                                        \
     X(evictions, TEXT, "off", 0)                                                                   \
     X(domain_socket, PATH, "listen", 0)                                                            \
-    X(umask, TEXT, "660", 0)                                                                       \
+    X(umask, AS_IT_IS, "socket-mode", 0)                                                                       \
     X(shutdown_command, TEXT, "no", 0)                                                             \
     X(growth_factor, TEXT, "1.02", 0)                                                              \
     X(chunk_size, TEXT, "8", 0)                                                                    \
@@ -142,6 +143,10 @@ static void report_option(const struct setting *setting, struct registry *regist
         break;
     case SETTING_SECONDS:
         report_add_u64(report, setting->name, option_number(binding, row) / 1000);
+        break;
+    case SETTING_AS_IT_IS:
+        (void)option_format(binding, row, 0, value, sizeof value);
+        report_add(report, setting->name, "%s", value);
         break;
     case SETTING_ALLOWED:
         (void)option_format(binding, row, 0, value, sizeof value);

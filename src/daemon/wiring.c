@@ -35,6 +35,8 @@ struct wiring {
     struct store *store;
     struct command_shared commands;
     struct log_limit flush_log;
+    struct log_limit store_log;
+    struct hash_key log_salt;
     struct log_limit binary_log;
     struct net_server *server;
     struct directory *directory; /* NULL: memory only */
@@ -100,6 +102,9 @@ static enum sess_status make_store(struct wiring *wiring, const struct settings 
     }
     config.now_s = clock_now(wiring->clock).wall_s;
     status = hash_key_draw(&config.hash_key);
+    if (status == SESS_OK) {
+        status = hash_key_draw(&wiring->log_salt);
+    }
     if (status == SESS_OK) {
         status = store_create(&config, &wiring->store);
     }
@@ -168,6 +173,8 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .store = wiring->store,
         .registry = registry,
         .flush_log = &wiring->flush_log,
+        .store_log = &wiring->store_log,
+        .log_salt = &wiring->log_salt,
         .replies = &wiring->connections,
         .options = &settings->commands,
     };

@@ -179,7 +179,8 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     }
     while (take_accepted(worker, &accepted)) {
         if (connection_create(&worker->loop, &accepted) != SESS_OK) {
-            log_write(LOG_LEVEL_ERROR, "no memory for a connection: closed");
+            log_limited(&worker->memory_log, 1, LOG_LEVEL_ERROR,
+                        "no memory for a connection: closed");
         }
     }
     obey(worker);

@@ -6,6 +6,7 @@
 
 #include "connection.h"
 #include "pace.h"
+#include "sessiond/base/log.h"
 
 #include <event2/event_struct.h>
 #include <pthread.h>
@@ -33,6 +34,7 @@ struct worker {
     struct event stop_event;  /* armed while stopping */
     struct store_ticker ticker;
     struct pace pace;
+    struct log_limit memory_log;
     bool is_late; /* so late with expiry that a slice runs after each pass of the event loop */
 
     /* any thread */

@@ -21,6 +21,8 @@ void command_fixture_open(struct command_fixture *fixture)
     fixture->shared = (struct command_shared){.store = fixture->store.store,
                                               .registry = &fixture->registry,
                                               .flush_log = &fixture->flush_log,
+                                              .store_log = &fixture->store_log,
+                                              .log_salt = &fixture->log_salt,
                                               .replies = &fixture->replies,
                                               .options = &fixture->options};
     budget_init(&fixture->replies, (size_t)4 << 20);

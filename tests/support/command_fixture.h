@@ -13,6 +13,8 @@ struct command_fixture {
     struct store_fixture store;
     struct registry registry;
     struct log_limit flush_log;
+    struct log_limit store_log;
+    struct hash_key log_salt;
     struct budget replies;
     struct command_options options;
     struct command_shared shared;

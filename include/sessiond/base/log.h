@@ -1,6 +1,7 @@
 /* The log: one line an event, to standard error.
  *
- * Not metrics, and never a key or a value. Lines that a client can cause go through a log_limit,
+ * Not metrics, and never a key or a value: where a line has to tell one key from another it has a hash of it,
+ * salted anew for each process (command: tell_refused). Lines that a client can cause go through a log_limit,
  * so that nobody can flood the log. Form: `2026-11-22T23:53:24Z warning text`. */
 #ifndef SESSIOND_BASE_LOG_H
 #define SESSIOND_BASE_LOG_H
@@ -23,7 +24,7 @@ struct log_limit {
 /** Say what is written from now on (default: info and above). Threads: any. */
 void log_set_level(enum log_level level);
 
-/** Write one line. Threads: any; a line is one write. */
+/** Write one line; a control character in it becomes `?`. Threads: any; a line is one write. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** Write one line unless `limit` let one pass less than `interval_s` ago. Threads: any. */

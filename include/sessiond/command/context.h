@@ -5,6 +5,7 @@
 #define SESSIOND_COMMAND_CONTEXT_H
 
 #include "sessiond/base/clock.h"
+#include "sessiond/base/hash.h"
 #include "sessiond/base/log.h"
 #include "sessiond/base/registry.h"
 #include "sessiond/command/metrics.h"
@@ -15,9 +16,11 @@
 /* What all workers share. Immutable after the start, but for the options; everything is borrowed. */
 struct command_shared {
     struct store *store;
-    struct registry *registry;   /* for stats */
-    struct log_limit *flush_log; /* one line a second about flushes */
-    struct budget *replies;      /* charged for attached values, see below */
+    struct registry *registry;       /* for stats */
+    struct log_limit *flush_log;     /* one line a second about flushes */
+    struct log_limit *store_log;     /* one about sessions that were refused */
+    const struct hash_key *log_salt; /* for the hash that stands for a key in the log */
+    struct budget *replies;          /* charged for attached values, see below */
     const struct command_options *options;
     /* Wired call, command to daemon: read the config file again, and apply all of it that a reload can, or,
      * if anything in it is wrong, nothing. It is done by another thread.

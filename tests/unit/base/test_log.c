@@ -263,6 +263,15 @@ START_TEST(escape_cuts_between_bytes)
 }
 END_TEST
 
+/* Nobody writes a second line, or to the terminal of who reads it. */
+START_TEST(control_characters_are_blanked)
+{
+    captured_start();
+    log_write(LOG_LEVEL_ERROR, "%s", "a\nb\r\tc\33[2Jd\177e\xc3\xa9");
+    ck_assert_ptr_nonnull(strstr(captured_end(), " error a?b??c?[2Jd?e\xc3\xa9\n"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base/log");
@@ -275,6 +284,7 @@ int main(void)
     tcase_add_loop_test(write, level_lets_itself_and_the_graver_ones_pass, 0, SUITE_ROWS(levels));
     tcase_add_loop_test(write, long_line_is_cut, 0, 3);
     tcase_add_test(write, line_that_fits_is_whole);
+    tcase_add_test(write, control_characters_are_blanked);
     tcase_add_test(write, line_that_cannot_be_formatted_is_left_out);
     tcase_add_test(write, line_that_cannot_be_written_is_lost);
     tcase_add_test(limited, limit_lets_one_line_pass);

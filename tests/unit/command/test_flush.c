@@ -219,5 +219,25 @@ START_TEST(test_admin)
 }
 END_TEST
 
-SUITE_MAIN("command/flush", test_admin, test_refused, test_logged, test_bad_time, test_now,
-           test_later, test_dates, test_busy, test_refused_by_the_journal)
+/* What an operator does is told each time, beside refusals that share a limit. */
+START_TEST(test_admin_is_told_each_time)
+{
+    const char *log;
+    const char *first;
+
+    open_with_session(false);
+    captured_start();
+    say("flush_all\r\n", REFUSED);
+    command_fixture_become_admin(&fixture);
+    say("flush\r\nflush\r\n", "OK\r\nOK\r\n");
+    log = captured_end();
+    first = strstr(log, "flush from 127.0.0.1:4711: every session has ended\n");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_nonnull(
+        strstr(first + 1, "flush from 127.0.0.1:4711: every session has ended\n"));
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+SUITE_MAIN("command/flush", test_admin, test_admin_is_told_each_time, test_refused, test_logged,
+           test_bad_time, test_now, test_later, test_dates, test_busy, test_refused_by_the_journal)

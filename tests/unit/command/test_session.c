@@ -1,6 +1,7 @@
 /* Unit tests of the commands that change a session: replies byte for byte, counters, tickets. */
 #include "sessiond/command/command.h"
 
+#include "captured.h"
 #include "command_fixture.h"
 #include "faults.h"
 #include "suite_main.h"
@@ -586,8 +587,43 @@ START_TEST(test_tick)
 }
 END_TEST
 
-SUITE_MAIN("command/session", test_store, test_join, test_join_too_large, test_cas, test_count,
-           test_relative_exptimes_count_from_the_shard, test_noreply, test_delete, test_touch,
-           test_dead_on_arrival, test_reject, test_store_says_too_large, test_no_memory,
-           test_refused, test_busy, test_ticket_rises, test_tickets_by_command, test_retried_logout,
-           test_no_room_for_a_reply, test_tick)
+/* A session that is refused is told with a hash of its key: the same for the same key, another
+ * for another key or by another salt. */
+START_TEST(test_refused_is_logged)
+{
+    char lines[4][256];
+
+    for (unsigned i = 0; i < 4; i++) {
+        const char *found;
+
+        command_fixture_open(&fixture);
+        fixture.log_salt.low = i == 3;
+        captured_start();
+        fixture.limits.value_max = 4;
+        ck_assert_int_eq(
+            command_fixture_run(&fixture, i == 2 ? SLICE_LITERAL("set other 0 0 5\r\nvalue\r\n")
+                                                 : SLICE_LITERAL("set secret 0 0 5\r\nvalue\r\n")),
+            SESS_OK);
+        (void)snprintf(lines[i], sizeof lines[i], "%s", captured_end());
+        found = strstr(lines[i], "a session of 5 bytes from 127.0.0.1:4711, key #");
+        ck_assert_ptr_nonnull(found);
+        ck_assert_ptr_nonnull(
+            strstr(found, ", was refused: SERVER_ERROR object too large for cache\n"));
+        ck_assert_ptr_null(strstr(lines[i], "secret"));
+        ck_assert_ptr_null(strstr(lines[i], "other"));
+        memmove(lines[i], strchr(found, '#'), 10);
+        lines[i][10] = '\0';
+        ck_assert_int_eq(lines[i][9], ',');
+        command_fixture_close(&fixture);
+    }
+    ck_assert_str_eq(lines[0], lines[1]);
+    ck_assert_str_ne(lines[0], lines[2]);
+    ck_assert_str_ne(lines[0], lines[3]);
+}
+END_TEST
+
+SUITE_MAIN("command/session", test_refused_is_logged, test_store, test_join, test_join_too_large,
+           test_cas, test_count, test_relative_exptimes_count_from_the_shard, test_noreply,
+           test_delete, test_touch, test_dead_on_arrival, test_reject, test_store_says_too_large,
+           test_no_memory, test_refused, test_busy, test_ticket_rises, test_tickets_by_command,
+           test_retried_logout, test_no_room_for_a_reply, test_tick)
