@@ -6,16 +6,16 @@
 
 /* How a value is made. */
 enum setting_source {
-    SETTING_TEXT,    /* `text` */
-    SETTING_NUMBER,  /* `number` */
-    SETTING_FIGURE,  /* the metric `text` */
-    SETTING_COUNT,   /* the option `text`: a number, or bytes */
-    SETTING_SECONDS, /* the option `text`: a time */
+    SETTING_TEXT,     /* `text` */
+    SETTING_NUMBER,   /* `number` */
+    SETTING_FIGURE,   /* the metric `text` */
+    SETTING_COUNT,    /* the option `text`: a number, or bytes */
+    SETTING_SECONDS,  /* the option `text`: a time */
     SETTING_AS_IT_IS, /* the option `text`, as people write it */
-    SETTING_ALLOWED, /* yes if the option `text` is `allow` */
-    SETTING_HOST,    /* of the option `text`: of its first listener with a port */
-    SETTING_PORT,    /* likewise */
-    SETTING_PATH,    /* likewise, of its first unix listener */
+    SETTING_ALLOWED,  /* yes if the option `text` is `allow` */
+    SETTING_HOST,     /* of the option `text`: of its first listener with a port */
+    SETTING_PORT,     /* likewise */
+    SETTING_PATH,     /* likewise, of its first unix listener */
 };
 
 struct setting {
@@ -36,7 +36,7 @@ struct setting {
     X(oldest, TEXT, "0", 0)                                                                        \
     X(evictions, TEXT, "off", 0)                                                                   \
     X(domain_socket, PATH, "listen", 0)                                                            \
-    X(umask, AS_IT_IS, "socket-mode", 0)                                                                       \
+    X(umask, AS_IT_IS, "socket-mode", 0)                                                           \
     X(shutdown_command, TEXT, "no", 0)                                                             \
     X(growth_factor, TEXT, "1.02", 0)                                                              \
     X(chunk_size, TEXT, "8", 0)                                                                    \
