@@ -11,10 +11,10 @@ enum {
     BYTES_SINGLE_MAX = 96, /* inputs up to this size are fed byte by byte, too */
 };
 
-/* Limits of a daemon, and some that inputs of a few bytes go beyond. */
+/* Limits of a daemon, and some that inputs of a few bytes go beyond, on an admin listener. */
 static const struct parser_limits limits[] = {
     {.line_max = 2048, .value_max = 1000, .inline_max = 100},
-    {.line_max = 40, .value_max = 30, .inline_max = 12},
+    {.line_max = 40, .value_max = 30, .inline_max = 12, .is_admin = true},
 };
 
 /* What one way to feed an input gave. */

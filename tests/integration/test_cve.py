@@ -37,14 +37,14 @@ CANNOT_APPLY = ("CVE-2022-36021", "CVE-2024-31228", "CVE-2025-49844", "CVE-2022-
 LATER = {
     "CVE-2013-7239": "authentication", "CVE-2021-37519": "authentication", "CVE-2026-47783": "authentication",
     "CVE-2021-32675": "authentication", "CVE-2025-21605": "authentication; without: see below", "CVE-2024-31227": "authentication",
-    "CVE-2020-22570": "meta commands", "0240ddee0": "admin verbs", "7eeac6e9a": "admin verbs (dump to a reader that is idle)",
+    "CVE-2020-22570": "meta commands", "7eeac6e9a": "the verb dump (to a reader that is idle)",
 }
 
 # Words of each command of the data port, in their order; the first is the command.
 COMMANDS = ("get k", "gets k", "gat 0 k", "gats 0 k", "set k 0 0 1", "add k 0 0 1", "replace k 0 0 1", "append k 0 0 1",
             "prepend k 0 0 1", "cas k 0 0 1 1", "incr k 1", "decr k 1", "delete k", "touch k 0", "flush_all 0", "verbosity 1",
             "stats settings", "version", "help", "quit", "lru mode", "lru_crawler metadump all", "slabs reassign 1 2", "watch",
-            "cache_memlimit 1", "shutdown", "extstore", "debugtime p", "misbehave", "mg k", "ms k 1", "md k", "ma k", "mn", "me k")
+            "cache_memlimit 1", "shutdown", "extstore", "debugtime p", "misbehave", "ping", "reload", "flush now", "mg k", "ms k 1", "md k", "ma k", "mn", "me k")
 ODD_WORDS = ("", "x" * 300, "nan", "-1", "18446744073709551616", "\0", "%s%n", "\x7f")
 
 
@@ -66,9 +66,9 @@ class CveTest(IntegrationCase):
     def assert_serves(self):
         self.assertEqual(self.good.get("secret:sessionid"), b"secret:value")
 
-    def answer(self, daemon, sent):
+    def answer(self, daemon, sent, address=None):
         """All that comes of it on a connection of its own, which the daemon ends or this does."""
-        with daemon.connect() as client:
+        with Conversation(address or daemon.address) as client:
             try:
                 client.send(sent)
                 client.shutdown_write()
@@ -146,16 +146,27 @@ class CveTest(IntegrationCase):
             self.assertEqual(reader.read_exactly(len(head) + len(large)), head + large)
         self.assert_serves()
 
-    def test_cve_2019_11596_2020_22570_any_number_of_words(self):
-        """`lru mode` and meta get with missing or odd words read a null or unset pointer."""
-        daemon = self.start_plain()
+    def say_odd_words(self, daemon, address=None):
         for command in COMMANDS:
             words = command.split(" ")
             for n_words in range(1, len(words) + 3):
-                for odd in ODD_WORDS:
-                    line = " ".join((words + [odd, odd])[:n_words - 1] + [odd if n_words > 1 else words[0]])
-                    self.answer(daemon, f"version\r\n{line}\r\nx\r\n")
+                lines = [" ".join((words + [odd, odd])[:n_words - 1] + [odd if n_words > 1 else words[0]]) for odd in ODD_WORDS]
+                for line in lines:
+                    told = self.answer(daemon, f"version\r\n{line}\r\nx\r\n", address)
+                    self.assertTrue(told.startswith(b"VERSION 1.6.18\r\n"), line)
+
+    def test_cve_2019_11596_2020_22570_any_number_of_words(self):
+        """`lru mode` and meta get with missing or odd words read a null or unset pointer."""
+        daemon = self.start_plain()
+        self.say_odd_words(daemon)
         self.assert_serves()
+
+    def test_0240ddee0_6ab74b585_admin_verbs(self):
+        """Verbs for administrators alone crashed it: nobody had tried them with odd words."""
+        daemon = self.start_plain("--admin-listen", f"unix:{self.path('admin.sock')}")
+        self.say_odd_words(daemon, daemon.admin_address)
+        self.assertEqual(self.good.set("k", "x"), "STORED")
+        self.assertEqual(self.good.get("k"), b"x")
 
     def test_cve_2019_15026_peers_of_unix_sockets(self):
         """`stats conns` read over the end of a unix socket's address."""
