@@ -74,6 +74,11 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
     endif()
 endif()
 
+# Fuzzing is a matter of speed.
+if(SESSIOND_SANITIZE MATCHES "fuzzer")
+    set(CMAKE_C_FLAGS_DEBUG "-O2 -g")
+endif()
+
 if(SESSIOND_SANITIZE)
     set(sanitize -fsanitize=${SESSIOND_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     target_compile_options(sessiond_flags INTERFACE ${sanitize})

@@ -7,14 +7,14 @@
 #include "sessiond/protocol/parser.h"
 
 enum {
-    RESULTS_MAX = 1024,    /* in one input; what follows is not compared */
+    RESULTS_MAX = 256,     /* in one input; what follows is not compared */
     BYTES_SINGLE_MAX = 96, /* inputs up to this size are fed byte by byte, too */
 };
 
-/* Limits of a daemon, and some that inputs of a few bytes go beyond. */
+/* Limits of a daemon, and some that inputs of a few bytes go beyond, on an admin listener. */
 static const struct parser_limits limits[] = {
     {.line_max = 2048, .value_max = 1000, .inline_max = 100},
-    {.line_max = 40, .value_max = 30, .inline_max = 12},
+    {.line_max = 40, .value_max = 30, .inline_max = 12, .is_admin = true},
 };
 
 /* What one way to feed an input gave. */
@@ -150,36 +150,48 @@ static void take_result(struct feeding *feeding, enum parse_result result,
 }
 
 /* Call the parser once. Returns whether to call it again with what there is. */
-static bool next_result(struct feeding *feeding)
+static bool next_result(struct feeding *feeding, struct slice *unread)
+{
+    struct request request;
+    size_t used = SIZE_MAX;
+    enum parse_result result = parser_next(&feeding->parser, *unread, &request, &used);
+
+    FUZZ_CHECK(used <= unread->size);
+    feeding->n_used += used;
+    if (result == PARSE_MORE) {
+        check_wait(feeding, unread->size - used);
+    } else {
+        take_result(feeding, result, &request, *unread);
+        /* It goes on: some bytes are used, or the rest of the line will be. */
+        FUZZ_CHECK(used > 0 || feeding->is_closed || !parser_is_between(&feeding->parser));
+    }
+    *unread = slice_from(*unread, used);
+    return result != PARSE_MORE && !feeding->is_closed && !feeding->is_different;
+}
+
+static void take_block(struct feeding *feeding, struct slice *unread)
+{
+    size_t taken = feeding->block < unread->size ? (size_t)feeding->block : unread->size;
+
+    feeding->block -= taken;
+    feeding->n_used += taken;
+    *unread = slice_from(*unread, taken);
+}
+
+/* What has arrived, in a place of its own. */
+static void take_piece(struct feeding *feeding)
 {
     struct slice waiting =
         slice_of(feeding->input.data + feeding->n_used, feeding->n_arrived - feeding->n_used);
     uint8_t *copy = fuzz_copy(waiting);
     struct slice unread = slice_of(copy, waiting.size);
-    struct request request;
-    size_t used = SIZE_MAX;
-    enum parse_result result = parser_next(&feeding->parser, unread, &request, &used);
+    bool goes_on = true;
 
-    FUZZ_CHECK(used <= unread.size);
-    feeding->n_used += used;
-    if (result == PARSE_MORE) {
-        check_wait(feeding, unread.size - used);
-    } else {
-        take_result(feeding, result, &request, unread);
-        /* It goes on: some bytes are used, or the rest of the line will be. */
-        FUZZ_CHECK(used > 0 || feeding->is_closed || !parser_is_between(&feeding->parser));
+    while (goes_on) {
+        take_block(feeding, &unread);
+        goes_on = feeding->block == 0 && next_result(feeding, &unread);
     }
     free(copy);
-    return result != PARSE_MORE && !feeding->is_closed && !feeding->is_different;
-}
-
-static void take_block(struct feeding *feeding)
-{
-    size_t rest = feeding->n_arrived - feeding->n_used;
-    size_t taken = feeding->block < rest ? (size_t)feeding->block : rest;
-
-    feeding->block -= taken;
-    feeding->n_used += taken;
 }
 
 /* Feed pieces of 1 to `piece_max` bytes; 0: all at once. */
@@ -193,13 +205,9 @@ static void feed(struct feeding *feeding, struct slice input, const struct parse
     while (!feeding->is_closed && !feeding->is_different && feeding->n_arrived < input.size) {
         size_t rest = input.size - feeding->n_arrived;
         size_t piece = piece_max == 0 ? rest : 1 + (size_t)test_random_below(&random, piece_max);
-        bool goes_on = true;
 
         feeding->n_arrived += piece < rest ? piece : rest;
-        while (goes_on) {
-            take_block(feeding);
-            goes_on = feeding->block == 0 && next_result(feeding);
-        }
+        take_piece(feeding);
     }
 }
 

@@ -170,6 +170,7 @@ def main():
     for sent in conversations():
         for target in ("request", "conversation"):
             write(out, target, sent)
+    write(out, "request", b"ping\r\nreload\r\nflush now\r\nflush\r\nversion\r\n")
     for content in CONFIGS:
         write(out, "config", content)
     with open(os.path.join(TESTS, "..", "sessiond.conf.example"), "rb") as example:
