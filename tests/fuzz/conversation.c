@@ -8,6 +8,7 @@
 
 #include "sessiond/command/attached.h"
 #include "sessiond/command/command.h"
+#include "sessiond/command/options.h"
 #include "sessiond/protocol/parser.h"
 
 enum {
@@ -28,6 +29,7 @@ struct conversation {
     struct store *store;
     struct registry registry;
     struct log_limit flush_log;
+    struct command_options options;
     struct command_shared shared;
     struct command_context context;
     struct parser parser;
@@ -53,7 +55,8 @@ static void begin(struct conversation *self)
                                            .registry = &self->registry,
                                            .flush_log = &self->flush_log,
                                            .replies = &self->attached,
-                                           .may_flush = true};
+                                           .options = &self->options};
+    self->options.flush_all = FLUSH_ALL_ALLOW;
     self->context.shared = &self->shared;
     self->context.peer = "fuzz";
     self->context.now.wall_s = NOW_S;
