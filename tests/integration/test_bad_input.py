@@ -95,7 +95,7 @@ class BadInputTest(IntegrationCase):
             self.check_session(row if row.behind is None else row._replace(after=None))
 
     def run_all(self, delivery):
-        for row in bad_input.ROWS:
+        for row in bad_input.ROWS + bad_input.META_ROWS:
             if self.n_failures == FAILURES_MAX:
                 return
             with self.subTest(row.name, what=row.what, delivery=delivery):
