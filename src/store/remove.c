@@ -31,6 +31,20 @@ static enum sess_status restate(struct change *change, const struct store_remova
     return status;
 }
 
+/* What is only marked is the same session still: who read it has read it. */
+static enum sess_status restate_read(struct change *change, const struct store_removal *removal,
+                                     struct entry_fields *fields, uint64_t *cas)
+{
+    bool stays_read = !removal->empties && entry_is_fetched(change->present);
+    enum sess_status status = restate(change, removal, fields, cas);
+
+    if (status == SESS_OK && stays_read) {
+        change_find(change, removal->key);
+        entry_set_fetched(change->present);
+    }
+    return status;
+}
+
 static enum sess_status keep(struct change *change, const struct store_removal *removal,
                              uint64_t *cas)
 {
@@ -45,7 +59,7 @@ static enum sess_status keep(struct change *change, const struct store_removal *
 
     change_use_cas(&fields, removal->new_cas);
     return fields.deadline_s <= change->now_s ? change_remove(change, removal->key)
-                                              : restate(change, removal, &fields, cas);
+                                              : restate_read(change, removal, &fields, cas);
 }
 
 static enum sess_status try_remove(struct store *store, const struct store_removal *removal,
