@@ -19,7 +19,7 @@ class MarksTest(CrashCase):
         for key, value in (("stale", "b"), ("large", LARGE)):
             self.ask(talk, f"ms {key} {len(value)} T10\r\n{value}", "^HD$")
             self.ask(talk, f"md {key} I T{LIFE_S}", "^HD$")
-        self.ask(talk, "ms high 1 E18446744073709551614\r\nc", "^HD$")
+        self.ask(talk, "ms high 1 E4611686018427387904\r\nc", "^HD$")
         self.ask(talk, f"mg stub N{LIFE_S}", "^HD W$")
         self.ask(talk, "ms again 1\r\nd", "^HD$")
         self.ask(talk, "md again I", "^HD$")
@@ -32,7 +32,7 @@ class MarksTest(CrashCase):
         self.ask(talk, "mg stale t", r"^HD t\d{5,6} X W$")
         self.ask(talk, "mg stale", "^HD Z X$")
         self.ask(talk, "mg large s", "^HD s40000 X W$")
-        self.ask(talk, "mg high c", "^HD c18446744073709551614$")
+        self.ask(talk, "mg high c", "^HD c4611686018427387904$")
         self.ask(talk, f"mg stub N{LIFE_S}", "^HD Z$")
         self.ask(talk, "mg again", "^HD$")
         self.ask(talk, "mg gone", "^EN$")
