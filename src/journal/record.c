@@ -18,7 +18,7 @@ enum {
     MARKED_SIZE = SET_SIZE + 4,  /* as SET, and marks 4 */
 };
 
-enum { MARK_STALE = 1, MARK_WINNER = 2, MARK_CLIENTS_CAS = 4 };
+enum { MARK_STALE = 1, MARK_WINNER = 2, MARK_CLIENTS_CAS = 4, MARKS_ALL = 7 };
 
 enum record_type record_type_of(struct store_marks marks)
 {
@@ -81,14 +81,15 @@ static size_t fixed_size(uint8_t type)
 static void encode_fixed(const struct record *record, uint8_t *out)
 {
     switch (record->type) {
-    case RECORD_MARKED:
-        bytes_put_u32(out + 24, marks_encode(record->marks));
-        /* fall through */
     case RECORD_SET:
+    case RECORD_MARKED:
         bytes_put_u32(out, (uint32_t)record->value.size);
         bytes_put_u32(out + 4, record->flags);
         bytes_put_u64(out + 8, (uint64_t)record->deadline_s);
         bytes_put_u64(out + 16, record->cas);
+        if (record->type == RECORD_MARKED) {
+            bytes_put_u32(out + 24, marks_encode(record->marks));
+        }
         break;
     case RECORD_TOUCH:
         bytes_put_u64(out, (uint64_t)record->deadline_s);
@@ -146,13 +147,14 @@ size_t record_encode(const struct record *record, uint8_t *out)
 static size_t decode_fixed(const uint8_t *in, struct record *out)
 {
     switch (out->type) {
-    case RECORD_MARKED:
-        out->marks = marks_decode(bytes_u32(in + 24));
-        /* fall through */
     case RECORD_SET:
+    case RECORD_MARKED:
         out->flags = bytes_u32(in + 4);
         out->deadline_s = (int64_t)bytes_u64(in + 8);
         out->cas = bytes_u64(in + 16);
+        if (out->type == RECORD_MARKED) {
+            out->marks = marks_decode(bytes_u32(in + 24));
+        }
         return bytes_u32(in);
     case RECORD_TOUCH:
         out->deadline_s = (int64_t)bytes_u64(in);
@@ -191,7 +193,9 @@ static size_t decode_fixed(const uint8_t *in, struct record *out)
 /* Where the table has 0, or a yes or no, only another version writes anything else. */
 static bool has_fixed_bytes(const uint8_t *in)
 {
-    return bytes_u16(in + 2) == 0 && (in[0] != RECORD_FLUSH || bytes_u64(in + HEAD_SIZE + 8) <= 1);
+    return bytes_u16(in + 2) == 0 &&
+           (in[0] != RECORD_FLUSH || bytes_u64(in + HEAD_SIZE + 8) <= 1) &&
+           (in[0] != RECORD_MARKED || bytes_u32(in + SET_SIZE) <= MARKS_ALL);
 }
 
 static bool has_key(enum record_type type)

@@ -48,7 +48,7 @@ static enum sess_status count_live(struct change *change, const struct store_cou
                                     : entry_deadline(present),
         .marks = entry_marks(present),
     };
-    uint64_t number;
+    uint64_t number = 0;
     enum sess_status status = SESS_EXISTS;
 
     if (count->cas == 0 || count->cas == entry_cas(present)) {
