@@ -40,6 +40,18 @@ enum sess_status command_reload(struct command_context *context, const struct re
                                 struct buffer *out);
 enum sess_status command_flush(struct command_context *context, const struct request *request,
                                struct buffer *out);
+enum sess_status command_meta_get(struct command_context *context, const struct request *request,
+                                  struct buffer *out);
+enum sess_status command_meta_set(struct command_context *context, const struct request *request,
+                                  struct buffer *out);
+enum sess_status command_meta_delete(struct command_context *context, const struct request *request,
+                                     struct buffer *out);
+enum sess_status command_meta_count(struct command_context *context, const struct request *request,
+                                    struct buffer *out);
+enum sess_status command_meta_debug(struct command_context *context, const struct request *request,
+                                    struct buffer *out);
+enum sess_status command_meta_noop(struct command_context *context, const struct request *request,
+                                   struct buffer *out);
 
 /** The reply line, unless the client asked for none. */
 void answer(const struct request *request, struct buffer *out, enum reply reply);
@@ -62,6 +74,12 @@ void tell_refused(const struct command_context *context, const struct request *r
 
 /** The store command's fixed part, from a request. */
 struct store_write store_write_of(const struct request *request);
+
+/** Count the end of a store command; `is_cas`: one with a CAS id to compare. */
+void count_store(struct command_metrics *metrics, bool is_cas, enum sess_status status);
+
+/** Count the end of incr, decr or ma, but for BUSY. */
+void count_count(struct command_metrics *metrics, bool is_decrement, enum sess_status status);
 
 /** Count and answer the end of a store command, but for BUSY. */
 void answer_store(struct command_context *context, const struct request *request,

@@ -35,15 +35,14 @@ struct store_write store_write_of(const struct request *request)
     };
 }
 
-static void count_store(struct command_metrics *metrics, enum command_mode mode,
-                        enum sess_status status)
+void count_store(struct command_metrics *metrics, bool is_cas, enum sess_status status)
 {
     metric_add(&metrics->cmd_set, 1);
     if (status == SESS_NO_MEMORY) {
         metric_add(&metrics->store_no_memory, 1);
     } else if (status == SESS_TOO_LARGE) {
         metric_add(&metrics->store_too_large, 1);
-    } else if (mode != MODE_CAS) {
+    } else if (!is_cas) {
         return;
     } else if (status == SESS_OK) {
         metric_add(&metrics->cas_hits, 1);
@@ -69,7 +68,7 @@ void answer_store(struct command_context *context, const struct request *request
     if (status == SESS_TOO_LARGE && (mode == MODE_APPEND || mode == MODE_PREPEND)) {
         status = SESS_NOT_STORED;
     }
-    count_store(&context->metrics, mode, status);
+    count_store(&context->metrics, mode == MODE_CAS, status);
     if (status == SESS_TOO_LARGE || status == SESS_NO_MEMORY) {
         tell_refused(context, request, replies[status]);
     }
@@ -149,27 +148,33 @@ static void answer_number(const struct request *request, struct buffer *out, uin
     }
 }
 
+void count_count(struct command_metrics *metrics, bool is_decrement, enum sess_status status)
+{
+    if (status == SESS_OK) {
+        metric_add(is_decrement ? &metrics->decr_hits : &metrics->incr_hits, 1);
+    } else if (status == SESS_NOT_FOUND) {
+        metric_add(is_decrement ? &metrics->decr_misses : &metrics->incr_misses, 1);
+    } else if (status == SESS_NO_MEMORY) {
+        metric_add(&metrics->store_no_memory, 1);
+    }
+}
+
 /* Count and answer the end of incr and decr. */
 static void answer_count(struct command_context *context, const struct request *request,
                          enum sess_status status, uint64_t number, struct buffer *out)
 {
-    struct command_metrics *metrics = &context->metrics;
-    bool is_decrement = request->command->mode == MODE_DECREMENT;
-
+    count_count(&context->metrics, request->command->mode == MODE_DECREMENT, status);
     switch (status) {
     case SESS_OK:
-        metric_add(is_decrement ? &metrics->decr_hits : &metrics->incr_hits, 1);
         answer_number(request, out, number);
         break;
     case SESS_NOT_FOUND:
-        metric_add(is_decrement ? &metrics->decr_misses : &metrics->incr_misses, 1);
         answer(request, out, REPLY_NOT_FOUND);
         break;
     case SESS_INVALID:
         answer(request, out, REPLY_NOT_A_NUMBER);
         break;
     case SESS_NO_MEMORY:
-        metric_add(&metrics->store_no_memory, 1);
         answer(request, out, REPLY_NO_MEMORY);
         break;
     default:

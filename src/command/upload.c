@@ -1,7 +1,7 @@
 /* Store commands whose value arrives in pieces. The rest of them: session.c.
  *
  * Threads: the context's owner. Memory: the request's fixed part, the value in the store. */
-#include "handlers.h"
+#include "meta.h"
 #include "sessiond/command/command.h"
 
 #include <stdlib.h>
@@ -10,9 +10,29 @@ _Static_assert((int)REQUEST_KEY_MAX <= (int)STORE_KEY_MAX, "a request's key fits
 
 struct command_upload {
     struct store_upload *value;
-    struct request request; /* its key points into this struct; its other slices are empty */
+    struct request
+        request; /* its key and its opaque point into this struct; its other slices are empty */
     uint8_t key[STORE_KEY_MAX];
+    uint8_t opaque[META_OPAQUE_MAX];
 };
+
+static bool is_meta(const struct request *request)
+{
+    return request->command->id == COMMAND_META_SET;
+}
+
+/* Keep what the request points to in the input. */
+static void keep(struct command_upload *upload, const struct request *request)
+{
+    upload->request = *request;
+    memcpy(upload->key, request->key.data, request->key.size);
+    upload->request.key.data = upload->key;
+    upload->request.value = slice_of(NULL, 0);
+    if (is_meta(request) && request->meta.opaque.size > 0) {
+        memcpy(upload->opaque, request->meta.opaque.data, request->meta.opaque.size);
+        upload->request.meta.opaque.data = upload->opaque;
+    }
+}
 
 enum sess_status command_upload_begin(struct command_context *context,
                                       const struct request *request, struct buffer *out,
@@ -34,10 +54,7 @@ enum sess_status command_upload_begin(struct command_context *context,
         }
         return SESS_NO_MEMORY;
     }
-    begun->request = *request;
-    memcpy(begun->key, request->key.data, request->key.size);
-    begun->request.key.data = begun->key;
-    begun->request.value = slice_of(NULL, 0);
+    keep(begun, request);
     *upload = begun;
     return SESS_OK;
 }
@@ -79,14 +96,28 @@ static enum sess_status refuse_block(struct command_context *context,
     return SESS_INVALID;
 }
 
+static enum sess_status commit(struct command_context *context, struct command_upload *upload,
+                               struct store_outcome *outcome)
+{
+    const struct request *request = &upload->request;
+    struct meta_key key;
+    struct store_write write = is_meta(request) ? meta_write_of(request, meta_key_of(request, &key))
+                                                : store_write_of(request);
+    enum sess_status status = store_upload_commit(context->shared->store, &upload->value, &write,
+                                                  context->now.wall_s, outcome);
+
+    explicit_bzero(&key, sizeof key);
+    return status;
+}
+
 enum sess_status command_upload_finish(struct command_context *context,
                                        struct command_upload **upload, struct buffer *out)
 {
-    struct store_write write = store_write_of(&(*upload)->request);
+    const struct request *request = &(*upload)->request;
     struct store_outcome outcome;
     enum sess_status status;
 
-    if (buffer_reserve(out, REPLY_LINE_MAX) != SESS_OK) {
+    if (buffer_reserve(out, REPLY_VALUE_MAX) != SESS_OK) {
         context->must_close = true;
         command_upload_abort(upload);
         return SESS_OK;
@@ -94,13 +125,16 @@ enum sess_status command_upload_finish(struct command_context *context,
     if (!slice_equal(store_upload_tail((*upload)->value), SLICE_LITERAL("\r\n"))) {
         return refuse_block(context, upload, out);
     }
-    status = store_upload_commit(context->shared->store, &(*upload)->value, &write,
-                                 context->now.wall_s, &outcome);
+    status = commit(context, *upload, &outcome);
     if (status == SESS_BUSY) {
         return status;
     }
     note_change(context, &outcome);
-    answer_store(context, &(*upload)->request, status, out);
+    if (is_meta(request)) {
+        meta_answer_store(context, request, status, &outcome, out);
+    } else {
+        answer_store(context, request, status, out);
+    }
     command_upload_abort(upload);
     return SESS_OK;
 }

@@ -43,6 +43,7 @@ static enum sess_status salvage_session(void *context, const struct inspected_se
         .value = session->value,
         .flags = session->flags,
         .cas = session->cas,
+        .marks = session->marks,
         .deadline_s = session->deadline_s,
     };
 

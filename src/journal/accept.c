@@ -92,7 +92,7 @@ enum mutation_answer journal_accept(void *journal, const struct mutation *mutati
 {
     struct journal *self = journal;
     struct record record = record_of(mutation);
-    struct value_block *block = record.type == RECORD_SET ? mutation->block : NULL;
+    struct value_block *block = record_is_state(&record) ? mutation->block : NULL;
     enum mutation_answer answer;
 
     *receipt = (struct mutation_receipt){.is_revocation = is_revocation(self, mutation)};

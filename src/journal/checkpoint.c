@@ -23,7 +23,8 @@ static void add_entry(void *context, const struct store_image *image, struct val
 {
     struct checkpoint *self = context;
     struct record record = {
-        .type = RECORD_SET,
+        .type = record_type_of(image->marks),
+        .marks = image->marks,
         .key = image->key,
         .value = image->value,
         .flags = image->flags,
@@ -144,7 +145,7 @@ static enum sess_status load_record(struct loading *loading, const struct record
         loading->end = *record;
         return SESS_OK;
     }
-    if (record->type != RECORD_SET || loading->end.type == RECORD_END) {
+    if (!record_is_state(record) || loading->end.type == RECORD_END) {
         return SESS_DAMAGED;
     }
     loading->n_entries++;

@@ -80,6 +80,24 @@ static size_t encode_key(struct slice key, char *out)
     return size;
 }
 
+/* Returns the bytes written. */
+static size_t encode_marks(struct store_marks marks, char *out)
+{
+    size_t size = 1;
+
+    out[0] = ' ';
+    if (marks.is_stale) {
+        out[size++] = 'X';
+    }
+    if (marks.has_winner) {
+        out[size++] = 'W';
+    }
+    if (marks.is_clients_cas) {
+        out[size++] = 'E';
+    }
+    return size == 1 ? 0 : size;
+}
+
 enum sess_status dump_writer_add(struct dump_writer *writer, const struct dump_entry *entry,
                                  struct sess_error *error)
 {
@@ -89,8 +107,10 @@ enum sess_status dump_writer_add(struct dump_writer *writer, const struct dump_e
     enum sess_status status;
 
     size += (size_t)snprintf(line + size, sizeof line - size,
-                             " %" PRIu32 " %" PRId64 " %" PRIu64 " %zu\n", entry->flags, deadline_s,
+                             " %" PRIu32 " %" PRId64 " %" PRIu64 " %zu", entry->flags, deadline_s,
                              entry->cas, entry->value.size);
+    size += encode_marks(entry->marks, line + size);
+    line[size++] = '\n';
     status = put(writer, slice_of(line, size), error);
     explicit_bzero(line, sizeof line);
     if (status == SESS_OK) {

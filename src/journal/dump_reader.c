@@ -12,7 +12,7 @@
 enum {
     READ_SIZE = 64 << 10,
     LINE_MAX_SIZE = 3 * DUMP_KEY_MAX + 128, /* bytes, with its end */
-    WORDS_MAX = 5,
+    WORDS_MAX = 6,
     CHECKSUM_DIGITS = 16,
 };
 
@@ -174,6 +174,20 @@ static bool decode_key(struct slice word, uint8_t *out, size_t *out_size)
     return size > 0;
 }
 
+/* Each letter at most once, and in their order. */
+static bool parse_marks(struct slice word, struct store_marks *marks)
+{
+    size_t i = 0;
+
+    *marks = (struct store_marks){.is_stale = i < word.size && word.data[i] == 'X'};
+    i += marks->is_stale;
+    marks->has_winner = i < word.size && word.data[i] == 'W';
+    i += marks->has_winner;
+    marks->is_clients_cas = i < word.size && word.data[i] == 'E';
+    i += marks->is_clients_cas;
+    return i > 0 && i == word.size;
+}
+
 static bool parse_entry(struct dump_reader *reader, const struct slice *words,
                         struct dump_entry *out, size_t *value_size)
 {
@@ -265,7 +279,8 @@ enum sess_status dump_reader_next(struct dump_reader *reader, struct dump_entry 
     if (n_words == 3 && slice_is(words[0], "END")) {
         return read_end(reader, words, line.size + 1, error);
     }
-    return n_words == WORDS_MAX
+    out->marks = (struct store_marks){.is_stale = false};
+    return n_words == WORDS_MAX - 1 || (n_words == WORDS_MAX && parse_marks(words[5], &out->marks))
                ? read_entry(reader, words, line.size + 1, out, error)
                : spoilt(reader, "a line that tells of a session is damaged", error);
 }

@@ -35,7 +35,7 @@ static enum sess_status take_frame(struct image *image, const struct island_visi
         size_t used;
 
         if (record_decode(rest, &record, &used) != SESS_OK ||
-            (record.type != RECORD_SET && record.type != RECORD_END)) {
+            (!record_is_state(&record) && record.type != RECORD_END)) {
             return SESS_OK;
         }
         status = take_record(image, &record, visitor, &place);

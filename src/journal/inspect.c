@@ -100,7 +100,9 @@ static enum sess_status take_entry(void *context, const struct record *record,
     struct inspector *inspector = context;
     struct inspection *found = &inspector->found;
 
-    found->highest_cas = record->cas > found->highest_cas ? record->cas : found->highest_cas;
+    if (record_highest_cas(record) > found->highest_cas) {
+        found->highest_cas = record->cas;
+    }
     return roll_apply(inspector->roll, record, place);
 }
 
@@ -287,9 +289,12 @@ static enum sess_status visit_record(void *context, const struct record *record,
     const struct visiting *visiting = context;
     const struct inspector *inspector = visiting->inspector;
     const struct roll_entry *entry =
-        record->type == RECORD_SET ? roll_find(inspector->roll, record->key) : NULL;
-    struct inspected_session session = {
-        .key = record->key, .value = record->value, .flags = record->flags, .cas = record->cas};
+        record_is_state(record) ? roll_find(inspector->roll, record->key) : NULL;
+    struct inspected_session session = {.key = record->key,
+                                        .value = record->value,
+                                        .flags = record->flags,
+                                        .cas = record->cas,
+                                        .marks = record->marks};
 
     if (entry == NULL || entry->place.kind != place->kind ||
         entry->place.segment != place->segment || entry->place.offset != place->offset ||

@@ -15,7 +15,30 @@ enum {
     SEAL_SIZE = HEAD_SIZE + 8,   /* segment 8 */
     CLOCK_SIZE = HEAD_SIZE + 16, /* up to when all has expired 8, time 8 */
     END_SIZE = HEAD_SIZE + 48,   /* segment 8, sequence 8, last 8, entries 8, CAS id 8, flush 8 */
+    MARKED_SIZE = SET_SIZE + 4,  /* as SET, and marks 4 */
 };
+
+enum { MARK_STALE = 1, MARK_WINNER = 2, MARK_CLIENTS_CAS = 4, MARKS_ALL = 7 };
+
+enum record_type record_type_of(struct store_marks marks)
+{
+    return marks.is_stale || marks.has_winner || marks.is_clients_cas ? RECORD_MARKED : RECORD_SET;
+}
+
+static uint32_t marks_encode(struct store_marks marks)
+{
+    return (marks.is_stale ? MARK_STALE : 0U) | (marks.has_winner ? MARK_WINNER : 0U) |
+           (marks.is_clients_cas ? MARK_CLIENTS_CAS : 0U);
+}
+
+static struct store_marks marks_decode(uint32_t bits)
+{
+    return (struct store_marks){
+        .is_stale = (bits & MARK_STALE) != 0,
+        .has_winner = (bits & MARK_WINNER) != 0,
+        .is_clients_cas = (bits & MARK_CLIENTS_CAS) != 0,
+    };
+}
 
 struct record record_of(const struct mutation *mutation)
 {
@@ -28,7 +51,8 @@ struct record record_of(const struct mutation *mutation)
 
     switch (mutation->kind) {
     case MUTATION_SET:
-        record.type = mutation->is_touch ? RECORD_TOUCH : RECORD_SET;
+        record.type = mutation->is_touch ? RECORD_TOUCH : record_type_of(mutation->marks);
+        record.marks = mutation->marks;
         record.value = mutation->is_touch ? slice_of(NULL, 0) : mutation->value;
         break;
     case MUTATION_DELETE:
@@ -48,7 +72,7 @@ static size_t fixed_size(uint8_t type)
     static const uint8_t sizes[] = {
         [RECORD_SET] = SET_SIZE,     [RECORD_TOUCH] = TOUCH_SIZE, [RECORD_DELETE] = HEAD_SIZE,
         [RECORD_FLUSH] = FLUSH_SIZE, [RECORD_LINK] = LINK_SIZE,   [RECORD_SEAL] = SEAL_SIZE,
-        [RECORD_CLOCK] = CLOCK_SIZE, [RECORD_END] = END_SIZE,
+        [RECORD_CLOCK] = CLOCK_SIZE, [RECORD_END] = END_SIZE,     [RECORD_MARKED] = MARKED_SIZE,
     };
 
     return type < sizeof sizes ? sizes[type] : 0;
@@ -58,10 +82,14 @@ static void encode_fixed(const struct record *record, uint8_t *out)
 {
     switch (record->type) {
     case RECORD_SET:
+    case RECORD_MARKED:
         bytes_put_u32(out, (uint32_t)record->value.size);
         bytes_put_u32(out + 4, record->flags);
         bytes_put_u64(out + 8, (uint64_t)record->deadline_s);
         bytes_put_u64(out + 16, record->cas);
+        if (record->type == RECORD_MARKED) {
+            bytes_put_u32(out + 24, marks_encode(record->marks));
+        }
         break;
     case RECORD_TOUCH:
         bytes_put_u64(out, (uint64_t)record->deadline_s);
@@ -120,9 +148,13 @@ static size_t decode_fixed(const uint8_t *in, struct record *out)
 {
     switch (out->type) {
     case RECORD_SET:
+    case RECORD_MARKED:
         out->flags = bytes_u32(in + 4);
         out->deadline_s = (int64_t)bytes_u64(in + 8);
         out->cas = bytes_u64(in + 16);
+        if (out->type == RECORD_MARKED) {
+            out->marks = marks_decode(bytes_u32(in + 24));
+        }
         return bytes_u32(in);
     case RECORD_TOUCH:
         out->deadline_s = (int64_t)bytes_u64(in);
@@ -161,12 +193,15 @@ static size_t decode_fixed(const uint8_t *in, struct record *out)
 /* Where the table has 0, or a yes or no, only another version writes anything else. */
 static bool has_fixed_bytes(const uint8_t *in)
 {
-    return bytes_u16(in + 2) == 0 && (in[0] != RECORD_FLUSH || bytes_u64(in + HEAD_SIZE + 8) <= 1);
+    return bytes_u16(in + 2) == 0 &&
+           (in[0] != RECORD_FLUSH || bytes_u64(in + HEAD_SIZE + 8) <= 1) &&
+           (in[0] != RECORD_MARKED || bytes_u32(in + SET_SIZE) <= MARKS_ALL);
 }
 
 static bool has_key(enum record_type type)
 {
-    return type == RECORD_SET || type == RECORD_TOUCH || type == RECORD_DELETE;
+    return type == RECORD_SET || type == RECORD_TOUCH || type == RECORD_DELETE ||
+           type == RECORD_MARKED;
 }
 
 enum sess_status record_decode(struct slice bytes, struct record *out, size_t *used)
@@ -201,7 +236,7 @@ struct store_image record_image(const struct record *record)
 {
     static const enum image_kind kinds[] = {
         [RECORD_SET] = IMAGE_SET,     [RECORD_TOUCH] = IMAGE_TOUCH,  [RECORD_DELETE] = IMAGE_DELETE,
-        [RECORD_FLUSH] = IMAGE_FLUSH, [RECORD_CLOCK] = IMAGE_EXPIRY,
+        [RECORD_FLUSH] = IMAGE_FLUSH, [RECORD_CLOCK] = IMAGE_EXPIRY, [RECORD_MARKED] = IMAGE_SET,
     };
 
     return (struct store_image){
@@ -210,6 +245,7 @@ struct store_image record_image(const struct record *record)
         .value = record->value,
         .flags = record->flags,
         .cas = record->cas,
+        .marks = record->marks,
         .deadline_s = record->deadline_s,
     };
 }

@@ -29,7 +29,7 @@ enum sess_status replay_apply(struct replay *replay, const struct record *record
 {
     struct recovered *result = &replay->result;
 
-    result->highest_cas = later(result->highest_cas, record->cas);
+    result->highest_cas = later(result->highest_cas, record_highest_cas(record));
     if (record->type == RECORD_LINK) {
         return SESS_OK;
     }
@@ -116,7 +116,7 @@ static void note_frame(struct replay *replay, const struct frame_read *read)
         if (record_decode(rest, &record, &used) != SESS_OK) {
             return;
         }
-        result->highest_cas = later(result->highest_cas, record.cas);
+        result->highest_cas = later(result->highest_cas, record_highest_cas(&record));
         rest = slice_from(rest, used);
     }
 }

@@ -174,6 +174,7 @@ enum sess_status roll_apply(struct roll *roll, const struct record *record,
 {
     switch (record->type) {
     case RECORD_SET:
+    case RECORD_MARKED:
         return set(roll, record, place);
     case RECORD_TOUCH:
         touch(roll, record);

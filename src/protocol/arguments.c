@@ -1,6 +1,7 @@
 /* Arguments by letter. Not framing (parser.c). Threads: any. Memory: none. */
 #include "arguments.h"
 
+#include "flags.h"
 #include "sessiond/base/number.h"
 #include "words.h"
 
@@ -22,20 +23,20 @@ bool arguments_key_is_valid(struct slice key)
     return true;
 }
 
-static void note_fault(struct argument_fault *fault, enum reply reply)
-{
-    if (!fault->is_set) {
-        fault->is_set = true;
-        fault->reply = reply;
-    }
-}
-
 static void read_key(struct slice word, struct request *request, struct argument_fault *fault)
 {
     if (arguments_key_is_valid(word)) {
         request->key = word;
     } else {
-        note_fault(fault, REPLY_BAD_FORMAT);
+        fault_note(fault, REPLY_BAD_FORMAT);
+    }
+}
+
+/* Of a meta command, when its flags are known. */
+static void judge_key(const struct request *request, struct argument_fault *fault)
+{
+    if (!meta_has(&request->meta, 'b') && !arguments_key_is_valid(request->key)) {
+        fault_note(fault, REPLY_BAD_FORMAT);
     }
 }
 
@@ -46,14 +47,14 @@ static void read_flags(struct slice word, struct request *request, struct argume
     if (number_parse_u64(word, UINT32_MAX, &flags) == SESS_OK) {
         request->flags = (uint32_t)flags;
     } else {
-        note_fault(fault, REPLY_BAD_FORMAT);
+        fault_note(fault, REPLY_BAD_FORMAT);
     }
 }
 
 static void read_exptime(struct slice word, struct request *request, struct argument_fault *fault)
 {
     if (number_parse_i64(word, &request->exptime) != SESS_OK) {
-        note_fault(fault,
+        fault_note(fault,
                    command_takes_data(request->command) ? REPLY_BAD_FORMAT : REPLY_BAD_EXPTIME);
     }
 }
@@ -61,14 +62,14 @@ static void read_exptime(struct slice word, struct request *request, struct argu
 static void read_cas(struct slice word, struct request *request, struct argument_fault *fault)
 {
     if (number_parse_u64(word, UINT64_MAX, &request->cas) != SESS_OK) {
-        note_fault(fault, REPLY_BAD_FORMAT);
+        fault_note(fault, REPLY_BAD_FORMAT);
     }
 }
 
 static void read_delta(struct slice word, struct request *request, struct argument_fault *fault)
 {
     if (number_parse_u64(word, UINT64_MAX, &request->delta) != SESS_OK) {
-        note_fault(fault, REPLY_BAD_DELTA);
+        fault_note(fault, REPLY_BAD_DELTA);
     }
 }
 
@@ -85,7 +86,7 @@ static void read_bytes(struct slice word, struct request *request, struct argume
         break;
     default:
         fault->bytes_unknown = true;
-        note_fault(fault, REPLY_BAD_FORMAT);
+        fault_note(fault, REPLY_BAD_FORMAT);
         break;
     }
 }
@@ -95,7 +96,7 @@ static void read_bytes(struct slice word, struct request *request, struct argume
 static void note_surplus(struct argument_fault *fault, const struct command *command,
                          enum reply otherwise)
 {
-    note_fault(fault, command->id == COMMAND_DELETE ? REPLY_DELETE_USAGE
+    fault_note(fault, command->id == COMMAND_DELETE ? REPLY_DELETE_USAGE
                       : command_takes_data(command) ? REPLY_BAD_FORMAT
                                                     : otherwise);
     fault->bytes_unknown = fault->bytes_unknown || command_takes_data(command);
@@ -134,9 +135,9 @@ static void read_level(struct slice word, const struct request *request,
     uint64_t level;
 
     if (word.size == 0 && !request->noreply) {
-        note_fault(fault, REPLY_ERROR);
+        fault_note(fault, REPLY_ERROR);
     } else if (word.size > 0 && number_parse_u64(word, UINT64_MAX, &level) != SESS_OK) {
-        note_fault(fault, REPLY_BAD_FORMAT);
+        fault_note(fault, REPLY_BAD_FORMAT);
     }
 }
 
@@ -154,13 +155,19 @@ static void read_word(char letter, struct slice word, struct request *request,
                       struct argument_fault *fault)
 {
     if (word.size == 0) {
-        note_fault(fault, command_takes_data(request->command) ? REPLY_BAD_FORMAT : REPLY_ERROR);
+        fault_note(fault, command_takes_data(request->command) ||
+                                  request->command->id == COMMAND_META_DEBUG
+                              ? REPLY_BAD_FORMAT
+                              : REPLY_ERROR);
         fault->bytes_unknown = true;
         return;
     }
     switch (letter) {
     case 'k':
         read_key(word, request, fault);
+        break;
+    case 'x':
+        request->key = word;
         break;
     case 'f':
         read_flags(word, request, fault);
@@ -203,6 +210,10 @@ static void read_argument(char letter, struct slice *rest, struct request *reque
     case 'n':
         read_noreply(words_next(rest), request->command, fault);
         return;
+    case 'm':
+        flags_read(rest, request, fault);
+        judge_key(request, fault);
+        return;
     case '~':
         *rest = slice_first(*rest, 0);
         return;
@@ -226,7 +237,7 @@ static bool has_too_many_words(const struct command *command, struct slice line)
 {
     size_t n_words = 0;
 
-    if (command_takes_data(command) || strchr(command->arguments, '~') != NULL) {
+    if (command_takes_data(command) || strpbrk(command->arguments, "~m") != NULL) {
         return false;
     }
     while (words_next(&line).size > 0) {
@@ -250,7 +261,7 @@ void arguments_read(const struct command *command, struct slice line, struct req
     *fault = (struct argument_fault){.is_set = false};
     request->noreply = ends_in_noreply(command, line);
     if (has_too_many_words(command, line)) {
-        note_fault(fault, REPLY_ERROR);
+        fault_note(fault, REPLY_ERROR);
     }
     for (const char *letter = command->arguments; *letter != '\0'; letter++) {
         read_argument(*letter, &line, request, fault);

@@ -4,16 +4,8 @@
 #ifndef SESSIOND_SRC_PROTOCOL_ARGUMENTS_H
 #define SESSIOND_SRC_PROTOCOL_ARGUMENTS_H
 
+#include "fault.h"
 #include "sessiond/protocol/request.h"
-
-/* What is wrong with a line. When several things are, the first one counts, but for the byte count:
- * without it nobody knows where the next request begins. */
-struct argument_fault {
-    bool is_set;
-    enum reply reply;
-    bool bytes_unknown; /* the byte count is missing or no number */
-    bool bytes_absurd;  /* it is a number, but beyond every limit */
-};
 
 /** Whether the bytes may stand in a key: none at or below 0x20, no 0x7F. */
 bool arguments_key_is_valid(struct slice key);

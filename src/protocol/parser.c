@@ -8,6 +8,9 @@
 #include "arguments.h"
 #include "words.h"
 
+#include <stddef.h>
+#include <string.h>
+
 enum { BYTE_BINARY = 0x80, BYTE_TLS = 0x16 };
 
 void parser_init(struct parser *parser, const struct parser_limits *limits)
@@ -357,7 +360,8 @@ enum parse_result parser_next(struct parser *parser, struct slice input, struct 
     enum parse_result result = PARSE_MORE;
     size_t step_used = 1;
 
-    *request = (struct request){.command = NULL};
+    /* Flags are for meta commands alone, and set when there are any. */
+    memset(request, 0, offsetof(struct request, meta));
     for (*used = 0; result == PARSE_MORE && step_used > 0 && *used < input.size;
          *used += step_used) {
         step_used = 0;

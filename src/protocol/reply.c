@@ -52,6 +52,47 @@ void reply_put_value_line(struct buffer *out, struct slice key, uint32_t flags, 
     buffer_put(out, line_end);
 }
 
+void reply_put_word(struct buffer *out, enum reply reply)
+{
+    buffer_put(out, slice_from_text(rows[reply].text));
+}
+
+void reply_put_number_word(struct buffer *out, uint64_t number)
+{
+    put_word(out, number);
+}
+
+void reply_put_flag(struct buffer *out, char flag)
+{
+    buffer_put(out, blank);
+    buffer_put(out, slice_of(&flag, sizeof flag));
+}
+
+void reply_put_flag_number(struct buffer *out, char flag, uint64_t number)
+{
+    reply_put_flag(out, flag);
+    put_digits(out, number);
+}
+
+void reply_put_flag_text(struct buffer *out, char flag, struct slice text)
+{
+    reply_put_flag(out, flag);
+    buffer_put(out, text);
+}
+
+void reply_put_fact(struct buffer *out, const char *name, struct slice text)
+{
+    reply_put_text_word(out, slice_from_text(name));
+    buffer_put(out, SLICE_LITERAL("="));
+    buffer_put(out, text);
+}
+
+void reply_put_text_word(struct buffer *out, struct slice text)
+{
+    buffer_put(out, blank);
+    buffer_put(out, text);
+}
+
 void reply_put_value_end(struct buffer *out)
 {
     buffer_put(out, line_end);

@@ -47,6 +47,7 @@ static enum sess_status put(struct store *store, struct place place,
     struct change change = {
         .store = store,
         .place = place,
+        .now_s = store->config.now_s,
         .is_recorded = true,
         .held_limit = SIZE_MAX,
     };
@@ -70,6 +71,8 @@ static enum sess_status apply_set(struct store *store, struct place place,
         .flags = image->flags,
         .deadline_s = deadline_of(image),
         .cas = image->cas,
+        .marks = image->marks,
+        .n_flushes = place.shard->n_flushes,
     };
     enum sess_status status;
 
@@ -149,6 +152,7 @@ static void apply_expiry(struct store *store, struct shard *shard, int64_t time_
 static void apply_flush(struct store *store, struct shard *shard)
 {
     shard->flushed_below = UINT64_MAX;
+    shard->n_flushes++;
     shard->sweep_bucket = 0;
     while (!flush_is_swept(shard)) {
         struct entry *entry = flush_sweep(store, shard);

@@ -32,6 +32,8 @@ void change_end(struct change *change, uint64_t cas, struct store_outcome *outco
 {
     shard_outcome(change->place.shard, outcome);
     outcome->cas = cas;
+    outcome->deadline_s = change->stored_deadline_s;
+    outcome->size_bytes = change->stored_size;
     if (change->gone != NULL) {
         change->gone_block = shard_free(change->store, change->place.shard, change->gone);
     }
@@ -41,20 +43,31 @@ void change_end(struct change *change, uint64_t cas, struct store_outcome *outco
     }
 }
 
+/* The write is of an older version than what is there, and may be stored all the same. */
+static bool is_older(const struct change *change, const struct store_write *write)
+{
+    return write->takes_older && write->cas < entry_cas(change->present);
+}
+
 enum sess_status change_check(const struct change *change, const struct store_write *write)
 {
     switch (write->mode) {
     case STORE_ADD:
         return change->is_live ? SESS_NOT_STORED : SESS_OK;
     case STORE_REPLACE:
+        return change->is_live ? SESS_OK : SESS_NOT_STORED;
     case STORE_APPEND:
     case STORE_PREPEND:
-        return change->is_live ? SESS_OK : SESS_NOT_STORED;
+        if (!change->is_live) {
+            return write->vivifies ? SESS_OK : SESS_NOT_STORED;
+        }
+        return write->cas == 0 || entry_cas(change->present) == write->cas ? SESS_OK : SESS_EXISTS;
     case STORE_CAS:
         if (!change->is_live) {
             return SESS_NOT_FOUND;
         }
-        return entry_cas(change->present) == write->cas ? SESS_OK : SESS_EXISTS;
+        return entry_cas(change->present) == write->cas || is_older(change, write) ? SESS_OK
+                                                                                   : SESS_EXISTS;
     default:
         return SESS_OK;
     }
@@ -121,6 +134,7 @@ static enum sess_status announce(struct change *change, const struct entry_field
         .block = fields->block,
         .flags = fields->flags,
         .cas = fields->cas,
+        .marks = fields->marks,
         .deadline_s = fields->deadline_s,
         .old_deadline_s = kept_deadline(change),
         .now_s = certain_time(change),
@@ -191,6 +205,7 @@ static enum sess_status put_in_place(struct change *change, const struct entry_f
     }
     change->gone_block = entry_block(entry);
     entry_remake(entry, fields);
+    entry_set_accessed(entry, change->now_s);
     memset((uint8_t *)entry + after, 0, heap_round(after) - after);
     heap_shrink(&shard->heap, entry, before, after);
     shard_arm(shard, entry, fields->deadline_s);
@@ -235,6 +250,7 @@ static enum sess_status put_anew(struct change *change, const struct entry_field
         return status;
     }
     entry_make(entry, fields);
+    entry_set_accessed(entry, change->now_s);
     status = announce(change, fields, false);
     if (status != SESS_OK) {
         heap_free(&shard->heap, entry, entry_size(entry));
@@ -323,19 +339,42 @@ static enum sess_status put_by_reference(struct change *change, const struct ent
     return status;
 }
 
-enum sess_status change_put(struct change *change, struct entry_fields *fields, uint64_t *cas)
+void change_use_cas(struct entry_fields *fields, uint64_t cas)
+{
+    fields->cas = cas;
+    fields->marks.is_clients_cas = cas != 0;
+}
+
+enum sess_status change_restate(struct change *change, struct entry_fields *fields, uint64_t *cas)
 {
     struct shard *shard = change->place.shard;
-    struct store_metrics *metrics = &shard->metrics;
     enum sess_status status;
 
-    fields->cas = shard->next_cas;
+    fields->n_flushes = shard->n_flushes;
+    if (!fields->marks.is_clients_cas) {
+        fields->cas = shard->next_cas;
+    }
     status = change_put_as_is(change, fields);
     if (status == SESS_LIMIT) {
         status = put_by_reference(change, fields);
     }
     if (status == SESS_OK) {
-        *cas = shard->next_cas++;
+        /* A client's id takes one of the sequence, too: those in front of it stay in front. */
+        shard->next_cas++;
+        *cas = fields->cas;
+        change->stored_deadline_s = fields->deadline_s;
+        change->stored_size =
+            fields->block == NULL ? fields->value.size : value_block_bytes(fields->block).size;
+    }
+    return status;
+}
+
+enum sess_status change_put(struct change *change, struct entry_fields *fields, uint64_t *cas)
+{
+    struct store_metrics *metrics = &change->place.shard->metrics;
+    enum sess_status status = change_restate(change, fields, cas);
+
+    if (status == SESS_OK) {
         metric_add(&metrics->total_items, 1);
         metric_add(change->is_live ? &metrics->sessions_renewed : &metrics->sessions_created, 1);
     }

@@ -20,10 +20,12 @@ struct change {
     struct entry *gone;             /* NULL, or what was taken out: freed when the change ends */
     struct value_block *gone_block; /* NULL, or what is released behind the lock */
     bool is_live;                   /* present, and there for anyone to see */
-    bool is_hidden;           /* present, and there again if the clock is put right: a grace */
-    bool is_recorded;         /* by the journal already: nobody is asked */
-    size_t held_limit;        /* bytes up to which it may use `held` */
-    enum sess_status flushed; /* but for OK: the answer to any change, since a flush that is due is
+    bool is_hidden;            /* present, and there again if the clock is put right: a grace */
+    bool is_recorded;          /* by the journal already: nobody is asked */
+    int64_t stored_deadline_s; /* of what it stored; 0: nothing */
+    size_t stored_size;        /* likewise, of the value */
+    size_t held_limit;         /* bytes up to which it may use `held` */
+    enum sess_status flushed;  /* but for OK: the answer to any change, since a flush that is due is
                                        to come first */
 };
 
@@ -48,6 +50,13 @@ SESS_MUST_CHECK enum sess_status change_check(const struct change *change,
 SESS_MUST_CHECK enum sess_status change_put(struct change *change, struct entry_fields *fields,
                                             uint64_t *cas);
 
+/** The same, and not counted as a value that a client stored. What is in force: fields->cas of a client's. */
+SESS_MUST_CHECK enum sess_status change_restate(struct change *change, struct entry_fields *fields,
+                                                uint64_t *cas);
+
+/** Let the entry that is to be stored have this CAS id; 0: the shard's next. */
+void change_use_cas(struct entry_fields *fields, uint64_t cas);
+
 /** The same with fields->cas as it is, and not counted as a value that a client stored. */
 SESS_MUST_CHECK enum sess_status change_put_as_is(struct change *change,
                                                   const struct entry_fields *fields);
@@ -56,6 +65,10 @@ SESS_MUST_CHECK enum sess_status change_put_as_is(struct change *change,
  *  only hidden.
  *  returns  OK | BUSY | REFUSED */
 SESS_MUST_CHECK enum sess_status change_remove(struct change *change, struct slice key);
+
+/** Store a value whose deadline has passed: nothing is kept.
+ *  returns  as change_remove */
+SESS_MUST_CHECK enum sess_status change_write_dead(struct change *change, struct slice key);
 
 /** End the key's session: what is live, or hidden.
  *  returns  OK | NOT_FOUND (nothing is live) | BUSY | REFUSED */

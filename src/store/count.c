@@ -24,29 +24,59 @@ static uint64_t counted(const struct store_count *count, uint64_t number)
     return number < count->delta ? 0 : number - count->delta;
 }
 
+/* Store a number, or nothing of it if it has ended already. */
+static enum sess_status put_number(struct change *change, struct entry_fields *fields,
+                                   uint64_t number, uint64_t *cas)
+{
+    uint8_t digits[NUMBER_DIGITS];
+
+    if (fields->deadline_s <= change->now_s) {
+        return change_write_dead(change, fields->key);
+    }
+    fields->value = slice_of(digits, number_format_u64(number, digits));
+    return change_put(change, fields, cas);
+}
+
 static enum sess_status count_live(struct change *change, const struct store_count *count,
                                    uint64_t *result, uint64_t *cas)
 {
     const struct entry *present = change->present;
-    uint8_t digits[NUMBER_DIGITS];
     struct entry_fields fields = {
         .key = count->key,
         .flags = entry_flags(present),
-        .deadline_s = entry_deadline(present),
+        .deadline_s = count->renews ? shard_deadline(change->place.shard, count->expiry)
+                                    : entry_deadline(present),
+        .marks = entry_marks(present),
     };
-    uint64_t number;
-    enum sess_status status = parse_number(entry_value(present), &number);
+    uint64_t number = 0;
+    enum sess_status status = SESS_EXISTS;
 
+    if (count->cas == 0 || count->cas == entry_cas(present)) {
+        status = parse_number(entry_value(present), &number);
+    }
     if (status != SESS_OK) {
         return status;
     }
+    change_use_cas(&fields, count->new_cas);
     number = counted(count, number);
-    fields.value = slice_of(digits, number_format_u64(number, digits));
-    status = change_put(change, &fields, cas);
+    status = put_number(change, &fields, number, cas);
     if (status == SESS_OK) {
         *result = number;
     }
     return status;
+}
+
+static enum sess_status vivify(struct change *change, const struct store_count *count,
+                               uint64_t *result, uint64_t *cas)
+{
+    struct entry_fields fields = {
+        .key = count->key,
+        .deadline_s = shard_deadline(change->place.shard, count->vivified),
+    };
+
+    change_use_cas(&fields, count->new_cas);
+    *result = count->initial;
+    return put_number(change, &fields, count->initial, cas);
 }
 
 static enum sess_status try_count(struct store *store, const struct store_count *count,
@@ -59,8 +89,11 @@ static enum sess_status try_count(struct store *store, const struct store_count 
     change_begin(&change, store, count->key, now_s);
     if (change.is_live) {
         status = count_live(&change, count, result, &cas);
+    } else if (count->vivifies) {
+        status = vivify(&change, count, result, &cas);
     }
     change_end(&change, cas, outcome);
+    outcome->is_new = status == SESS_OK && !change.is_live;
     return status;
 }
 

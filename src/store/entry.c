@@ -2,8 +2,6 @@
  * place. */
 #include "entry.h"
 
-#include "sessiond/store/terms.h"
-
 #include <string.h>
 
 enum {
@@ -20,6 +18,7 @@ enum {
 };
 
 #define SHORT_CAS_MAX ((1ULL << 40) - 1)
+#define N_FLUSHES_MASK (SHORT_CAS_MAX >> 1)
 
 _Static_assert(STORE_COPY_MAX < 1 << LENGTH_BITS, "an inline value's length fits its field");
 _Static_assert(STORE_KEY_MAX <= UINT8_MAX, "a key's length fits its field");
@@ -87,20 +86,35 @@ static uint32_t bits_for(const struct entry_fields *fields)
     uint32_t bits = 0;
 
     bits |= fields->flags != 0 ? ENTRY_HAS_FLAGS : 0U;
-    bits |= fields->cas > SHORT_CAS_MAX ? ENTRY_HAS_FULL_CAS : 0U;
+    bits |= fields->cas > SHORT_CAS_MAX || fields->marks.is_clients_cas ? ENTRY_HAS_FULL_CAS : 0U;
+    bits |= fields->marks.is_stale ? ENTRY_STALE : 0U;
+    bits |= fields->marks.has_winner ? ENTRY_WIN : 0U;
     bits |= fields->block != NULL ? ENTRY_BY_REFERENCE : 0U;
     return bits;
 }
 
-static void set_cas(struct entry *entry, uint64_t cas)
+static void set_cas(struct entry *entry, const struct entry_fields *fields)
 {
+    uint64_t number = fields->cas;
+
     if ((bits_of(entry) & ENTRY_HAS_FULL_CAS) != 0) {
-        memcpy(optional_field(entry, ENTRY_HAS_FULL_CAS), &cas, sizeof cas);
-        return;
+        memcpy(optional_field(entry, ENTRY_HAS_FULL_CAS), &fields->cas, sizeof fields->cas);
+        number = fields->n_flushes << 1 | fields->marks.is_clients_cas;
     }
     for (size_t i = 0; i < CAS_SIZE; i++) {
-        entry->packed[AT_CAS + i] = (uint8_t)(cas >> 8 * i);
+        entry->packed[AT_CAS + i] = (uint8_t)(number >> 8 * i);
     }
+}
+
+/* What stands in the header for the CAS id. */
+static uint64_t short_number(const struct entry *entry)
+{
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < CAS_SIZE; i++) {
+        number |= (uint64_t)entry->packed[AT_CAS + i] << 8 * i;
+    }
+    return number;
 }
 
 static struct slice inline_value(const struct entry_fields *fields)
@@ -127,7 +141,7 @@ void entry_remake(struct entry *entry, const struct entry_fields *fields)
     if (fields->flags != 0) {
         memcpy(optional_field(entry, ENTRY_HAS_FLAGS), &fields->flags, sizeof fields->flags);
     }
-    set_cas(entry, fields->cas);
+    set_cas(entry, fields);
     entry_set_deadline(entry, fields->deadline_s);
     memcpy(key, fields->key.data, fields->key.size);
     if (value.size > 0) {
@@ -179,16 +193,37 @@ uint32_t entry_flags(const struct entry *entry)
 
 uint64_t entry_cas(const struct entry *entry)
 {
-    uint64_t cas = 0;
+    uint64_t cas;
 
-    if ((bits_of(entry) & ENTRY_HAS_FULL_CAS) != 0) {
-        memcpy(&cas, optional_field(entry, ENTRY_HAS_FULL_CAS), sizeof cas);
-        return cas;
+    if ((bits_of(entry) & ENTRY_HAS_FULL_CAS) == 0) {
+        return short_number(entry);
     }
-    for (size_t i = 0; i < CAS_SIZE; i++) {
-        cas |= (uint64_t)entry->packed[AT_CAS + i] << 8 * i;
-    }
+    memcpy(&cas, optional_field(entry, ENTRY_HAS_FULL_CAS), sizeof cas);
     return cas;
+}
+
+bool entry_is_flushed(const struct entry *entry, uint64_t flushed_below, uint64_t n_flushes)
+{
+    uint64_t number = short_number(entry);
+
+    return (bits_of(entry) & ENTRY_HAS_FULL_CAS) == 0 ? number < flushed_below
+                                                      : number >> 1 != (n_flushes & N_FLUSHES_MASK);
+}
+
+struct store_marks entry_marks(const struct entry *entry)
+{
+    uint32_t bits = bits_of(entry);
+
+    return (struct store_marks){
+        .is_stale = (bits & ENTRY_STALE) != 0,
+        .has_winner = (bits & ENTRY_WIN) != 0,
+        .is_clients_cas = (bits & ENTRY_HAS_FULL_CAS) != 0 && (short_number(entry) & 1) != 0,
+    };
+}
+
+void entry_set_winner(struct entry *entry)
+{
+    set_bit(entry, ENTRY_WIN, true);
 }
 
 int64_t entry_deadline(const struct entry *entry)

@@ -5,7 +5,7 @@
  *
  *     offset  bytes
  *      0      4   deadline, wall seconds, the low 32 of 37 bits; 0: none
- *      4      5   CAS id
+ *      4      5   CAS id; with a full one: twice the flushes that its shard has seen, and 1 if a client chose it
  *      9      1   key length
  *     10      4   inline value length (15 bits), 12 flag bits, the deadline's high 5 bits
  *     14          optional, by bit: client flags 4, full CAS 8, times 6
@@ -18,6 +18,7 @@
 
 #include "block.h"
 #include "sessiond/base/slice.h"
+#include "sessiond/store/terms.h"
 #include "wheel.h"
 
 #include <stdbool.h>
@@ -29,8 +30,8 @@ enum entry_bit {
     ENTRY_HAS_FULL_CAS = 1 << 1, /* CAS id over 40 bits */
     ENTRY_HAS_TIMES = 1 << 2,    /* later: coarse creation and last access */
     ENTRY_BY_REFERENCE = 1 << 3, /* the value is a block of its own */
-    ENTRY_STALE = 1 << 4,        /* later: md I */
-    ENTRY_WIN = 1 << 5,          /* later: the recache token is given out */
+    ENTRY_STALE = 1 << 4,        /* invalidated */
+    ENTRY_WIN = 1 << 5,          /* somebody was told to make it anew */
     ENTRY_FETCHED = 1 << 6,      /* was read */
     ENTRY_RENEWED = 1 << 7,      /* later: was stored or touched again */
     ENTRY_PROBATION = 1 << 8,    /* later: first-write-ttl is running */
@@ -55,6 +56,9 @@ struct entry_fields {
     uint32_t flags;
     int64_t deadline_s;
     uint64_t cas;
+    struct store_marks marks;
+    uint64_t
+        n_flushes; /* that its shard has seen; kept by a full CAS id, which says nothing of when it was */
 };
 
 /** Bytes that an entry of these fields needs, and that an entry has. */
@@ -77,8 +81,27 @@ int64_t entry_deadline(const struct entry *entry);
 /** Set a deadline: 1 to ENTRY_DEADLINE_MAX, or STORE_NO_DEADLINE. It never needs more room. */
 void entry_set_deadline(struct entry *entry, int64_t deadline_s);
 
+/** Whether it was made before a flush: its CAS id is below the barrier, or its shard has seen more flushes. */
+bool entry_is_flushed(const struct entry *entry, uint64_t flushed_below, uint64_t n_flushes);
+
+struct store_marks entry_marks(const struct entry *entry);
+
+/** Note that somebody was told to make it anew. */
+void entry_set_winner(struct entry *entry);
+
 /** Note that somebody read the value. */
 void entry_set_fetched(struct entry *entry);
 bool entry_is_fetched(const struct entry *entry);
+
+/** Note an access at this time, and how long ago the last one was. */
+static inline void entry_set_accessed(struct entry *entry, int64_t now_s)
+{
+    entry->timer.owners = (uint32_t)now_s;
+}
+
+static inline int64_t entry_idle_s(const struct entry *entry, int64_t now_s)
+{
+    return (uint32_t)((uint32_t)now_s - entry->timer.owners);
+}
 
 #endif

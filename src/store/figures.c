@@ -130,8 +130,10 @@ struct lives {
     int64_t now_s;   /* the latest of the shards' times */
 };
 
-static size_t class_of_age(const struct shard *shard, uint64_t cas)
+/* An id that a client chose tells no age: it counts as the oldest. */
+static size_t class_of_age(const struct shard *shard, const struct entry *entry)
 {
+    uint64_t cas = entry_marks(entry).is_clients_cas ? 0 : entry_cas(entry);
     size_t age = 0;
 
     while (age < CENSUS_AGES && cas < census_first_cas(&shard->census, age)) {
@@ -158,7 +160,7 @@ static void look_at_entry(const struct shard *shard, const struct entry *entry,
     sample->n_seen++;
     if (shard_is_live(shard, entry)) {
         sample->no_deadline += deadline_s == STORE_NO_DEADLINE;
-        sample->ages[class_of_age(shard, entry_cas(entry))]++;
+        sample->ages[class_of_age(shard, entry)]++;
         sample->remaining[class_of_remaining(deadline_s - shard->now_s)]++;
     }
 }

@@ -108,7 +108,7 @@ static bool is_flushed(const void *context, const struct entry *entry)
 {
     const struct shard *shard = context;
 
-    return entry_cas(entry) < shard->flushed_below;
+    return entry_is_flushed(entry, shard->flushed_below, shard->n_flushes);
 }
 
 struct entry *flush_sweep(const struct store *store, struct shard *shard)

@@ -8,15 +8,15 @@
 struct seen_value {
     struct value_block *block; /* a reference, or NULL: the bytes are in the entry */
     size_t size;
-    uint64_t cas;
 };
 
 /* One append or prepend on its way. */
 struct joining {
     const struct store_write *write;
-    struct slice more;        /* what is added */
-    struct value_block *made; /* NULL, or room for the joined value */
-    struct seen_value seen;   /* what `made` was made for */
+    struct slice more;         /* what is added */
+    struct value_block *block; /* NULL, or what holds it */
+    struct value_block *made;  /* NULL, or room for the joined value */
+    struct seen_value seen;    /* what `made` was made for */
 };
 
 static uint8_t *more_place(const struct joining *joining)
@@ -49,11 +49,18 @@ static void see(struct joining *joining, const struct entry *entry)
     joining->seen = (struct seen_value){
         .block = entry_block(entry),
         .size = entry_value(entry).size,
-        .cas = entry_cas(entry),
     };
     if (joining->seen.block != NULL) {
         value_block_acquire(joining->seen.block);
     }
+}
+
+/* A small value is copied only when it is joined, so that its size alone counts. A CAS id would tell
+ * nothing: a client may choose one that was there before. */
+static bool is_as_seen(const struct joining *joining, const struct entry *entry)
+{
+    return joining->seen.block == entry_block(entry) &&
+           joining->seen.size == entry_value(entry).size;
 }
 
 /* Outside the lock: all of the copying but for a small value that is still in its entry. */
@@ -76,7 +83,7 @@ static enum sess_status make_joined(struct store *store, struct joining *joining
 static enum sess_status join_large(struct change *change, struct joining *joining,
                                    struct entry_fields *fields, uint64_t *cas)
 {
-    if (joining->made == NULL || joining->seen.cas != entry_cas(change->present)) {
+    if (joining->made == NULL || !is_as_seen(joining, change->present)) {
         forget_seen(joining);
         see(joining, change->present);
         return SESS_AGAIN;
@@ -115,6 +122,7 @@ static enum sess_status join_live(struct change *change, struct joining *joining
         .deadline_s = entry_deadline(present),
     };
 
+    change_use_cas(&fields, joining->write->new_cas);
     if (joining->more.size > change->store->config.max_value_bytes - fields.value.size) {
         return SESS_TOO_LARGE;
     }
@@ -122,6 +130,23 @@ static enum sess_status join_live(struct change *change, struct joining *joining
         return join_large(change, joining, &fields, cas);
     }
     return join_small(change, joining, &fields, cas);
+}
+
+/* There is nothing to join it to. */
+static enum sess_status vivify(struct change *change, const struct joining *joining, uint64_t *cas)
+{
+    const struct store_write *write = joining->write;
+    struct entry_fields fields = {
+        .key = write->key,
+        .value = joining->more,
+        .block = joining->block,
+        .flags = write->flags,
+        .deadline_s = shard_deadline(change->place.shard, write->expiry),
+    };
+
+    change_use_cas(&fields, write->new_cas);
+    return fields.deadline_s <= change->now_s ? change_write_dead(change, write->key)
+                                              : change_put(change, &fields, cas);
 }
 
 static enum sess_status try_join(struct store *store, struct joining *joining, int64_t now_s,
@@ -134,7 +159,8 @@ static enum sess_status try_join(struct store *store, struct joining *joining, i
     change_begin(&change, store, joining->write->key, now_s);
     status = change_check(&change, joining->write);
     if (status == SESS_OK) {
-        status = join_live(&change, joining, &cas);
+        status =
+            change.is_live ? join_live(&change, joining, &cas) : vivify(&change, joining, &cas);
     }
     change_end(&change, cas, outcome);
     return status;
@@ -146,6 +172,7 @@ enum sess_status change_join(struct store *store, const struct store_write *writ
 {
     struct joining joining = {
         .write = write,
+        .block = block,
         .more = block == NULL ? write->value : value_block_bytes(block),
     };
     enum sess_status status;

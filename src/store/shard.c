@@ -23,6 +23,7 @@ enum sess_status shard_init(struct shard *shard, struct store *store)
 void shard_raise_barrier(struct shard *shard)
 {
     shard->flushed_below = shard->next_cas;
+    shard->n_flushes++;
     shard->sweep_bucket = 0;
 }
 

@@ -31,6 +31,7 @@ struct shard {
     int64_t now_s;     /* the latest time this shard was told; in a grace: the last one */
     uint64_t next_cas; /* CAS ids need only be unique for a key, and a key stays in its shard */
     uint64_t flushed_below; /* entries with lower CAS ids were flushed: nobody sees them */
+    uint64_t n_flushes;     /* seen: of those with full CAS ids it decides (entry_is_flushed) */
     size_t sweep_bucket;    /* where the sweep after a flush goes on; index.n_buckets: done */
     uint64_t ticket;        /* of the last change */
     uint64_t revocation_ticket;
@@ -112,7 +113,8 @@ static inline size_t shard_entry_cost(const struct store *store, const struct en
 /** Whether an entry is there for anyone to see: not expired, not flushed. */
 static inline bool shard_is_live(const struct shard *shard, const struct entry *entry)
 {
-    return entry_deadline(entry) > shard->now_s && entry_cas(entry) >= shard->flushed_below;
+    return entry_deadline(entry) > shard->now_s &&
+           !entry_is_flushed(entry, shard->flushed_below, shard->n_flushes);
 }
 
 /** Whether an entry is not there by a clock that is not believed yet, but may be again. */
@@ -120,7 +122,8 @@ static inline bool shard_is_hidden(const struct store *store, const struct shard
                                    const struct entry *entry)
 {
     return store->is_in_grace && entry_deadline(entry) <= shard->now_s &&
-           entry_deadline(entry) > store->mark_s && entry_cas(entry) >= shard->flushed_below;
+           entry_deadline(entry) > store->mark_s &&
+           !entry_is_flushed(entry, shard->flushed_below, shard->n_flushes);
 }
 
 /** The absolute deadline of an expiry, by the shard's time, as an entry can hold it. */

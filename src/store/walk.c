@@ -21,6 +21,7 @@ static void tell(struct telling *telling, const struct entry *entry)
         .value = entry_value(entry),
         .flags = entry_flags(entry),
         .cas = entry_cas(entry),
+        .marks = entry_marks(entry),
         .deadline_s = entry_deadline(entry),
     };
 

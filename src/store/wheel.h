@@ -16,6 +16,7 @@ struct wheel_timer {
     struct wheel_timer *previous;
     int64_t armed_s; /* when it fires; at or before its owner's deadline */
     int level;       /* of the slot it stands in, or fell from */
+    uint32_t owners; /* whatever its owner keeps here */
 };
 
 struct wheel {

@@ -5,10 +5,17 @@
 
 #include <string.h>
 
-/* The deadline has passed before the value arrived: nothing is kept. */
-static enum sess_status write_dead(struct change *change, struct slice key)
+enum sess_status change_write_dead(struct change *change, struct slice key)
 {
     return change->present == NULL ? SESS_OK : change_remove(change, key);
+}
+
+/* The value of an older version: whoever reads it is told, and it lives no longer than the one before it. */
+static void become_stale(const struct change *change, struct entry_fields *fields)
+{
+    fields->deadline_s = entry_deadline(change->present);
+    fields->marks.is_stale = true;
+    fields->marks.has_winner = entry_marks(change->present).has_winner;
 }
 
 static enum sess_status try_write(struct store *store, const struct store_write *write,
@@ -27,9 +34,13 @@ static enum sess_status try_write(struct store *store, const struct store_write 
 
     change_begin(&change, store, write->key, now_s);
     fields.deadline_s = shard_deadline(change.place.shard, write->expiry);
+    change_use_cas(&fields, write->new_cas);
     status = change_check(&change, write);
+    if (status == SESS_OK && write->takes_older && entry_cas(change.present) != write->cas) {
+        become_stale(&change, &fields);
+    }
     if (status == SESS_OK) {
-        status = fields.deadline_s <= change.now_s ? write_dead(&change, write->key)
+        status = fields.deadline_s <= change.now_s ? change_write_dead(&change, write->key)
                                                    : change_put(&change, &fields, &cas);
     }
     change_end(&change, cas, outcome);
@@ -96,6 +107,10 @@ enum sess_status store_touch(struct store *store, struct slice key, struct store
 
     change_begin(&change, store, key, now_s);
     status = change_touch(&change, key, expiry);
+    if (status == SESS_OK && change.gone == NULL) {
+        entry_set_fetched(change.present);
+        entry_set_accessed(change.present, change.now_s);
+    }
     change_end(&change, 0, outcome);
     return status;
 }

@@ -27,7 +27,11 @@ RECORDS = {
     6: ("SEAL", "Q", False),
     9: ("CLOCK", "qq", False),
     11: ("END", "QQQQQq", False),
+    12: ("MARKED", "IIqQI", True),
 }
+
+
+STATES = ("SET", "MARKED")  # of a key, with a value
 
 
 class Wrong(AssertionError):
@@ -116,7 +120,7 @@ def read_records(body, n_records):
         fields = struct.unpack_from("<" + layout, body, at + 4)
         key_at = at + 4 + struct.calcsize("<" + layout)
         value_at = key_at + key_size
-        at = value_at + (fields[0] if name == "SET" else 0)
+        at = value_at + (fields[0] if name in STATES else 0)
         demand(at <= len(body), f"{name} ends behind its frame")
         yield Record(name, fields, body[key_at:value_at], body[value_at:at])
     demand(at == len(body), "bytes behind the last record of a frame")
@@ -168,7 +172,7 @@ class Contents:
 
     def apply(self, record):
         name, fields, key, value = record
-        if name == "SET":
+        if name in STATES:
             self.entries[key] = Entry(value, *fields[1:])
         elif name == "TOUCH" and key in self.entries:
             self.entries[key] = self.entries[key]._replace(deadline_s=fields[0])
@@ -194,7 +198,7 @@ def read_checkpoint(contents, file):
         if [record.name for record in frame.records] == ["END"]:
             break
         for record in frame.records:
-            demand(record.name == "SET", f"{file.name}: {record.name}")
+            demand(record.name in STATES, f"{file.name}: {record.name}")
             n_entries += 1
         contents.apply_all(frame)
     end = frame.records[0].fields

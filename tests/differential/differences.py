@@ -329,7 +329,7 @@ RULES = (
         sessiond=(ERROR,), then=Then.LAST, closes=None,
     ),
     Rule(
-        "memcached's own commands", "stats: lru_crawler, watch, slabs; meta commands are not there yet",
+        "memcached's own commands", "stats: lru_crawler, watch, slabs",
         lambda s: s.reading.command is None and s.reading.words and s.reading.words[0] in MEMCACHED_WORDS,
         memcached=(ANY,), sessiond=(ERROR,),
     ),

@@ -15,7 +15,7 @@ ENDS_BATCH = (b"incr", b"decr")  # what they leave may differ: see differences.p
 
 UNKNOWN_WORDS = (
     b"bogus", b"GET", b"Set", b"getx", b"ge", b"g", b"sett", b"get\r", b"get\tkey", b"ver\0sion", b"helo", b"STAT",
-    b"END", b"bget", b"mn", b"slabs", b"lru_crawler", b"shutdown", b"\x80\x01", b"\x16\x03\x01", b"*1", b"PING",
+    b"END", b"bget", b"slabs", b"lru_crawler", b"shutdown", b"\x80\x01", b"\x16\x03\x01", b"*1", b"PING",
 )  # fmt: skip
 FOREIGN_LINES = (
     b"\x80\x0a\0\0", b"\x80", b"\x16\x03\x01\x02\0", b"\x16", b"Host: localhost", b"*1", b"EHLO localhost",

@@ -4,10 +4,12 @@ CAS ids are renamed in the order in which a server first shows them for a key, s
 number differently read the same. Rows of figures are left out of the text: their names are other tests'.
 """
 
+import base64
 import dataclasses
 
 LINE_END = b"\r\n"
 ROWS = (b"STAT ", b"ITEM ")
+META_CODES = (b"HD", b"VA", b"EN", b"NS", b"EX", b"NF")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +72,13 @@ class ReplyReader:
                     if len(received) < end:
                         return None
                     values.append((words, bytes(received[newline:end])))
+            elif line[:2] in META_CODES and line[2:3] in (b"", b"\r", b" "):
+                size = int(line.split(b" ")[1]) + len(LINE_END) if line.startswith(b"VA") else 0
+                if len(received) < end + size:
+                    return None
+                text = self._meta_text(line) + bytes(received[newline : end + size])
+                del received[: end + size]
+                return Reply(text, line[:2].decode())
             elif line.startswith(ROWS):
                 rows += line + b"\n"
             else:
@@ -81,6 +90,17 @@ class ReplyReader:
     def _reply(self, values, line, rows):
         text = b"".join(self._value_text(words, rest) for words, rest in values)
         return Reply(text + line + b"\n", code_of(line.removesuffix(b"\r"), bool(values)), rows)
+
+    def _meta_text(self, line):
+        """An id is renamed where the reply tells its key, too; 0 is none."""
+        words = line.removesuffix(b"\r").split(b" ")
+        key = next((word[1:] for word in words if word.startswith(b"k")), None)
+        if key is not None and b"b" in words:
+            key = base64.b64decode(key)
+        for place, word in enumerate(words):
+            if key is not None and word.startswith(b"c") and word != b"c0":
+                words[place] = b"c" + self.ids.rename(key, word[1:])
+        return b" ".join(words) + line[len(line.removesuffix(b"\r")) :]
 
     def _value_text(self, words, rest):
         if len(words) == 5:

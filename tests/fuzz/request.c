@@ -46,6 +46,26 @@ static bool is_within(struct slice part, struct slice whole)
            (part.data >= whole.data && part.data + part.size <= whole.data + whole.size);
 }
 
+static uint64_t digest_flags(uint64_t digest, const struct meta_flags *flags)
+{
+    uint64_t numbers[] = {flags->set,
+                          flags->new_cas,
+                          flags->initial,
+                          (uint64_t)flags->vivify,
+                          (uint64_t)flags->recache,
+                          (uint64_t)flags->mode};
+
+    digest = fuzz_digest(digest, slice_of(numbers, sizeof numbers));
+    digest = fuzz_digest(digest, slice_from_text(flags->order));
+    return fuzz_digest(digest, flags->opaque);
+}
+
+static void check_flags(const struct meta_flags *flags, struct slice unread)
+{
+    FUZZ_CHECK(is_within(flags->opaque, unread) && flags->opaque.size <= META_OPAQUE_MAX);
+    FUZZ_CHECK(memchr(flags->order, '\0', sizeof flags->order) != NULL);
+}
+
 static void check_request(const struct feeding *feeding, enum parse_result result,
                           const struct request *request, struct slice unread)
 {
@@ -54,6 +74,9 @@ static void check_request(const struct feeding *feeding, enum parse_result resul
     FUZZ_CHECK(is_within(request->key, unread) && is_within(request->value, unread) &&
                is_within(request->word, unread) && is_within(request->argument, unread));
     FUZZ_CHECK(request->value_size <= feeding->limits->value_max);
+    if (command_takes_flags(request->command)) {
+        check_flags(&request->meta, unread);
+    }
     if (result == PARSE_UPLOAD) {
         FUZZ_CHECK(command_takes_data(request->command) && request->key.size > 0);
         FUZZ_CHECK(request->value_size > feeding->limits->inline_max && request->value.size == 0);
@@ -84,7 +107,10 @@ static uint64_t digest_of(const struct feeding *feeding, enum parse_result resul
     digest = fuzz_digest_number(fuzz_digest(digest, request->key), request->key.size);
     digest = fuzz_digest_number(fuzz_digest(digest, request->value), request->value.size);
     digest = fuzz_digest_number(fuzz_digest(digest, request->word), request->word.size);
-    return fuzz_digest(digest, request->argument);
+    digest = fuzz_digest(digest, request->argument);
+    return request->command != NULL && command_takes_flags(request->command)
+               ? digest_flags(digest, &request->meta)
+               : digest;
 }
 
 static void note_digest(struct feeding *feeding, uint64_t digest)

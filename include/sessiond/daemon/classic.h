@@ -39,7 +39,7 @@
     X(response_obj_bytes, ZERO, "there are no response objects")                                   \
     X(read_buf_bytes_free, ZERO, "an idle connection has no buffer")                               \
     X(read_buf_oom, ZERO, "closed_for_memory")                                                     \
-    X(cmd_meta, ZERO, "there are no meta commands yet")                                            \
+    X(cmd_meta, ZERO, "meta commands are counted with the others")                                 \
     X(auth_cmds, ZERO, "nobody is asked for a password yet")                                       \
     X(auth_errors, ZERO, "nobody is asked for a password yet")                                     \
     X(log_worker_dropped, ZERO, "there is no `watch`")                                             \

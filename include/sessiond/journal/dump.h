@@ -4,10 +4,11 @@
  * the values:
  *
  *     sessiond-dump 1 CREATED              wall seconds
- *     KEY FLAGS DEADLINE CAS SIZE          and, behind the line, SIZE bytes and a line end; for each session
+ *     KEY FLAGS DEADLINE CAS SIZE [MARKS]  and, behind the line, SIZE bytes and a line end; for each session
  *     END COUNT CHECKSUM                   of the sessions; XXH3 (64 bits, 16 hex digits) over all bytes in front
  *
  * KEY is URL-encoded: what is not a letter, a digit or one of -._~ is %XX. DEADLINE is in wall seconds; 0: none.
+ * MARKS, of a session that has any: X stale, W somebody was told to make it anew, E a client chose the CAS id.
  * Without its last line a dump is not whole, and nothing of it may be used: verify it first.
  * Threads: one. Memory: one session. Everything is zeroed at the end of its use. */
 #ifndef SESSIOND_JOURNAL_DUMP_H
@@ -15,6 +16,7 @@
 
 #include "sessiond/base/buffer.h"
 #include "sessiond/base/error.h"
+#include "sessiond/store/terms.h"
 
 #include <stdint.h>
 
@@ -31,6 +33,7 @@ struct dump_entry {
     uint32_t flags;
     uint64_t cas;
     int64_t deadline_s; /* wall seconds from 1 on, or STORE_NO_DEADLINE */
+    struct store_marks marks;
 };
 
 /* Takes all of the bytes. returns OK | NO_SPACE | IO */

@@ -6,6 +6,7 @@
 
 #include "sessiond/base/error.h"
 #include "sessiond/base/slice.h"
+#include "sessiond/store/terms.h"
 
 #include <stdint.h>
 
@@ -77,6 +78,7 @@ struct inspected_session {
     struct slice value; /* likewise */
     uint32_t flags;
     uint64_t cas;
+    struct store_marks marks;
     int64_t deadline_s; /* wall seconds, or STORE_NO_DEADLINE */
     bool is_certain;
 };

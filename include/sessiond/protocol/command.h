@@ -66,6 +66,12 @@ static inline bool command_takes_noreply(const struct command *command)
     return strchr(command->arguments, 'n') != NULL;
 }
 
+/** Whether it ends in flags: a meta command. */
+static inline bool command_takes_flags(const struct command *command)
+{
+    return strchr(command->arguments, 'm') != NULL;
+}
+
 /** The row of an id. */
 const struct command *command_get_row(enum command_id id);
 

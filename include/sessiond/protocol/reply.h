@@ -41,6 +41,22 @@ void reply_put_value_end(struct buffer *out);
 /** A number as a line. Needs REPLY_LINE_MAX bytes of room. */
 void reply_put_number(struct buffer *out, uint64_t number);
 
+/** The text of a fixed line without its end. Needs REPLY_LINE_MAX bytes of room. */
+void reply_put_word(struct buffer *out, enum reply reply);
+
+/** Words of a meta reply, each behind a blank: a number; a flag; a flag and a number or a text. All of one reply
+ *  fit REPLY_VALUE_MAX bytes. */
+void reply_put_number_word(struct buffer *out, uint64_t number);
+void reply_put_flag(struct buffer *out, char flag);
+void reply_put_flag_number(struct buffer *out, char flag, uint64_t number);
+void reply_put_flag_text(struct buffer *out, char flag, struct slice text);
+
+/** ` NAME=TEXT`, likewise. */
+void reply_put_fact(struct buffer *out, const char *name, struct slice text);
+
+/** A word as it is, likewise. */
+void reply_put_text_word(struct buffer *out, struct slice text);
+
 /** `STAT NAME VALUE`. returns OK | NO_MEMORY (this one reserves its own room: it is never hot) */
 SESS_MUST_CHECK enum sess_status reply_append_stat(struct buffer *out, struct slice name,
                                                    struct slice value);

@@ -5,6 +5,7 @@
 #define SESSIOND_PROTOCOL_REQUEST_H
 
 #include "sessiond/protocol/command.h"
+#include "sessiond/protocol/meta.h"
 #include "sessiond/protocol/reply.h"
 
 #include <stdbool.h>
@@ -18,7 +19,7 @@ enum {
 
 struct request {
     const struct command *command;
-    struct slice key; /* in the input; empty: no (further) key */
+    struct slice key; /* in the input; empty: no (further) key. Of a meta command: as it was sent */
     bool is_last_key; /* K: nothing more of this command follows */
     uint32_t flags;
     int64_t exptime;   /* as sent */
@@ -31,6 +32,8 @@ struct request {
     bool noreply;
     enum reply error; /* PARSE_ERROR: what to answer */
     bool must_close;  /* PARSE_ERROR: and then close */
+    struct meta_flags
+        meta; /* its last member: set for meta commands alone; T, C, D and F stand above */
 };
 
 #endif

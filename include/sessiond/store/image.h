@@ -8,6 +8,7 @@
 
 #include "sessiond/base/slice.h"
 #include "sessiond/base/status.h"
+#include "sessiond/store/terms.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,7 @@ struct store_image {
         value;      /* SET: copied. Larger than max_value_bytes is fine: it may have been lowered */
     uint32_t flags; /* SET: the client's flags */
     uint64_t cas;   /* SET: 1 to UINT64_MAX - 1 */
+    struct store_marks marks; /* SET */
     int64_t
         deadline_s; /* SET, TOUCH, EXPIRY: wall seconds from 1 on, past ones too, or STORE_NO_DEADLINE. What is
                            later than an entry can hold is its latest */

@@ -7,6 +7,7 @@
 #define SESSIOND_STORE_MUTATION_H
 
 #include "sessiond/base/slice.h"
+#include "sessiond/store/terms.h"
 #include "sessiond/store/value.h"
 
 #include <stdint.h>
@@ -26,12 +27,13 @@ struct mutation {
     struct slice key;   /* 1..250 bytes, borrowed for the call */
     struct slice value; /* SET: the whole new value, borrowed for the call */
     struct value_block
-        *block;             /* SET: NULL, or what holds a large value: take a reference and copy it
+        *block;     /* SET: NULL, or what holds a large value: take a reference and copy it
                                   after the call, outside the lock */
-    uint32_t flags;         /* SET: the client's flags */
-    uint64_t cas;           /* SET: the CAS id of the new state */
-    int64_t deadline_s;     /* SET: wall seconds, or STORE_NO_DEADLINE; FLUSH: see there */
-    int64_t old_deadline_s; /* of the live entry that was there, or one that is hidden in a grace
+    uint32_t flags; /* SET: the client's flags */
+    uint64_t cas;   /* SET: the CAS id of the new state */
+    struct store_marks marks; /* SET: likewise */
+    int64_t deadline_s;       /* SET: wall seconds, or STORE_NO_DEADLINE; FLUSH: see there */
+    int64_t old_deadline_s;   /* of the live entry that was there, or one that is hidden in a grace
                                (store/grace.h); 0 when there was none */
     int64_t
         now_s; /* the shard's time; of what was hidden the grace's mark; FLUSH: the latest of all

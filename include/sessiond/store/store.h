@@ -52,11 +52,20 @@ SESS_MUST_CHECK enum sess_status store_write(struct store *store, const struct s
 SESS_MUST_CHECK enum sess_status store_delete(struct store *store, struct slice key, int64_t now_s,
                                               struct store_outcome *outcome);
 
+/** Delete a key on a condition, or mark or empty it instead. Marking never needs more room, but for a CAS id
+ *  that a client asks for.
+ *  returns  OK | NOT_FOUND | EXISTS (another CAS id) | NO_MEMORY | BUSY | REFUSED; but for OK nothing changed.
+ *           *outcome is set by all of them.
+ *  Source: memcached doc/protocol.txt, "Meta Delete". */
+SESS_MUST_CHECK enum sess_status store_remove(struct store *store,
+                                              const struct store_removal *removal, int64_t now_s,
+                                              struct store_outcome *outcome);
+
 /** Add to, or take from, the number that a live key's value is: 1 to 20 digits within 64 bits, blanks
  *  behind them are allowed. The result is stored as plain digits; flags and deadline stay.
  *  result   set by OK
- *  returns  OK | NOT_FOUND | INVALID (the value is no number) | NO_MEMORY (only when it needs more room
- *           than it has) | BUSY | REFUSED; but for OK nothing changed. *outcome is set by all of them.
+ *  returns  OK | NOT_FOUND | EXISTS (another CAS id) | INVALID (the value is no number) | NO_MEMORY (only
+ *           when it needs more room than it has) | BUSY | REFUSED; but for OK nothing changed. *outcome is set by all of them.
  *  Source: memcached doc/protocol.txt, "Increment/Decrement". */
 SESS_MUST_CHECK enum sess_status store_count(struct store *store, const struct store_count *count,
                                              int64_t now_s, uint64_t *result,
@@ -107,6 +116,16 @@ void store_read_end(struct store_reading *reading);
 SESS_MUST_CHECK enum sess_status store_read_touch_begin(struct store *store, struct slice key,
                                                         struct store_expiry expiry, int64_t now_s,
                                                         struct store_reading *reading);
+
+/** Look a key up, and do to it what the look says, under one lock.
+ *  sight    set by OK
+ *  returns  as store_read_begin | TOO_LARGE (`replies` will never have room to lend) | NO_MEMORY | BUSY (the
+ *           journal has no room now, or `replies` has none) | REFUSED (nothing changed; only reading->outcome is set). A block that was lent is the caller's to take back.
+ *  Source: memcached doc/protocol.txt, "Meta Get". */
+SESS_MUST_CHECK enum sess_status store_look_begin(struct store *store,
+                                                  const struct store_look *look, int64_t now_s,
+                                                  struct store_reading *reading,
+                                                  struct store_sight *sight);
 
 struct store_upload;
 

@@ -45,14 +45,25 @@ static char long_key[DUMP_KEY_MAX];
 static char large_value[200000];
 
 static const struct dump_entry entries[] = {
-    {{(const uint8_t *)"plain", 5}, {(const uint8_t *)"hello", 5}, 7, 1, 1000},
-    {{(const uint8_t *)"END", 3}, {NULL, 0}, UINT32_MAX, UINT64_MAX - 1, STORE_NO_DEADLINE},
-    {{(const uint8_t *)odd_key, sizeof odd_key - 1}, {(const uint8_t *)"\nEND 3 \0\n", 9}, 0, 9, 1},
+    {{(const uint8_t *)"plain", 5}, {(const uint8_t *)"hello", 5}, 7, 1, 1000, {0}},
+    {{(const uint8_t *)"END", 3},
+     {NULL, 0},
+     UINT32_MAX,
+     UINT64_MAX - 1,
+     STORE_NO_DEADLINE,
+     {.is_clients_cas = true}},
+    {{(const uint8_t *)odd_key, sizeof odd_key - 1},
+     {(const uint8_t *)"\nEND 3 \0\n", 9},
+     0,
+     9,
+     1,
+     {true, true, true}},
     {{(const uint8_t *)long_key, sizeof long_key},
      {(const uint8_t *)large_value, sizeof large_value},
      1,
      2,
-     3},
+     3,
+     {.is_stale = true}},
 };
 
 enum { N_ENTRIES = sizeof entries / sizeof entries[0] };
@@ -92,6 +103,9 @@ static enum sess_status read_tape(struct tape *tape, size_t *n_entries, struct s
             HOT_ASSERT(slice_equal(entry.value, wanted->value) || tape->most == 0);
             HOT_ASSERT(entry.flags == wanted->flags && entry.cas == wanted->cas);
             HOT_ASSERT(entry.deadline_s == wanted->deadline_s);
+            HOT_ASSERT(entry.marks.is_stale == wanted->marks.is_stale);
+            HOT_ASSERT(entry.marks.has_winner == wanted->marks.has_winner);
+            HOT_ASSERT(entry.marks.is_clients_cas == wanted->marks.is_clients_cas);
         }
         *n_entries += status == SESS_OK;
     }
@@ -119,7 +133,8 @@ END_TEST
 START_TEST(its_form_is_fixed)
 {
     const char head[] = "sessiond-dump 1 1234\nplain 7 1000 1 5\nhello\n"
-                        "END 4294967295 0 18446744073709551614 0\n\n%01%20%25%2F%FF~a-._ 0 1 9 9\n";
+                        "END 4294967295 0 18446744073709551614 0 E\n\n"
+                        "%01%20%25%2F%FF~a-._ 0 1 9 9 XWE\n";
     struct tape tape;
 
     write_tape(&tape);

@@ -18,6 +18,21 @@ static const struct record examples[] = {
      .cas = 0x0123456789abcdef,
      .deadline_s = 0x7123456789abcdef},
     {.type = RECORD_SET, .key = {(const uint8_t *)"k", 1}, .cas = 1, .deadline_s = INT64_MAX},
+    {.type = RECORD_MARKED,
+     .key = {(const uint8_t *)"a-key", 5},
+     .value = {(const uint8_t *)"some value", 10},
+     .flags = 0xfedcba98,
+     .cas = UINT64_MAX - 1,
+     .marks = {.is_clients_cas = true},
+     .deadline_s = 0x7123456789abcdef},
+    {.type = RECORD_MARKED,
+     .key = {(const uint8_t *)"k", 1},
+     .cas = 1,
+     .marks = {.is_stale = true}},
+    {.type = RECORD_MARKED,
+     .key = {(const uint8_t *)"k", 1},
+     .cas = 1,
+     .marks = {.is_stale = true, .has_winner = true}},
     {.type = RECORD_TOUCH, .key = {(const uint8_t *)"a-key", 5}, .deadline_s = 77},
     {.type = RECORD_DELETE, .key = {(const uint8_t *)"a-key", 5}},
     {.type = RECORD_FLUSH, .deadline_s = 1234},
@@ -47,7 +62,9 @@ static bool same(const struct record *a, const struct record *b)
     return a->type == b->type && slice_equal(a->key, b->key) && slice_equal(a->value, b->value) &&
            a->flags == b->flags && a->cas == b->cas && a->deadline_s == b->deadline_s &&
            a->is_scheduled == b->is_scheduled && a->segment == b->segment &&
-           a->sequence == b->sequence && a->offset == b->offset && a->time_s == b->time_s;
+           a->marks.is_stale == b->marks.is_stale && a->marks.has_winner == b->marks.has_winner &&
+           a->marks.is_clients_cas == b->marks.is_clients_cas && a->sequence == b->sequence &&
+           a->offset == b->offset && a->time_s == b->time_s;
 }
 
 START_TEST(is_read_as_it_was_written)
@@ -82,7 +99,7 @@ END_TEST
 START_TEST(a_key_of_250_bytes_has_room)
 {
     uint8_t key[STORE_KEY_MAX];
-    struct record record = {.type = RECORD_SET, .key = slice_of(key, sizeof key), .cas = 1};
+    struct record record = {.type = RECORD_MARKED, .key = slice_of(key, sizeof key), .cas = 1};
     uint8_t bytes[RECORD_HEAD_MAX];
     struct record read;
     size_t used;
@@ -137,7 +154,7 @@ START_TEST(a_type_that_does_not_exist_is_refused)
         size_t used;
 
         if ((type >= RECORD_SET && type <= RECORD_SEAL) || type == RECORD_CLOCK ||
-            type == RECORD_END) {
+            type == RECORD_END || type == RECORD_MARKED) {
             continue;
         }
         for (uint8_t key_size = 0; key_size < 2; key_size++) {

@@ -138,7 +138,7 @@ static const struct parser_fact error_facts[] = {
     FACT("version\r\n get k\r\nversion\r\n", "version; error ERROR; version"),
     FACT("version\r\n \r\nversion\r\n", "version; error ERROR; version"),
     FACT("version\r\nversion\t\r\nversion\r\n", "version; error ERROR; version"),
-    FACT("version\r\nmg k 1\r\nversion\r\n", "version; error ERROR; version"),
+    FACT("version\r\nmgk k 1\r\nversion\r\n", "version; error ERROR; version"),
     FACT("get\r\nversion\r\n", "error ERROR; version"),
     FACT("get \r\nversion\r\n", "error ERROR; version"),
     FACT("gets\r\nversion\r\n", "error ERROR; version"),

@@ -61,6 +61,9 @@ static void assert_reads_back(const struct entry *entry, const struct entry_fiel
     ck_assert_ptr_eq(entry_block(entry), fields->block);
     ck_assert_uint_eq(entry_flags(entry), fields->flags);
     ck_assert_uint_eq(entry_cas(entry), fields->cas);
+    ck_assert(entry_marks(entry).is_stale == fields->marks.is_stale);
+    ck_assert(entry_marks(entry).has_winner == fields->marks.has_winner);
+    ck_assert(entry_marks(entry).is_clients_cas == fields->marks.is_clients_cas);
     ck_assert_int_eq(entry_deadline(entry), fields->deadline_s);
 }
 

@@ -256,6 +256,12 @@ static enum sess_status check_mode(const struct held *held, const struct store_w
         return write->cas == held->cas ? SESS_OK : SESS_EXISTS;
     case STORE_SET:
         return SESS_OK;
+    case STORE_APPEND:
+    case STORE_PREPEND:
+        if (!held->is_there) {
+            return SESS_NOT_STORED;
+        }
+        return write->cas == 0 || write->cas == held->cas ? SESS_OK : SESS_EXISTS;
     default:
         return held->is_there ? SESS_OK : SESS_NOT_STORED;
     }

@@ -60,7 +60,7 @@ START_TEST(test_unfetched)
     fixture.now_s = FIXTURE_NOW_S + 30;
     (void)fixture_tick_all(&fixture);
     ck_assert_uint_eq(figure(&fixture, "reclaimed"), 7);
-    ck_assert_uint_eq(figure(&fixture, "expired_unfetched"), 4);
+    ck_assert_uint_eq(figure(&fixture, "expired_unfetched"), 3);
     ck_assert_uint_eq(figure(&fixture, "curr_items"), 0);
     fixture_close(&fixture);
 }
