@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import unittest
@@ -126,12 +127,13 @@ class SessionctlTest(IntegrationCase):
     @needs(os.geteuid() == 0, "root")
     def test_strangers_are_told_what_to_do(self):
         os.chmod(self.directory, 0o755)
+        tool = shutil.copy(SESSIONCTL, self.path("sessionctl"))  # where a stranger gets at it
         stranger = {"user": STRANGER, "group": STRANGER, "extra_groups": []}
-        ended = self.run_tool("ping", "--socket", self.socket, code=EXIT_REFUSED, **stranger)
+        ended = self.run_tool("ping", "--socket", self.socket, code=EXIT_REFUSED, executable=tool, **stranger)
         self.assertIn("set admin-mode and admin-allow", ended.stderr)
         self.daemon.stop()
         self.start("--admin-listen", f"unix:{self.socket}", "--admin-mode", "666")
-        ended = self.run_tool("ping", "--socket", self.socket, code=EXIT_REFUSED, **stranger)
+        ended = self.run_tool("ping", "--socket", self.socket, code=EXIT_REFUSED, executable=tool, **stranger)
         self.assertRegex(ended.stderr, re.escape("CLIENT_ERROR you may not connect here"))
 
 

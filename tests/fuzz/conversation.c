@@ -28,6 +28,9 @@ struct conversation {
     struct store *store;
     struct registry registry;
     struct log_limit flush_log;
+    struct log_limit store_log;
+    struct hash_key log_salt;
+    struct command_options options;
     struct command_shared shared;
     struct command_context context;
     struct parser parser;
@@ -52,8 +55,11 @@ static void begin(struct conversation *self)
     self->shared = (struct command_shared){.store = self->store,
                                            .registry = &self->registry,
                                            .flush_log = &self->flush_log,
+                                           .store_log = &self->store_log,
+                                           .log_salt = &self->log_salt,
                                            .replies = &self->attached,
-                                           .may_flush = true};
+                                           .options = &self->options};
+    self->options.flush_all = FLUSH_ALL_ALLOW;
     self->context.shared = &self->shared;
     self->context.peer = "fuzz";
     self->context.now.wall_s = NOW_S;
