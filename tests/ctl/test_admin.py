@@ -55,7 +55,7 @@ class SessionctlTest(IntegrationCase):
         """What looks like one must not be a second request."""
         with self.daemon.connect() as conversation:
             self.assertEqual(conversation.set("key", "value"), "STORED")
-            for what in ("settings\r\nflush now", "a b", "\x7f", "x" * 65):
+            for what in ("settings\r\nflush", "settings\nflush", "a b", "\x7f", "x" * 65):
                 self.run_tool("stats", what, "--socket", self.socket, code=EXIT_USAGE)
             self.assertEqual(conversation.get("key"), b"value")
 
