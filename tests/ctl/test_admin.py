@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import unittest
@@ -54,7 +55,7 @@ class SessionctlTest(IntegrationCase):
         """What looks like one must not be a second request."""
         with self.daemon.connect() as conversation:
             self.assertEqual(conversation.set("key", "value"), "STORED")
-            for what in ("settings\r\nflush now", "a b", "\x7f", "x" * 65):
+            for what in ("settings\r\nflush", "settings\nflush", "a b", "\x7f", "x" * 65):
                 self.run_tool("stats", what, "--socket", self.socket, code=EXIT_USAGE)
             self.assertEqual(conversation.get("key"), b"value")
 
@@ -126,12 +127,13 @@ class SessionctlTest(IntegrationCase):
     @needs(os.geteuid() == 0, "root")
     def test_strangers_are_told_what_to_do(self):
         os.chmod(self.directory, 0o755)
+        tool = shutil.copy(SESSIONCTL, self.path("sessionctl"))  # where a stranger gets at it
         stranger = {"user": STRANGER, "group": STRANGER, "extra_groups": []}
-        ended = self.run_tool("ping", "--socket", self.socket, code=EXIT_REFUSED, **stranger)
+        ended = self.run_tool("ping", "--socket", self.socket, code=EXIT_REFUSED, executable=tool, **stranger)
         self.assertIn("set admin-mode and admin-allow", ended.stderr)
         self.daemon.stop()
         self.start("--admin-listen", f"unix:{self.socket}", "--admin-mode", "666")
-        ended = self.run_tool("ping", "--socket", self.socket, code=EXIT_REFUSED, **stranger)
+        ended = self.run_tool("ping", "--socket", self.socket, code=EXIT_REFUSED, executable=tool, **stranger)
         self.assertRegex(ended.stderr, re.escape("CLIENT_ERROR you may not connect here"))
 
 
