@@ -104,6 +104,9 @@ void meta_answer_store(struct command_context *context, const struct request *re
         status = SESS_NOT_STORED;
     }
     count_store(&context->metrics, mode == STORE_CAS, status);
+    if (status == SESS_TOO_LARGE || status == SESS_NO_MEMORY) {
+        tell_refused(context, request, error_of(status));
+    }
     if (code_of(status) == REPLY_COUNT) {
         answer(request, out, error_of(status));
     } else {
