@@ -160,7 +160,7 @@ class MetaGenerator:
 
     def _ms(self, key):
         rng = self._random
-        flags = self._some(b"q", b"I") + self._echo()
+        flags = self._some(b"q", *(() if self._counts else (b"I",))) + self._echo()
         flags += self._life(0.4) if rng.random() < 0.9 or b"c" in flags else [[b"T", rng.choice(PAST)]]
         if rng.random() < 0.3:
             flags.append(b"F" + rng.choice((b"0", b"1", b"4294967295")))
