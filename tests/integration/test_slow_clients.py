@@ -308,6 +308,8 @@ class SlowClientsTest(IntegrationCase):
         daemon = self.start()
         keeper = self.connect(daemon)
         keeper.expect_open()
+        # The journal opens its next file a little after the start.
+        daemon.wait_for_stat("journal_segments", lambda count: count >= 2, section="journal")
         before = len(os.listdir(f"/proc/{daemon.pid}/fd"))
         for number in range(2000):
             with daemon.connect() as visitor:
