@@ -393,6 +393,7 @@ static enum sess_status touch_live(struct change *change, int64_t deadline_s)
         .flags = entry_flags(entry),
         .deadline_s = deadline_s,
         .cas = entry_cas(entry),
+        .marks = entry_marks(entry),
     };
     enum sess_status status = SESS_OK;
 

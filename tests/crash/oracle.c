@@ -39,6 +39,7 @@ struct change oracle_change(const struct mutation *mutation)
         .is_touch = mutation->is_touch,
         .flags = mutation->flags,
         .cas = mutation->cas,
+        .marks = mutation->marks,
         .deadline_s = mutation->deadline_s,
         .old_deadline_s = mutation->old_deadline_s,
         .now_s = mutation->now_s,
@@ -101,6 +102,7 @@ static void apply_set(struct key_state *key, const struct change *change)
         .size = change->size,
         .flags = change->flags,
         .cas = change->cas,
+        .is_stale = change->marks.is_stale,
         .deadline_s = change->deadline_s,
     };
 }
@@ -137,8 +139,9 @@ struct key_state picture_look(const struct picture *picture, unsigned key, int64
 bool key_state_equal(const struct key_state *a, const struct key_state *b)
 {
     return a->is_there == b->is_there &&
-           (!a->is_there || (a->digest == b->digest && a->size == b->size && a->flags == b->flags &&
-                             a->cas == b->cas && a->deadline_s == b->deadline_s));
+           (!a->is_there ||
+            (a->digest == b->digest && a->size == b->size && a->flags == b->flags &&
+             a->cas == b->cas && a->is_stale == b->is_stale && a->deadline_s == b->deadline_s));
 }
 
 /* How many keys differ, looked at anew from key `from` to `to`. */

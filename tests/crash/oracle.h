@@ -38,6 +38,7 @@ struct change {
     size_t size;
     uint32_t flags;
     uint64_t cas;
+    struct store_marks marks;
     int64_t deadline_s;
     int64_t old_deadline_s;
     int64_t now_s;
@@ -59,6 +60,7 @@ struct key_state {
     size_t size;
     uint32_t flags;
     uint64_t cas;
+    bool is_stale;
     int64_t deadline_s;
 };
 

@@ -80,8 +80,9 @@ static void print_pending(const struct disk *disk, const enum fate *fates)
 
 static void print_key(const char *what, const struct key_state *key)
 {
-    (void)printf(" %s: there %d, digest %" PRIx64 ", %zu bytes, cas %" PRIu64 ", until %" PRId64,
-                 what, key->is_there, key->digest, key->size, key->cas, key->deadline_s);
+    (void)printf(
+        " %s: there %d, digest %" PRIx64 ", %zu bytes, cas %" PRIu64 ", stale %d, until %" PRId64,
+        what, key->is_there, key->digest, key->size, key->cas, key->is_stale, key->deadline_s);
 }
 
 /* Against what the least and all changes make. */
@@ -396,7 +397,7 @@ static uint64_t shown_cas(const struct run *run)
     for (size_t i = 0; i < run->disk.n_acked; i++) {
         const struct change *change = &history_of(run)->changes[i];
 
-        cas = change->cas > cas ? change->cas : cas;
+        cas = change->cas > cas && !change->marks.is_clients_cas ? change->cas : cas;
     }
     return cas;
 }

@@ -257,12 +257,27 @@ static enum sess_status write_one(struct life *life, unsigned key, int64_t now_s
         .flags = (uint32_t)below(life, 1000),
         .expiry = draw_expiry(life),
         .cas = below(life, 3) == 0 ? 7 : life->picture.keys[key].cas,
+        .new_cas = below(life, 12) == 0 ? UINT64_MAX / 2 - below(life, 1000) : 0,
     };
 
     if (write.mode == STORE_APPEND || write.mode == STORE_PREPEND) {
         write.value = slice_first(write.value, write.value.size < 100 ? write.value.size : 100);
     }
     return store_write(life->subject.store, &write, now_s, outcome);
+}
+
+/* Marked as out of date, to live as long or otherwise. */
+static enum sess_status invalidate_one(struct life *life, unsigned key, int64_t now_s,
+                                       struct store_outcome *outcome)
+{
+    struct store_removal removal = {
+        .key = oracle_key(key),
+        .invalidates = true,
+        .renews = below(life, 2) == 0,
+        .expiry = draw_expiry(life),
+    };
+
+    return store_remove(life->subject.store, &removal, now_s, outcome);
 }
 
 static enum sess_status count_one(struct life *life, unsigned key, int64_t now_s,
@@ -305,6 +320,9 @@ static enum sess_status try_one(struct life *life, unsigned what, unsigned key,
     now_s = now_s > life->subject.time_s ? now_s : life->subject.time_s;
     if (what < 45) {
         return write_one(life, key, now_s, outcome);
+    }
+    if (what < 49) {
+        return invalidate_one(life, key, now_s, outcome);
     }
     if (what < 60) {
         return store_delete(store, oracle_key(key), now_s, outcome);

@@ -115,18 +115,21 @@ static void look_at_key(struct subject *subject, struct slice key, int64_t now_s
                         struct key_state *state)
 {
     struct probe seen = {.old_deadline_s = 0};
+    const struct store_look look = {.key = key, .leaves_no_trace = true};
     struct store_reading reading;
+    struct store_sight sight;
     struct store_outcome outcome;
 
     *state = (struct key_state){.is_there = false};
     store_on_mutation(subject->store, probe, &seen);
-    if (store_read_begin(subject->store, key, now_s, &reading) == SESS_OK) {
+    if (store_look_begin(subject->store, &look, now_s, &reading, &sight) == SESS_OK) {
         *state = (struct key_state){
             .is_there = true,
             .digest = oracle_digest(reading.value),
             .size = reading.value.size,
             .flags = reading.flags,
             .cas = reading.cas,
+            .is_stale = sight.is_stale,
         };
         store_read_end(&reading);
         if (store_delete(subject->store, key, now_s, &outcome) != SESS_REFUSED) {
