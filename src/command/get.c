@@ -61,13 +61,9 @@ static enum sess_status look_and_touch(struct command_context *context,
     return status;
 }
 
-/* Append one value: a small one is copied under the shard's lock, so its room has been made before; a
- * large one is attached. */
-static void append_value(struct command_context *context, const struct request *request,
-                         const struct store_reading *reading, struct buffer *out)
+void put_value(struct command_context *context, const struct store_reading *reading,
+               struct buffer *out)
 {
-    reply_put_value_line(out, request->key, reading->flags, reading->value.size,
-                         shows_cas(request) ? &reading->cas : NULL);
     if (reading->block != NULL) {
         context->attached = reading->block;
         context->attached_at = out->size;
@@ -75,6 +71,14 @@ static void append_value(struct command_context *context, const struct request *
         buffer_put(out, reading->value);
     }
     reply_put_value_end(out);
+}
+
+static void append_value(struct command_context *context, const struct request *request,
+                         const struct store_reading *reading, struct buffer *out)
+{
+    reply_put_value_line(out, request->key, reading->flags, reading->value.size,
+                         shows_cas(request) ? &reading->cas : NULL);
+    put_value(context, reading, out);
 }
 
 static void count_look(struct command_metrics *metrics, const struct request *request,

@@ -53,6 +53,11 @@ enum sess_status command_meta_debug(struct command_context *context, const struc
 enum sess_status command_meta_noop(struct command_context *context, const struct request *request,
                                    struct buffer *out);
 
+/** A value and its end: a small one is copied under the shard's lock, so its room has been made before; a large
+ *  one, which was lent, is attached. */
+void put_value(struct command_context *context, const struct store_reading *reading,
+               struct buffer *out);
+
 /** The reply line, unless the client asked for none. */
 void answer(const struct request *request, struct buffer *out, enum reply reply);
 

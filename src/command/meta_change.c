@@ -93,6 +93,18 @@ static enum reply error_of(enum sess_status status)
     }
 }
 
+static void answer_status(const struct request *request, enum sess_status status,
+                          const struct store_outcome *outcome, struct buffer *out)
+{
+    enum reply code = code_of(status);
+
+    if (code == REPLY_COUNT) {
+        answer(request, out, error_of(status));
+    } else {
+        put_reply(request, code, outcome, out);
+    }
+}
+
 void meta_answer_store(struct command_context *context, const struct request *request,
                        enum sess_status status, const struct store_outcome *outcome,
                        struct buffer *out)
@@ -107,11 +119,7 @@ void meta_answer_store(struct command_context *context, const struct request *re
     if (status == SESS_TOO_LARGE || status == SESS_NO_MEMORY) {
         tell_refused(context, request, error_of(status));
     }
-    if (code_of(status) == REPLY_COUNT) {
-        answer(request, out, error_of(status));
-    } else {
-        put_reply(request, code_of(status), outcome, out);
-    }
+    answer_status(request, status, outcome, out);
 }
 
 /* Room for a code with all that may stand behind it. */
@@ -188,11 +196,7 @@ enum sess_status command_meta_delete(struct command_context *context, const stru
     }
     note_change(context, &outcome);
     count_delete(&context->metrics, &removal, status);
-    if (code_of(status) == REPLY_COUNT) {
-        answer(request, out, error_of(status));
-    } else {
-        put_reply(request, code_of(status), NULL, out);
-    }
+    answer_status(request, status, NULL, out);
     return SESS_OK;
 }
 
@@ -279,10 +283,8 @@ enum sess_status command_meta_count(struct command_context *context, const struc
     }
     if (status == SESS_OK) {
         answer_number(context, request, &outcome, number, out);
-    } else if (code_of(status) == REPLY_COUNT) {
-        answer(request, out, error_of(status));
     } else {
-        put_reply(request, code_of(status), NULL, out);
+        answer_status(request, status, NULL, out);
     }
     return SESS_OK;
 }

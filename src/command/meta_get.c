@@ -107,19 +107,6 @@ static void put_marks(const struct store_sight *sight, struct buffer *out)
     }
 }
 
-/* A small value is copied under the shard's lock, so its room has been made before; a large one is attached. */
-static void put_value(struct command_context *context, const struct store_reading *reading,
-                      struct buffer *out)
-{
-    if (reading->block != NULL) {
-        context->attached = reading->block;
-        context->attached_at = out->size;
-    } else {
-        buffer_put(out, reading->value);
-    }
-    reply_put_value_end(out);
-}
-
 static void answer_hit(struct command_context *context, const struct request *request,
                        const struct store_reading *reading, const struct store_sight *sight,
                        struct buffer *out)
