@@ -62,6 +62,13 @@ static enum sess_status keep(struct change *change, const struct store_removal *
                                               : restate_read(change, removal, &fields, cas);
 }
 
+/* Whether the key has another CAS id than the one asked for; also one that is hidden, and may be back. */
+static bool is_another(const struct change *change, const struct store_removal *removal)
+{
+    return removal->compares_cas && (change->is_live || change->is_hidden) &&
+           entry_cas(change->present) != removal->cas;
+}
+
 static enum sess_status try_remove(struct store *store, const struct store_removal *removal,
                                    int64_t now_s, struct store_outcome *outcome)
 {
@@ -70,8 +77,8 @@ static enum sess_status try_remove(struct store *store, const struct store_remov
     enum sess_status status;
 
     change_begin(&change, store, removal->key, now_s);
-    if (removal->compares_cas && change.is_live && entry_cas(change.present) != removal->cas) {
-        status = SESS_EXISTS;
+    if (is_another(&change, removal)) {
+        status = change.is_live ? SESS_EXISTS : SESS_NOT_FOUND;
     } else if (!is_kept(removal)) {
         status = change_delete(&change, removal->key);
     } else {

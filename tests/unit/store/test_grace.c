@@ -233,6 +233,28 @@ START_TEST(what_would_end_it_and_is_refused_does_not)
 }
 END_TEST
 
+/* What is hidden has its CAS id still. */
+START_TEST(a_condition_holds_for_what_is_hidden)
+{
+    struct store_removal removal = {.key = SLICE_LITERAL("hidden"), .compares_cas = true, .cas = 7};
+    struct store_outcome outcome;
+    struct grace grace;
+
+    begin(&grace);
+    ck_assert_int_eq(store_remove(grace.store.store, &removal, WRONG_S, &outcome), SESS_NOT_FOUND);
+    ck_assert_uint_eq(grace.store.recorder.n_calls, 0);
+    put_right(&grace);
+    ck_assert(is_there(&grace, "hidden"));
+    end(&grace);
+    begin(&grace);
+    removal.cas = 1;
+    ck_assert_int_eq(store_remove(grace.store.store, &removal, WRONG_S, &outcome), SESS_NOT_FOUND);
+    put_right(&grace);
+    ck_assert(!is_there(&grace, "hidden"));
+    end(&grace);
+}
+END_TEST
+
 START_TEST(what_is_past_has_no_end_any_more)
 {
     struct grace grace;
@@ -376,6 +398,7 @@ int main(void)
     tcase_add_test(hides, not_put_right_it_is_taken_back);
     tcase_add_loop_test(is_ended, what_ends_it_is_journaled, 0, SUITE_ROWS(ends));
     tcase_add_loop_test(is_ended, what_would_end_it_and_is_refused_does_not, 0, SUITE_ROWS(ends));
+    tcase_add_test(is_ended, a_condition_holds_for_what_is_hidden);
     tcase_add_loop_test(is_ended, what_is_past_has_no_end_any_more, 0, SUITE_ROWS(ends));
     tcase_add_test(is_ended, refused_store_over_it_changes_nothing);
     tcase_add_test(is_ended, store_over_it_stays);
