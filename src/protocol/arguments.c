@@ -12,15 +12,7 @@
 
 bool arguments_key_is_valid(struct slice key)
 {
-    if (key.size == 0 || key.size > REQUEST_KEY_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < key.size; i++) {
-        if (key.data[i] <= 0x20 || key.data[i] == 0x7f) {
-            return false;
-        }
-    }
-    return true;
+    return key.size > 0 && key.size <= REQUEST_KEY_MAX && scan_key(key) == key.size;
 }
 
 static void read_key(struct slice word, struct request *request, struct argument_fault *fault)
@@ -232,12 +224,13 @@ static bool ends_in_noreply(const struct command *command, struct slice line)
            (command->arguments[0] != 'k' || last.data != words_skip_blanks(line).data);
 }
 
-/* More words than the command has letters, and none of them announces a data block. */
+/* More words than the command has letters, which is known when a surplus one stands behind them, and none of them
+ * announces a data block. */
 static bool has_too_many_words(const struct command *command, struct slice line)
 {
     size_t n_words = 0;
 
-    if (command_takes_data(command) || strpbrk(command->arguments, "~m") != NULL) {
+    if (command_takes_data(command)) {
         return false;
     }
     while (words_next(&line).size > 0) {
@@ -258,15 +251,20 @@ void arguments_read_head(const struct command *command, struct slice *line, stru
 void arguments_read(const struct command *command, struct slice line, struct request *request,
                     struct argument_fault *fault)
 {
+    struct slice rest = line;
+
     *fault = (struct argument_fault){.is_set = false};
     request->noreply = ends_in_noreply(command, line);
-    if (has_too_many_words(command, line)) {
-        fault_note(fault, REPLY_ERROR);
-    }
     for (const char *letter = command->arguments; *letter != '\0'; letter++) {
-        read_argument(*letter, &line, request, fault);
+        read_argument(*letter, &rest, request, fault);
     }
-    if (words_next(&line).size > 0) {
+    if (words_next(&rest).size == 0) {
+        return;
+    }
+    if (has_too_many_words(command, line)) {
+        /* That counts before whatever is wrong with one of them. */
+        *fault = (struct argument_fault){.is_set = true, .reply = REPLY_ERROR};
+    } else {
         note_surplus(fault, command, REPLY_ERROR);
     }
 }

@@ -3,18 +3,36 @@
 
 #include <stddef.h>
 
+enum { LETTERS_MAX = 6 }; /* of one command */
+
+/* One letter of a literal, as a set; `0` is in none, nor is what would be behind its end. */
+#define INDEX_IN(letters, i) ((i) < sizeof(letters) ? (i) : sizeof(letters) - 1)
+#define LETTER_AT(letters, i)                                                                      \
+    ((letters)[INDEX_IN(letters, i)] >= 'A' ? COMMAND_LETTER((letters)[INDEX_IN(letters, i)]) : 0)
+#define LETTERS_OF(letters)                                                                        \
+    (LETTER_AT(letters, 0) | LETTER_AT(letters, 1) | LETTER_AT(letters, 2) |                       \
+     LETTER_AT(letters, 3) | LETTER_AT(letters, 4) | LETTER_AT(letters, 5))
+
 static const struct command commands[] = {
 #define COMMAND(id, word, arguments, handler, mode, syntax, doc)                                   \
-    {COMMAND_##id, word, arguments, MODE_##mode, syntax, doc},
+    {COMMAND_##id,          word,        sizeof(word) - 1, arguments,                              \
+     LETTERS_OF(arguments), MODE_##mode, syntax,           doc},
 #include "sessiond/protocol/commands.def"
 #undef COMMAND
 };
 
+#define COMMAND(id, word, arguments, handler, mode, syntax, doc)                                   \
+    _Static_assert(sizeof(arguments) - 1 <= LETTERS_MAX, "LETTERS_OF sees every letter");
+#include "sessiond/protocol/commands.def"
+#undef COMMAND
+
 const struct command *command_find(struct slice word)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (slice_is(word, commands[i].word)) {
-            return &commands[i];
+        const struct command *command = &commands[i];
+
+        if (word.size == command->word_size && memcmp(word.data, command->word, word.size) == 0) {
+            return command;
         }
     }
     return NULL;

@@ -83,8 +83,9 @@ static int line_ends(struct slice rest, size_t *end_size)
 
 static size_t key_length(struct slice text)
 {
-    size_t size = 0;
+    size_t size = scan_key(text);
 
+    /* Behind a byte that spoils it, too. */
     while (size < text.size && text.data[size] > ' ') {
         size++;
     }
@@ -192,6 +193,11 @@ static enum parse_result begin_keys(struct parser *parser, struct slice line, st
     key = words_next(&rest);
     if (key.size == 0 && command_needs_key(request->command)) {
         return fail(parser, request, REPLY_ERROR, false);
+    }
+    if (rest.size == 0 && arguments_key_is_valid(key)) {
+        request->key = key;
+        request->is_last_key = true;
+        return succeed(parser, PARSE_REQUEST);
     }
     for (; key.size > 0; key = words_next(&rest)) {
         if (!arguments_key_is_valid(key)) {

@@ -4,7 +4,7 @@
 #ifndef SESSIOND_SRC_PROTOCOL_WORDS_H
 #define SESSIOND_SRC_PROTOCOL_WORDS_H
 
-#include "sessiond/base/slice.h"
+#include "scan.h"
 
 static inline struct slice words_skip_blanks(struct slice text)
 {
@@ -20,11 +20,8 @@ static inline struct slice words_skip_blanks(struct slice text)
 static inline struct slice words_next(struct slice *rest)
 {
     struct slice text = words_skip_blanks(*rest);
-    size_t size = 0;
+    size_t size = scan_to_blank(text);
 
-    while (size < text.size && text.data[size] != ' ') {
-        size++;
-    }
     *rest = slice_from(text, size);
     return slice_first(text, size);
 }
