@@ -119,8 +119,12 @@ static void apply_touch(struct place place, const struct store_image *image)
     const uint64_t *slot = index_find(&place.shard->index, place.hash, image->key);
 
     if (slot != NULL) {
-        entry_set_deadline(index_entry(*slot), deadline_of(image));
-        shard_arm(place.shard, index_entry(*slot), deadline_of(image));
+        struct entry *entry = index_entry(*slot);
+        int64_t before_s = entry_deadline(entry);
+
+        entry_set_deadline(entry, deadline_of(image));
+        timer_set(&place.shard->timers, &place.shard->index, place.hash, entry, before_s,
+                  deadline_of(image));
     }
 }
 

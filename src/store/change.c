@@ -178,7 +178,8 @@ static enum sess_status charge(const struct change *change, struct cost before, 
     if (!budget_charge_within(&store->held, growth(before.held, after.held), change->held_limit)) {
         return SESS_NO_MEMORY;
     }
-    if (!budget_charge(store->config.data, growth(before.block, after.block))) {
+    if (after.block > before.block &&
+        !budget_charge(store->config.data, after.block - before.block)) {
         budget_release(&store->held, growth(before.held, after.held));
         return SESS_LIMIT;
     }
@@ -198,6 +199,7 @@ static enum sess_status put_in_place(struct change *change, const struct entry_f
     struct shard *shard = change->place.shard;
     size_t before = entry_size(entry);
     size_t after = entry_size_for(fields);
+    int64_t before_s = entry_deadline(entry);
     enum sess_status status = announce(change, fields, false);
 
     if (status != SESS_OK) {
@@ -208,17 +210,18 @@ static enum sess_status put_in_place(struct change *change, const struct entry_f
     entry_set_accessed(entry, change->now_s);
     memset((uint8_t *)entry + after, 0, heap_round(after) - after);
     heap_shrink(&shard->heap, entry, before, after);
-    shard_arm(shard, entry, fields->deadline_s);
+    timer_set(&shard->timers, &shard->index, change->place.hash, entry, before_s,
+              fields->deadline_s);
     return SESS_OK;
 }
 
-/* What is there gives its place in index and wheel to the new entry. */
+/* What is there gives its place in the index and its timer to the new entry. */
 static void replace_present(struct change *change, struct entry *entry)
 {
     struct shard *shard = change->place.shard;
     struct entry *present = change->present;
 
-    wheel_disarm(&shard->wheel, &present->timer);
+    timer_hand_over(present, entry);
     index_replace(change->slot, entry);
     change->gone_block = entry_block(present);
     heap_free(&shard->heap, present, entry_size(present));
@@ -230,7 +233,8 @@ static enum sess_status find_place(struct change *change, const struct entry_fie
 {
     struct shard *shard = change->place.shard;
 
-    if (change->present == NULL && index_reserve(&shard->index, change->held_limit) != SESS_OK) {
+    if (change->present == NULL && (index_reserve(&shard->index, change->held_limit) != SESS_OK ||
+                                    timers_reserve(&shard->timers, &shard->index) != SESS_OK)) {
         return SESS_LIMIT;
     }
     *place = compact_place(change->store, shard, entry_size_for(fields));
@@ -243,6 +247,7 @@ static enum sess_status find_place(struct change *change, const struct entry_fie
 static enum sess_status put_anew(struct change *change, const struct entry_fields *fields)
 {
     struct shard *shard = change->place.shard;
+    int64_t before_s = change->present == NULL ? 0 : entry_deadline(change->present);
     struct entry *entry;
     enum sess_status status = find_place(change, fields, &entry);
 
@@ -262,7 +267,8 @@ static enum sess_status put_anew(struct change *change, const struct entry_field
         index_insert(&shard->index, change->place.hash, entry);
         metric_add(&shard->metrics.curr_items, 1);
     }
-    shard_arm(shard, entry, fields->deadline_s);
+    timer_set(&shard->timers, &shard->index, change->place.hash, entry, before_s,
+              fields->deadline_s);
     return SESS_OK;
 }
 
@@ -405,7 +411,7 @@ static enum sess_status touch_live(struct change *change, int64_t deadline_s)
         return status;
     }
     entry_set_deadline(entry, deadline_s);
-    shard_arm(shard, entry, deadline_s);
+    timer_set(&shard->timers, &shard->index, change->place.hash, entry, old_s, deadline_s);
     metric_add(&shard->metrics.sessions_renewed, deadline_s > old_s);
     return SESS_OK;
 }

@@ -27,7 +27,6 @@ static void move_entry(struct store *store, struct shard *shard, struct entry *f
     memmove(to, from, heap_round(size));
     hash = hash_bytes(&store->config.hash_key, entry_key(to));
     index_replace(index_find_entry(&shard->index, hash, from), to);
-    wheel_moved(&to->timer);
 }
 
 /* Move a page's entries together to its start, and let it be the open one. */

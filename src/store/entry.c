@@ -2,18 +2,16 @@
  * place. */
 #include "entry.h"
 
+#include <stddef.h>
 #include <string.h>
 
 enum {
-    AT_DEADLINE = 0,
-    AT_CAS = 4,
-    AT_KEY_SIZE = 9,
-    AT_LENGTH_AND_BITS = 10,
-    HEADER_SIZE = 14,
-    CAS_SIZE = 5,
+    HEADER_SIZE = offsetof(struct entry, packed),
+    LENGTH_SHIFT = 1, /* above the bit that tells a place in use from a free one */
     LENGTH_BITS = 15,
+    FLAG_SHIFT = LENGTH_SHIFT + LENGTH_BITS,
     FLAG_BITS = 12,
-    FAR_SHIFT = LENGTH_BITS + FLAG_BITS, /* of the deadline's high bits */
+    FAR_SHIFT = FLAG_SHIFT + FLAG_BITS, /* of the deadline's high bits */
     TIMES_SIZE = 6,
 };
 
@@ -23,26 +21,19 @@ enum {
 _Static_assert(STORE_COPY_MAX < 1 << LENGTH_BITS, "an inline value's length fits its field");
 _Static_assert(STORE_KEY_MAX <= UINT8_MAX, "a key's length fits its field");
 
-static uint32_t load_u32(const uint8_t *from)
-{
-    uint32_t value;
-
-    memcpy(&value, from, sizeof value);
-    return value;
-}
-
 static uint32_t bits_of(const struct entry *entry)
 {
-    return load_u32(entry->packed + AT_LENGTH_AND_BITS) >> LENGTH_BITS & ((1U << FLAG_BITS) - 1);
+    return entry->word >> FLAG_SHIFT & ((1U << FLAG_BITS) - 1);
 }
 
-static void set_bit(struct entry *entry, enum entry_bit bit, bool is_set)
+static size_t length_of(const struct entry *entry)
 {
-    uint32_t word = load_u32(entry->packed + AT_LENGTH_AND_BITS);
-    uint32_t mask = (uint32_t)bit << LENGTH_BITS;
+    return entry->word >> LENGTH_SHIFT & ((1U << LENGTH_BITS) - 1);
+}
 
-    word = is_set ? word | mask : word & ~mask;
-    memcpy(entry->packed + AT_LENGTH_AND_BITS, &word, sizeof word);
+static void set_bit(struct entry *entry, enum entry_bit bit)
+{
+    entry->word |= (uint32_t)bit << FLAG_SHIFT;
 }
 
 /* Bytes of the optional fields that stand before `bit`'s field; all of them for a bit of 0. */
@@ -66,19 +57,17 @@ static size_t optional_size(uint32_t bits, uint32_t bit)
 
 static uint8_t *optional_field(const struct entry *entry, enum entry_bit bit)
 {
-    return (uint8_t *)(uintptr_t)entry->packed + HEADER_SIZE +
-           optional_size(bits_of(entry), (uint32_t)bit);
+    return (uint8_t *)(uintptr_t)entry->packed + optional_size(bits_of(entry), (uint32_t)bit);
 }
 
 static size_t key_offset(const struct entry *entry)
 {
-    return HEADER_SIZE + optional_size(bits_of(entry), 0);
+    return optional_size(bits_of(entry), 0);
 }
 
 static size_t packed_size(const struct entry *entry)
 {
-    return key_offset(entry) + entry->packed[AT_KEY_SIZE] +
-           (load_u32(entry->packed + AT_LENGTH_AND_BITS) & ((1U << LENGTH_BITS) - 1));
+    return key_offset(entry) + entry->key_size + length_of(entry);
 }
 
 static uint32_t bits_for(const struct entry_fields *fields)
@@ -101,8 +90,8 @@ static void set_cas(struct entry *entry, const struct entry_fields *fields)
         memcpy(optional_field(entry, ENTRY_HAS_FULL_CAS), &fields->cas, sizeof fields->cas);
         number = fields->n_flushes << 1 | fields->marks.is_clients_cas;
     }
-    for (size_t i = 0; i < CAS_SIZE; i++) {
-        entry->packed[AT_CAS + i] = (uint8_t)(number >> 8 * i);
+    for (size_t i = 0; i < ENTRY_CAS_SIZE; i++) {
+        entry->cas[i] = (uint8_t)(number >> 8 * i);
     }
 }
 
@@ -111,8 +100,8 @@ static uint64_t short_number(const struct entry *entry)
 {
     uint64_t number = 0;
 
-    for (size_t i = 0; i < CAS_SIZE; i++) {
-        number |= (uint64_t)entry->packed[AT_CAS + i] << 8 * i;
+    for (size_t i = 0; i < ENTRY_CAS_SIZE; i++) {
+        number |= (uint64_t)entry->cas[i] << 8 * i;
     }
     return number;
 }
@@ -124,20 +113,18 @@ static struct slice inline_value(const struct entry_fields *fields)
 
 size_t entry_size_for(const struct entry_fields *fields)
 {
-    return sizeof(struct entry) + HEADER_SIZE + optional_size(bits_for(fields), 0) +
-           fields->key.size + inline_value(fields).size;
+    return HEADER_SIZE + optional_size(bits_for(fields), 0) + fields->key.size +
+           inline_value(fields).size;
 }
 
 void entry_remake(struct entry *entry, const struct entry_fields *fields)
 {
     struct slice value = inline_value(fields);
     uint32_t bits = bits_for(fields);
-    uint8_t *key = entry->packed + HEADER_SIZE + optional_size(bits, 0);
-    uint32_t length_and_bits = (uint32_t)value.size | bits << LENGTH_BITS;
+    uint8_t *key = entry->packed + optional_size(bits, 0);
 
-    memset(entry->packed, 0, HEADER_SIZE);
-    memcpy(entry->packed + AT_LENGTH_AND_BITS, &length_and_bits, sizeof length_and_bits);
-    entry->packed[AT_KEY_SIZE] = (uint8_t)fields->key.size;
+    entry->word = (uint32_t)value.size << LENGTH_SHIFT | bits << FLAG_SHIFT;
+    entry->key_size = (uint8_t)fields->key.size;
     if (fields->flags != 0) {
         memcpy(optional_field(entry, ENTRY_HAS_FLAGS), &fields->flags, sizeof fields->flags);
     }
@@ -151,18 +138,19 @@ void entry_remake(struct entry *entry, const struct entry_fields *fields)
 
 void entry_make(struct entry *place, const struct entry_fields *fields)
 {
-    place->timer = (struct wheel_timer){.next = NULL};
+    place->timer = 0;
+    place->accessed = 0;
     entry_remake(place, fields);
 }
 
 size_t entry_size(const struct entry *entry)
 {
-    return sizeof *entry + packed_size(entry);
+    return HEADER_SIZE + packed_size(entry);
 }
 
 struct slice entry_key(const struct entry *entry)
 {
-    return slice_of(entry->packed + key_offset(entry), entry->packed[AT_KEY_SIZE]);
+    return slice_of(entry->packed + key_offset(entry), entry->key_size);
 }
 
 struct value_block *entry_block(const struct entry *entry)
@@ -178,7 +166,7 @@ struct value_block *entry_block(const struct entry *entry)
 struct slice entry_value(const struct entry *entry)
 {
     struct value_block *block = entry_block(entry);
-    size_t start = key_offset(entry) + entry->packed[AT_KEY_SIZE];
+    size_t start = key_offset(entry) + entry->key_size;
 
     return block == NULL ? slice_of(entry->packed + start, packed_size(entry) - start)
                          : slice_of(block->bytes, block->size);
@@ -186,9 +174,12 @@ struct slice entry_value(const struct entry *entry)
 
 uint32_t entry_flags(const struct entry *entry)
 {
-    return (bits_of(entry) & ENTRY_HAS_FLAGS) != 0
-               ? load_u32(optional_field(entry, ENTRY_HAS_FLAGS))
-               : 0;
+    uint32_t flags = 0;
+
+    if ((bits_of(entry) & ENTRY_HAS_FLAGS) != 0) {
+        memcpy(&flags, optional_field(entry, ENTRY_HAS_FLAGS), sizeof flags);
+    }
+    return flags;
 }
 
 uint64_t entry_cas(const struct entry *entry)
@@ -223,13 +214,12 @@ struct store_marks entry_marks(const struct entry *entry)
 
 void entry_set_winner(struct entry *entry)
 {
-    set_bit(entry, ENTRY_WIN, true);
+    set_bit(entry, ENTRY_WIN);
 }
 
 int64_t entry_deadline(const struct entry *entry)
 {
-    uint64_t high = load_u32(entry->packed + AT_LENGTH_AND_BITS) >> FAR_SHIFT;
-    uint64_t deadline = load_u32(entry->packed + AT_DEADLINE) | high << 32;
+    uint64_t deadline = entry->deadline | (uint64_t)(entry->word >> FAR_SHIFT) << 32;
 
     return deadline == 0 ? STORE_NO_DEADLINE : (int64_t)deadline;
 }
@@ -237,18 +227,15 @@ int64_t entry_deadline(const struct entry *entry)
 void entry_set_deadline(struct entry *entry, int64_t deadline_s)
 {
     uint64_t deadline = deadline_s == STORE_NO_DEADLINE ? 0 : (uint64_t)deadline_s;
-    uint32_t low = (uint32_t)deadline;
-    uint32_t word = load_u32(entry->packed + AT_LENGTH_AND_BITS) & ((1U << FAR_SHIFT) - 1);
 
-    word |= (uint32_t)(deadline >> 32) << FAR_SHIFT;
-    memcpy(entry->packed + AT_DEADLINE, &low, sizeof low);
-    memcpy(entry->packed + AT_LENGTH_AND_BITS, &word, sizeof word);
+    entry->deadline = (uint32_t)deadline;
+    entry->word = (entry->word & ((1U << FAR_SHIFT) - 1)) | (uint32_t)(deadline >> 32) << FAR_SHIFT;
 }
 
 void entry_set_fetched(struct entry *entry)
 {
     if (!entry_is_fetched(entry)) {
-        set_bit(entry, ENTRY_FETCHED, true);
+        set_bit(entry, ENTRY_FETCHED);
     }
 }
 

@@ -4,11 +4,14 @@
  * heap and may be moved there, so nothing but the index and the wheel knows where.
  *
  *     offset  bytes
- *      0      4   deadline, wall seconds, the low 32 of 37 bits; 0: none
- *      4      5   CAS id; with a full one: twice the flushes that its shard has seen, and 1 if a client chose it
- *      9      1   key length
- *     10      4   inline value length (15 bits), 12 flag bits, the deadline's high 5 bits
- *     14          optional, by bit: client flags 4, full CAS 8, times 6
+ *      0      4   bit 0 is 0: a place in use (heap.h); inline value length (15 bits), 12 flag bits, the deadline's
+ *                 high 4 bits
+ *      4      4   deadline, wall seconds, the low 32 of 36 bits; 0: none
+ *      8      4   last access, wall seconds, low 32 bits
+ *     12      5   CAS id; with a full one: twice the flushes that its shard has seen, and 1 if a client chose it
+ *     17      1   key length
+ *     18      1   mark of its record in the wheel (timer.h); 0: none
+ *     19          optional, by bit: client flags 4, full CAS 8, times 6
  *                 key
  *                 value, or the address of its block with ENTRY_BY_REFERENCE
  *
@@ -19,7 +22,6 @@
 #include "block.h"
 #include "sessiond/base/slice.h"
 #include "sessiond/store/terms.h"
-#include "wheel.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,7 +30,7 @@
 enum entry_bit {
     ENTRY_HAS_FLAGS = 1 << 0,    /* client flags that are not 0 */
     ENTRY_HAS_FULL_CAS = 1 << 1, /* CAS id over 40 bits */
-    ENTRY_HAS_TIMES = 1 << 2,    /* later: coarse creation and last access */
+    ENTRY_HAS_TIMES = 1 << 2,    /* later: coarse creation and first write */
     ENTRY_BY_REFERENCE = 1 << 3, /* the value is a block of its own */
     ENTRY_STALE = 1 << 4,        /* invalidated */
     ENTRY_WIN = 1 << 5,          /* somebody was told to make it anew */
@@ -39,12 +41,18 @@ enum entry_bit {
     ENTRY_KEY_PACKED = 3 << 10,  /* later: how the key is packed */
 };
 
-/* The latest deadline that an entry holds, in the year 6325. */
-#define ENTRY_DEADLINE_MAX (((int64_t)1 << 37) - 1)
+/* The latest deadline that an entry holds, in the year 4147. */
+#define ENTRY_DEADLINE_MAX (((int64_t)1 << 36) - 1)
+
+enum { ENTRY_CAS_SIZE = 5 };
 
 struct entry {
-    struct wheel_timer timer; /* its first member: the wheel hands timers back, and a place in the
-                                 heap begins with a pointer */
+    uint32_t word; /* length, flag bits, far deadline */
+    uint32_t deadline;
+    uint32_t accessed;
+    uint8_t cas[ENTRY_CAS_SIZE];
+    uint8_t key_size;
+    uint8_t timer;
     uint8_t packed[];
 };
 
@@ -65,7 +73,7 @@ struct entry_fields {
 size_t entry_size_for(const struct entry_fields *fields);
 size_t entry_size(const struct entry *entry);
 
-/** Make an entry in a place of its own; its timer is not armed. */
+/** Make an entry in a place of its own; its timer is not armed, and nobody has accessed it. */
 void entry_make(struct entry *place, const struct entry_fields *fields);
 
 /** Make another entry of the same key out of one, which has room for it; its timer stays as it is. */
@@ -96,12 +104,14 @@ bool entry_is_fetched(const struct entry *entry);
 /** Note an access at this time, and how long ago the last one was. */
 static inline void entry_set_accessed(struct entry *entry, int64_t now_s)
 {
-    entry->timer.owners = (uint32_t)now_s;
+    if (entry->accessed != (uint32_t)now_s) {
+        entry->accessed = (uint32_t)now_s;
+    }
 }
 
 static inline int64_t entry_idle_s(const struct entry *entry, int64_t now_s)
 {
-    return (uint32_t)((uint32_t)now_s - entry->timer.owners);
+    return (uint32_t)((uint32_t)now_s - entry->accessed);
 }
 
 #endif

@@ -35,7 +35,7 @@ static struct index_size measure_index(struct store *store)
         (void)pthread_mutex_lock(&shard->lock);
         size.n_buckets += shard->index.n_buckets;
         size.n_pieces += shard->index.n_pieces;
-        size.n_pages += shard->index.n_pages;
+        size.n_pages += shard->index.pages.n_pages;
         (void)pthread_mutex_unlock(&shard->lock);
     }
     return size;

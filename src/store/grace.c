@@ -10,9 +10,10 @@ static void arm_piece(struct shard *shard, const struct index_bucket *piece)
     for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
         if (piece->slots[i] != 0) {
             struct entry *entry = index_entry(piece->slots[i]);
+            uint64_t hash = hash_bytes(shard->index.hash_key, entry_key(entry));
 
-            entry->timer = (struct wheel_timer){.next = NULL};
-            shard_arm(shard, entry, entry_deadline(entry));
+            timer_forget(&shard->timers, entry);
+            timer_set(&shard->timers, &shard->index, hash, entry, 0, entry_deadline(entry));
         }
     }
 }
@@ -20,7 +21,7 @@ static void arm_piece(struct shard *shard, const struct index_bucket *piece)
 /* A wheel does not turn back: it begins anew at the mark. */
 static void restart_wheel(struct shard *shard, int64_t mark_s)
 {
-    wheel_init(&shard->wheel, mark_s);
+    wheel_restart(&shard->timers.wheel, mark_s);
     for (size_t i = 0; i < shard->index.n_buckets; i++) {
         for (struct index_bucket *piece = index_bucket_of(&shard->index, i); piece != NULL;
              piece = piece->overflow) {

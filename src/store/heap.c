@@ -1,8 +1,8 @@
 /* Places for entries. Not what stands in them, nor when pages are squeezed. Threads: under the shard's
  * lock. Memory: see heap.h.
  *
- * The first word of a free place is its size with the lowest bit set; an entry begins with a pointer or
- * with NULL, where that bit is never set. A page's first word is its number in the heap. */
+ * The first 4 bytes of a free place are its size with the lowest bit set; in those of an entry that bit is never set.
+ * A page's first word is its number in the heap. */
 #include "heap.h"
 
 #include "poison.h"
@@ -18,6 +18,14 @@ static uint64_t load_word(const uint8_t *from)
 
     memcpy(&word, from, sizeof word);
     return word;
+}
+
+static uint32_t load_mark(const uint8_t *from)
+{
+    uint32_t mark;
+
+    memcpy(&mark, from, sizeof mark);
+    return mark;
 }
 
 static void store_word(uint8_t *to, uint64_t word)
@@ -142,8 +150,10 @@ static void drop_page(struct heap *heap, struct heap_page *page)
 /* Make a free place of what is from `place` on. */
 static void fill(uint8_t *place, size_t size)
 {
+    uint32_t mark = (uint32_t)size << 1 | 1;
+
     memset(place, 0, size);
-    store_word(place, size << 1 | 1);
+    memcpy(place, &mark, sizeof mark);
     memory_poison(place + HEAP_UNIT, size - HEAP_UNIT);
 }
 
@@ -181,12 +191,12 @@ void *heap_walk(const struct heap_page *page, size_t *at, size_t last_size)
 {
     *at += *at == 0 ? HEAP_HEADER_SIZE : heap_round(last_size);
     while (*at < page->end) {
-        uint64_t word = load_word(page->start + *at);
+        uint32_t mark = load_mark(page->start + *at);
 
-        if ((word & 1) == 0) {
+        if ((mark & 1) == 0) {
             return page->start + *at;
         }
-        *at += word >> 1;
+        *at += mark >> 1;
     }
     return NULL;
 }

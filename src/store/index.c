@@ -39,27 +39,9 @@ static size_t home_number(const struct index *index, uint64_t hash)
     return number < index->n_buckets ? number : number - index->round;
 }
 
-/* A page of empty buckets, or NULL. */
-static struct index_bucket *add_page(struct index *index, size_t limit)
+struct index_bucket *index_bucket_of_low(struct index *index, uint32_t low)
 {
-    size_t size = arena_page_size(index->arena);
-    struct index_bucket *page;
-
-    if (!budget_charge_within(index->held, size, limit)) {
-        return NULL;
-    }
-    if (!budget_charge(index->budget, size)) {
-        budget_release(index->held, size);
-        return NULL;
-    }
-    page = arena_take(index->arena, size);
-    if (page == NULL) {
-        budget_release(index->budget, size);
-        budget_release(index->held, size);
-        return NULL;
-    }
-    index->n_pages++;
-    return page;
+    return index_bucket_of(index, home_number(index, low));
 }
 
 static enum sess_status add_segment(struct index *index, size_t limit)
@@ -77,7 +59,7 @@ static enum sess_status add_segment(struct index *index, size_t limit)
         index->segments = grown;
         index->segments_capacity = capacity;
     }
-    segment = add_page(index, limit);
+    segment = pages_add(&index->pages, limit);
     if (segment == NULL) {
         return SESS_NO_MEMORY;
     }
@@ -87,7 +69,7 @@ static enum sess_status add_segment(struct index *index, size_t limit)
 
 static enum sess_status add_pieces(struct index *index, size_t limit)
 {
-    struct index_bucket *page = add_page(index, limit);
+    struct index_bucket *page = pages_add(&index->pages, limit);
 
     if (page == NULL) {
         return SESS_NO_MEMORY;
@@ -101,14 +83,12 @@ static enum sess_status add_pieces(struct index *index, size_t limit)
 }
 
 enum sess_status index_init(struct index *index, const struct hash_key *hash_key,
-                            struct arena *arena, struct budget *budget, struct budget *held)
+                            const struct pages *pages)
 {
     *index = (struct index){
         .hash_key = hash_key,
-        .arena = arena,
-        .budget = budget,
-        .held = held,
-        .segment_buckets = arena_page_size(arena) / sizeof(struct index_bucket),
+        .pages = *pages,
+        .segment_buckets = pages_size(pages) / sizeof(struct index_bucket),
         .round = BUCKETS_FIRST,
     };
     enum sess_status status = add_segment(index, SIZE_MAX);
@@ -121,9 +101,8 @@ enum sess_status index_init(struct index *index, const struct hash_key *hash_key
 
 void index_fini(struct index *index)
 {
-    if (index->arena != NULL) {
-        budget_release(index->budget, index->n_pages * arena_page_size(index->arena));
-        budget_release(index->held, index->n_pages * arena_page_size(index->arena));
+    if (index->pages.arena != NULL) {
+        pages_release(&index->pages);
     }
     free(index->segments);
     *index = (struct index){0};
@@ -162,9 +141,11 @@ uint64_t *index_find(struct index *index, uint64_t hash, struct slice key)
     return NULL;
 }
 
+/* The bound is one of 80 million sessions in a shard: above it, chains grow longer. */
 static bool split_is_due(const struct index *index)
 {
-    return index->n_entries + 1 > index->n_buckets * FILL_PER_BUCKET;
+    return index->n_entries + 1 > index->n_buckets * FILL_PER_BUCKET &&
+           index->n_buckets < (size_t)1 << INDEX_LOW_BITS;
 }
 
 uint64_t *index_find_where(struct index_bucket *bucket,
@@ -237,7 +218,8 @@ static void count_bucket(struct index *index)
 
 void index_expect(struct index *index, size_t n_entries)
 {
-    while (index->n_entries == 0 && index->n_buckets < n_entries / FILL_PER_BUCKET) {
+    while (index->n_entries == 0 && index->n_buckets < n_entries / FILL_PER_BUCKET &&
+           index->n_buckets < (size_t)1 << INDEX_LOW_BITS) {
         if (index->n_buckets == index->n_segments * index->segment_buckets &&
             add_segment(index, SIZE_MAX) != SESS_OK) {
             return;

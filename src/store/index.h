@@ -8,12 +8,15 @@
 #ifndef SESSIOND_SRC_STORE_INDEX_H
 #define SESSIOND_SRC_STORE_INDEX_H
 
-#include "arena.h"
 #include "entry.h"
-#include "sessiond/base/budget.h"
+#include "pages.h"
 #include "sessiond/base/hash.h"
 
-enum { INDEX_BUCKET_SLOTS = 7, INDEX_SEGMENTS_FIRST = 8 };
+enum {
+    INDEX_BUCKET_SLOTS = 7,
+    INDEX_SEGMENTS_FIRST = 8,
+    INDEX_LOW_BITS = 24, /* of a hash; there are never more home buckets than that */
+};
 
 struct index_bucket {
     uint64_t slots[INDEX_BUCKET_SLOTS]; /* tag in the top 16 bits, address below; 0: empty */
@@ -30,17 +33,13 @@ struct index {
     size_t n_entries;
     struct index_bucket *spare;      /* overflow pieces for use, linked by `overflow` */
     size_t n_pieces;                 /* overflow pieces, spare ones too */
-    size_t n_pages;                  /* charged: of segments and pieces */
+    struct pages pages;              /* of segments and pieces */
     const struct hash_key *hash_key; /* borrowed */
-    struct arena *arena;             /* borrowed */
-    struct budget *budget;           /* borrowed; charged for pages */
-    struct budget *held;             /* borrowed; likewise */
 };
 
 /** returns OK | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status index_init(struct index *index, const struct hash_key *hash_key,
-                                            struct arena *arena, struct budget *budget,
-                                            struct budget *held);
+                                            const struct pages *pages);
 
 /** Give an index without entries the home buckets that so many need, as far as there is memory for them: it need
  *  not grow bucket by bucket then. */
@@ -59,6 +58,9 @@ uint64_t *index_find(struct index *index, uint64_t hash, struct slice key);
 
 /** The entry in a slot. */
 struct entry *index_entry(uint64_t slot);
+
+/** The home bucket of all keys whose hashes have these low bits, INDEX_LOW_BITS of them. */
+struct index_bucket *index_bucket_of_low(struct index *index, uint32_t low);
 
 /** A home bucket in use, by its number. */
 struct index_bucket *index_bucket_of(struct index *index, size_t number);

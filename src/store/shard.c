@@ -6,6 +6,11 @@
 
 enum sess_status shard_init(struct shard *shard, struct store *store)
 {
+    struct pages pages = {
+        .arena = store->arena, .budget = store->config.data, .held = &store->held};
+    /* Each entry is charged for its own record. */
+    struct pages beside_held = {.arena = store->arena, .budget = store->config.data};
+
     if (pthread_mutex_init(&shard->lock, NULL) != 0) {
         return SESS_NO_MEMORY;
     }
@@ -13,11 +18,10 @@ enum sess_status shard_init(struct shard *shard, struct store *store)
     shard->flushed_below = store->config.first_cas;
     shard->sweep_bucket = SIZE_MAX;
     shard->now_s = store->config.now_s;
-    wheel_init(&shard->wheel, store->config.now_s);
+    timers_init(&shard->timers, store->config.now_s, &beside_held);
     census_init(&shard->census, store->config.now_s, store->config.first_cas);
     heap_init(&shard->heap, store->arena, store->config.data, store->page_size);
-    return index_init(&shard->index, &store->config.hash_key, store->arena, store->config.data,
-                      &store->held);
+    return index_init(&shard->index, &store->config.hash_key, &pages);
 }
 
 void shard_raise_barrier(struct shard *shard)
@@ -113,7 +117,7 @@ void shard_take_out(const struct store *store, struct place place, uint64_t *slo
     struct shard *shard = place.shard;
     struct entry *entry = index_entry(*slot);
 
-    wheel_disarm(&shard->wheel, &entry->timer);
+    timer_forget(&shard->timers, entry);
     index_remove(&shard->index, place.hash, slot);
     census_remove(&shard->census, shard_entry_cost(store, entry));
     metric_add(&shard->metrics.bytes, -(uint64_t)shard_entry_cost(store, entry));

@@ -11,7 +11,7 @@
 #include "sessiond/store/metrics.h"
 #include "sessiond/store/mutation.h"
 #include "sessiond/store/terms.h"
-#include "wheel.h"
+#include "timer.h"
 
 #include <pthread.h>
 #include <stdalign.h>
@@ -36,7 +36,7 @@ struct shard {
     uint64_t ticket;        /* of the last change */
     uint64_t revocation_ticket;
     struct store_metrics metrics; /* written under the lock, read by anyone */
-    struct wheel wheel;
+    struct timers timers;
     struct census census;
 };
 
@@ -89,19 +89,11 @@ static inline struct shard *shard_of(struct store *store, uint64_t hash)
     return &store->shards[hash >> 56 & (store->n_shards - 1)];
 }
 
-/** See that the wheel looks at an entry when its new deadline passes. */
-static inline void shard_arm(struct shard *shard, struct entry *entry, int64_t deadline_s)
-{
-    if (deadline_s != STORE_NO_DEADLINE) {
-        wheel_arm_by(&shard->wheel, &entry->timer, deadline_s);
-    }
-}
-
 /** What an entry of `size` bytes with such a block, or NULL, takes of `held`. */
 static inline size_t shard_cost(const struct store *store, size_t size,
                                 const struct value_block *block)
 {
-    return heap_cost(size, store->page_size) +
+    return heap_cost(size, store->page_size) + WHEEL_RECORD_COST +
            (block == NULL ? 0 : block_cost(store->arena, block->allocated));
 }
 

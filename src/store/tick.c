@@ -46,24 +46,20 @@ static void release_blocks(struct taken *taken)
 }
 
 /* A timer fired: the entry has expired, or was given more time since and is armed again. */
-static void settle(struct store *store, struct shard *shard, struct wheel_timer *timer,
-                   struct taken *taken)
+static void settle(struct store *store, struct shard *shard, uint32_t record, struct taken *taken)
 {
-    struct entry *entry = (struct entry *)(void *)timer;
-    int64_t deadline_s = entry_deadline(entry);
-    struct place place = {.shard = shard};
+    uint64_t *slot = timer_find_over(&shard->timers, &shard->index, record, shard->now_s);
 
-    if (deadline_s > shard->now_s) {
-        if (deadline_s != STORE_NO_DEADLINE) {
-            wheel_arm(&shard->wheel, timer, deadline_s);
-        }
-        return;
+    if (slot != NULL) {
+        struct entry *entry = index_entry(*slot);
+        struct place place = {.shard = shard,
+                              .hash = hash_bytes(&store->config.hash_key, entry_key(entry))};
+
+        shard_take_out(store, place, slot);
+        metric_add(&shard->metrics.reclaimed, 1);
+        metric_add(&shard->metrics.expired_unfetched, !entry_is_fetched(entry));
+        take(taken, store, shard, entry);
     }
-    place.hash = hash_bytes(&store->config.hash_key, entry_key(entry));
-    shard_take_out(store, place, index_find_entry(&shard->index, place.hash, entry));
-    metric_add(&shard->metrics.reclaimed, 1);
-    metric_add(&shard->metrics.expired_unfetched, !entry_is_fetched(entry));
-    take(taken, store, shard, entry);
 }
 
 static bool is_pressed(const struct store *store)
@@ -76,11 +72,16 @@ static bool is_pressed(const struct store *store)
 /* One piece of work. Returns the steps it counts for; 0: there is nothing to do. */
 static unsigned tick_step(struct store *store, struct shard *shard, struct taken *taken)
 {
-    struct wheel_timer *due = NULL;
+    uint32_t due = 0;
     struct entry *flushed;
 
+    if (timers_are_sifted(&shard->timers)) {
+        timers_sift_step(&shard->timers, &shard->index);
+        return 1;
+    }
     /* In a grace nothing is due. */
-    switch (store->is_in_grace ? WHEEL_IDLE : wheel_step(&shard->wheel, shard->now_s, &due)) {
+    switch (store->is_in_grace ? WHEEL_IDLE
+                               : wheel_step(&shard->timers.wheel, shard->now_s, &due)) {
     case WHEEL_DUE:
         settle(store, shard, due, taken);
         return 1;

@@ -31,7 +31,18 @@ static inline size_t inside_index_size(const struct store *store)
     size_t n_pages = 0;
 
     for (size_t i = 0; i < store->n_shards; i++) {
-        n_pages += store->shards[i].index.n_pages;
+        n_pages += store->shards[i].index.pages.n_pages;
+    }
+    return n_pages * arena_page_size(store->arena);
+}
+
+/** Bytes that the wheels of all shards take. */
+static inline size_t inside_wheel_size(const struct store *store)
+{
+    size_t n_pages = 0;
+
+    for (size_t i = 0; i < store->n_shards; i++) {
+        n_pages += store->shards[i].timers.wheel.pages.n_pages;
     }
     return n_pages * arena_page_size(store->arena);
 }
@@ -91,7 +102,8 @@ static inline size_t inside_live_size(const struct store *store)
 /** All that is charged to the data budget: pages of indexes and heaps, and blocks. */
 static inline size_t inside_size(struct store *store)
 {
-    return inside_index_size(store) + inside_heap_size(store) + inside_block_size(store);
+    return inside_index_size(store) + inside_wheel_size(store) + inside_heap_size(store) +
+           inside_block_size(store);
 }
 
 /** The name of a key that is not there yet and lives in the same shard as `key`. */
@@ -149,7 +161,7 @@ static inline size_t inside_cost(struct store *store)
     return cost;
 }
 
-/** Every byte charged is the index's, a heap's page or a block's; what is held is the index's or an
+/** Every byte charged is the index's, a wheel's, a heap's page or a block's; what is held is the index's or an
  *  entry's, and the figure is what entries take of it. */
 static inline void inside_check_budget(struct store_fixture *fixture)
 {

@@ -15,7 +15,7 @@
 
 enum { OLD_FLAGS = 7, LARGE = STORE_COPY_MAX + 1 };
 
-static const int64_t far_s = (int64_t)1 << 36; /* in 4147 */
+static const int64_t far_s = (int64_t)1 << 35; /* in 3058 */
 static uint8_t bytes[1 << 20];
 
 /* What a key was before a change. */
@@ -452,7 +452,7 @@ START_TEST(test_touch_of_none)
 }
 END_TEST
 
-/* A deadline after the year 6325 is held as that. */
+/* A deadline after the year 4147 is held as that. */
 static int64_t as_held(int64_t deadline_s)
 {
     return deadline_s > ENTRY_DEADLINE_MAX && deadline_s != STORE_NO_DEADLINE ? ENTRY_DEADLINE_MAX
@@ -977,7 +977,7 @@ static const struct entry *write_secret(struct store_fixture *fixture)
         }
     }
     entry = inside_entry(fixture->store, SLICE_LITERAL("key"));
-    /* Not in the timer's addresses, whose bytes may be anything. */
+    /* Not in the header, whose bytes may be anything. */
     ck_assert_uint_eq(inside_count(entry->packed, SECRET_SIZE + 17, SECRET), SECRET_SIZE);
     return entry;
 }

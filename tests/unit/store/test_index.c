@@ -45,14 +45,16 @@ static struct named name_of(size_t number)
 /* limit: pages that may be charged; SIZE_MAX: any number. */
 static void table_open(struct table *table, size_t limit)
 {
+    struct pages pages = {.budget = &table->budget, .held = &table->held};
+
     *table = (struct table){.entries = calloc(N_KEYS, sizeof(struct entry *))};
     ck_assert_ptr_nonnull(table->entries);
     ck_assert_int_eq(arena_create((size_t)64 << 20, 4096, &table->arena), SESS_OK);
     table->page_size = arena_page_size(table->arena);
     budget_init(&table->held, SIZE_MAX);
     budget_init(&table->budget, limit == SIZE_MAX ? limit : limit * table->page_size);
-    ck_assert_int_eq(
-        index_init(&table->index, &test_key, table->arena, &table->budget, &table->held), SESS_OK);
+    pages.arena = table->arena;
+    ck_assert_int_eq(index_init(&table->index, &test_key, &pages), SESS_OK);
 }
 
 static void table_close(struct table *table)
@@ -172,14 +174,15 @@ static void check_budget(struct table *table)
     ck_assert_uint_eq(index->segment_buckets * sizeof(struct index_bucket), table->page_size);
     ck_assert_uint_eq(count_spare(index) + count_used_pieces(index), index->n_pieces);
     ck_assert_uint_eq(index->n_pieces % index->segment_buckets, 0);
-    ck_assert_uint_eq(index->n_pages, index->n_segments + index->n_pieces / index->segment_buckets);
-    ck_assert_uint_eq(budget_used(&table->budget), index->n_pages * table->page_size);
+    ck_assert_uint_eq(index->pages.n_pages,
+                      index->n_segments + index->n_pieces / index->segment_buckets);
+    ck_assert_uint_eq(budget_used(&table->budget), index->pages.n_pages * table->page_size);
 }
 
 /* Let the next page that the index takes be one for which the arena must open further addresses. */
 static void use_up_open_pages(struct table *table)
 {
-    for (size_t n = table->index.n_pages; n % (OPEN_STEP / table->page_size) != 0; n++) {
+    for (size_t n = table->index.pages.n_pages; n % (OPEN_STEP / table->page_size) != 0; n++) {
         HOT_ASSERT(NULL != arena_take(table->arena, table->page_size));
     }
 }
@@ -312,11 +315,13 @@ START_TEST(test_init_without_memory)
     struct index index;
     struct budget budget;
     struct budget held;
+    struct pages pages = {.budget = &budget, .held = &held};
 
     ck_assert_int_eq(arena_create(1 << 20, 4096, &arena), SESS_OK);
+    pages.arena = arena;
     budget_init(&held, SIZE_MAX);
     budget_init(&budget, arena_page_size(arena) - 1);
-    ck_assert_int_eq(index_init(&index, &test_key, arena, &budget, &held), SESS_NO_MEMORY);
+    ck_assert_int_eq(index_init(&index, &test_key, &pages), SESS_NO_MEMORY);
     index_fini(&index);
     index_fini(&index);
     ck_assert_uint_eq(budget_used(&budget), 0);
@@ -516,7 +521,7 @@ START_TEST(test_expect_too_much)
 
     table_open(&table, PAGES);
     index_expect(&table.index, N_KEYS);
-    ck_assert_uint_eq(table.index.n_pages, PAGES);
+    ck_assert_uint_eq(table.index.pages.n_pages, PAGES);
     ck_assert_uint_eq(table.index.n_buckets, PAGES * table.index.segment_buckets);
     check_budget(&table);
     table.budget.limit = SIZE_MAX;

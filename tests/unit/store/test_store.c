@@ -206,21 +206,29 @@ START_TEST(test_extending_only_arms_again)
 {
     struct store_fixture fixture;
     const struct entry *entry;
-    int64_t armed_s;
+    const struct timers *timers;
+    uint8_t mark;
 
     fixture_open(&fixture);
     (void)fixture_write(&fixture, STORE_SET, "key", "v", FIXTURE_NOW_S + 100);
     entry = inside_entry(fixture.store, SLICE_LITERAL("key"));
-    armed_s = entry->timer.armed_s;
+    timers = &shard_place(fixture.store, SLICE_LITERAL("key")).shard->timers;
+    mark = entry->timer;
     for (int64_t i = 1; i <= 99; i++) {
         fixture.now_s = FIXTURE_NOW_S + i;
         (void)fixture_touch(&fixture, "key", fixture.now_s + 100);
-        ck_assert_int_eq(entry->timer.armed_s, armed_s);
+        (void)fixture_tick_all(&fixture);
+        ck_assert_uint_eq(entry->timer, mark);
+        ck_assert_uint_eq(timers->wheel.n_records, 1);
     }
     fixture.now_s = FIXTURE_NOW_S + 100;
     (void)fixture_tick_all(&fixture);
-    ck_assert_int_eq(entry->timer.armed_s, FIXTURE_NOW_S + 199);
+    ck_assert_uint_ne(entry->timer, mark);
+    ck_assert_uint_eq(timers->wheel.n_records, 1);
     ck_assert_uint_eq(items(&fixture), 1);
+    fixture.now_s = FIXTURE_NOW_S + 199;
+    (void)fixture_tick_all(&fixture);
+    ck_assert_uint_eq(items(&fixture), 0);
     fixture_close(&fixture);
 }
 END_TEST
@@ -331,7 +339,7 @@ START_TEST(test_expired_value_is_zeroed)
     fixture_open(&fixture);
     write_neighbour(&fixture, "key");
     (void)fixture_write(&fixture, STORE_SET, "key",
-                        "a secret of more bytes than a timer has, and a few", FIXTURE_NOW_S + 10);
+                        "a secret of more bytes than a header, and a few", FIXTURE_NOW_S + 10);
     write_neighbour(&fixture, "key");
     entry = inside_entry(fixture.store, SLICE_LITERAL("key"));
     size = entry_size(entry);

@@ -1,31 +1,35 @@
-/* Unit tests of the timing wheel, against a plain list of timers as the model. */
+/* Unit tests of the timing wheel, against a plain list of records as the model. */
 #include "wheel.h"
 
 #include "suite_main.h"
 #include "test_random.h"
 
 #include <stdbool.h>
+#include <string.h>
 
-enum { N_TIMERS = 600, YEAR_S = 365 * 86400, START_S = 1700000000 };
+enum { N_RECORDS = 600, YEAR_S = 365 * 86400, START_S = 1700000000, MEMORY = 64 << 20 };
 
-/* Beyond this a timer fires early, so that its user arms it again. */
-static const int64_t reach_s = ((int64_t)1 << 26) - ((int64_t)1 << 20);
-static const int64_t top_slot_s = (int64_t)1 << 20;
+/* Beyond this a record is handed back early. */
+static const int64_t reach_s = (int64_t)1 << 32;
 
-/* Steps without a due timer that a step in time may take: each timer falls three times at most, and
- * what it leaves behind is walked once round. */
-static const uint64_t steps_per_timer = 256 + 3 * 64 + 3 + 1;
+/* Steps without a record that a step in time may take: each record goes down three levels at most, and what it leaves
+ * behind is walked once round. */
+static const uint64_t steps_per_record = 4 * 256 + 4;
 
-struct model_timer {
-    struct wheel_timer timer; /* its first member: the wheel hands timers back */
-    bool is_armed;
+struct model_record {
+    int64_t when_s;
+    int64_t put_s; /* when it was put in first */
+    bool is_in;
 };
 
 struct model {
     struct wheel wheel;
-    struct model_timer timers[N_TIMERS];
-    int64_t now_s;
-    uint64_t n_due;
+    struct model_record records[N_RECORDS];
+    struct arena *arena;
+    struct budget data, held;
+    uint64_t n_in;
+    uint64_t n_due;   /* that were over */
+    uint64_t n_early; /* that were put in again */
 };
 
 static int64_t later(int64_t a, int64_t b)
@@ -33,70 +37,64 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void note_armed(struct model *model, struct model_timer *timer, int64_t when_s)
+static void model_begin(struct model *model, int64_t now_s, size_t limit)
 {
-    timer->is_armed = true;
-    if (when_s <= model->now_s + reach_s) {
-        HOT_ASSERT(timer->timer.armed_s == later(when_s, model->now_s));
-    } else {
-        HOT_ASSERT(timer->timer.armed_s < when_s);
-        HOT_ASSERT(timer->timer.armed_s > model->now_s + reach_s - top_slot_s);
+    struct pages pages = {.budget = &model->data, .held = &model->held};
+
+    *model = (struct model){.n_in = 0};
+    ck_assert_int_eq(arena_create(MEMORY, 1 << 20, &model->arena), SESS_OK);
+    budget_init(&model->data, limit);
+    budget_init(&model->held, limit);
+    pages.arena = model->arena;
+    wheel_init(&model->wheel, now_s, &pages);
+}
+
+static void model_end(struct model *model)
+{
+    wheel_fini(&model->wheel);
+    ck_assert_uint_eq(budget_used(&model->data), 0);
+    ck_assert_uint_eq(budget_used(&model->held), 0);
+    arena_destroy(&model->arena);
+}
+
+static void put(struct model *model, uint32_t record, int64_t when_s)
+{
+    HOT_ASSERT(wheel_put(&model->wheel, record, when_s) == SESS_OK);
+    model->records[record] =
+        (struct model_record){.when_s = when_s, .put_s = model->wheel.now_s, .is_in = true};
+    model->n_in++;
+}
+
+/* Never late; one that comes early is put in again. */
+static void take_due(struct model *model, uint32_t due)
+{
+    struct model_record *record = &model->records[due];
+
+    HOT_ASSERT(due < N_RECORDS && record->is_in);
+    HOT_ASSERT(model->wheel.now_s <= later(record->when_s, record->put_s));
+    if (model->wheel.now_s < record->when_s) {
+        HOT_ASSERT(wheel_put(&model->wheel, due, record->when_s) == SESS_OK);
+        model->n_early++;
+        return;
     }
-}
-
-static void arm(struct model *model, struct model_timer *timer, int64_t when_s)
-{
-    wheel_arm(&model->wheel, &timer->timer, when_s);
-    note_armed(model, timer, when_s);
-}
-
-static void arm_by(struct model *model, struct model_timer *timer, int64_t when_s)
-{
-    int64_t armed_s = timer->timer.armed_s;
-    bool is_soon_enough = timer->is_armed && armed_s <= when_s;
-
-    wheel_arm_by(&model->wheel, &timer->timer, when_s);
-    if (is_soon_enough) {
-        HOT_ASSERT(timer->timer.armed_s == armed_s);
-    } else {
-        note_armed(model, timer, when_s);
-    }
-}
-
-static void take_due(struct model *model, struct wheel_timer *due)
-{
-    struct model_timer *timer = (struct model_timer *)(void *)due;
-
-    HOT_ASSERT(timer->is_armed);
-    HOT_ASSERT(NULL == due->next);
-    /* At its second: not one before, and not one after. */
-    HOT_ASSERT(model->wheel.now_s == due->armed_s);
-    timer->is_armed = false;
+    record->is_in = false;
+    model->n_in--;
     model->n_due++;
 }
 
-static uint64_t count_armed(const struct wheel *wheel)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < WHEEL_LEVELS; i++) {
-        n += wheel->n_timers[i];
-    }
-    return n;
-}
-
-/* Go to now_s; returns the steps that brought no timer. */
+/* Go to now_s; returns the steps that brought no record. */
 static uint64_t advance(struct model *model, int64_t now_s)
 {
     uint64_t n_moved = 0;
-    uint64_t bound = (count_armed(&model->wheel) + 1) * steps_per_timer;
+    uint64_t bound = (model->n_in + 1) * steps_per_record;
+    int64_t start_s = model->wheel.now_s;
     enum wheel_step step = WHEEL_MOVED;
 
     while (step != WHEEL_IDLE) {
-        struct wheel_timer *due = NULL;
+        uint32_t due = UINT32_MAX;
 
         step = wheel_step(&model->wheel, now_s, &due);
-        HOT_ASSERT(model->wheel.now_s <= later(now_s, model->now_s));
+        HOT_ASSERT(model->wheel.now_s <= later(now_s, start_s));
         if (step == WHEEL_DUE) {
             take_due(model, due);
         } else {
@@ -104,32 +102,20 @@ static uint64_t advance(struct model *model, int64_t now_s)
         }
         HOT_ASSERT(n_moved <= bound);
     }
-    model->now_s = later(now_s, model->now_s);
-    HOT_ASSERT(model->wheel.now_s == model->now_s);
+    HOT_ASSERT(model->wheel.now_s == later(now_s, start_s));
     return n_moved;
 }
 
-/* Whoever is armed has a time to come, and the wheel counts exactly them. */
+/* Whoever is in has a time to come, and the wheel counts exactly them. */
 static void check_model(const struct model *model)
 {
-    uint64_t n_armed = 0;
+    uint64_t n_in = 0;
 
-    for (size_t i = 0; i < N_TIMERS; i++) {
-        const struct model_timer *timer = &model->timers[i];
-
-        HOT_ASSERT(timer->is_armed == (timer->timer.next != NULL));
-        if (timer->is_armed) {
-            n_armed++;
-            HOT_ASSERT(timer->timer.armed_s > model->now_s);
-        }
+    for (size_t i = 0; i < N_RECORDS; i++) {
+        n_in += model->records[i].is_in;
+        HOT_ASSERT(!model->records[i].is_in || model->records[i].when_s > model->wheel.now_s);
     }
-    HOT_ASSERT(count_armed(&model->wheel) == n_armed);
-}
-
-static void model_init(struct model *model, int64_t now_s)
-{
-    *model = (struct model){.now_s = now_s};
-    wheel_init(&model->wheel, now_s);
+    HOT_ASSERT(n_in == model->n_in && n_in == model->wheel.n_records);
 }
 
 /* A span of seconds of any magnitude up to three years, and sometimes before now. */
@@ -140,144 +126,157 @@ static int64_t random_span(struct test_random *random)
            (int64_t)test_random_below(random, 3);
 }
 
-static void random_change(struct model *model, struct test_random *random)
+static void random_put(struct model *model, struct test_random *random)
 {
-    struct model_timer *timer = &model->timers[test_random_below(random, N_TIMERS)];
-    int64_t when_s = model->now_s + random_span(random);
+    uint32_t record = (uint32_t)test_random_below(random, N_RECORDS);
 
-    if (timer->is_armed && test_random_below(random, 4) == 0) {
-        wheel_disarm(&model->wheel, &timer->timer);
-        timer->is_armed = false;
-    } else if (timer->is_armed || test_random_below(random, 2) == 0) {
-        arm_by(model, timer, when_s);
-    } else {
-        arm(model, timer, when_s);
+    if (!model->records[record].is_in) {
+        put(model, record, model->wheel.now_s + random_span(random));
     }
 }
 
-/* Timers of all spans are armed, armed again and disarmed at random, while the time goes on by
- * anything between nothing and two years. */
+/* Records of all spans are put in at random, while the time goes on by anything between nothing and two years. */
 START_TEST(test_random_against_model)
 {
     static struct model model;
     struct test_random random = {.state = 1};
 
-    model_init(&model, START_S);
+    model_begin(&model, START_S, MEMORY);
     for (unsigned round = 0; round < 3000; round++) {
         for (uint64_t i = test_random_below(&random, 20); i > 0; i--) {
-            random_change(&model, &random);
+            random_put(&model, &random);
         }
-        (void)advance(&model, model.now_s + (int64_t)(test_random_below(&random, 2 * YEAR_S) >>
-                                                      test_random_below(&random, 27)));
+        (void)advance(&model,
+                      model.wheel.now_s + (int64_t)(test_random_below(&random, 2 * YEAR_S) >>
+                                                    test_random_below(&random, 27)));
         check_model(&model);
     }
     ck_assert_uint_gt(model.n_due, 5000);
+    ck_assert_uint_lt(model.n_early, 3 * model.n_due);
+    model_end(&model);
 }
 END_TEST
 
-/* While the time stands between two steps, timers that are on their way down are armed and disarmed
- * too: changes come at any moment. */
+/* While the time stands between two steps: records are put in at any moment. */
 START_TEST(test_random_between_steps)
 {
     static struct model model;
     struct test_random random = {.state = 2};
 
-    model_init(&model, START_S);
+    model_begin(&model, START_S, MEMORY);
     for (unsigned round = 0; round < 300; round++) {
-        int64_t target_s = model.now_s + (int64_t)test_random_below(&random, 100000);
+        int64_t target_s = model.wheel.now_s + (int64_t)test_random_below(&random, 100000);
 
         for (unsigned i = 0; i < 50; i++) {
-            random_change(&model, &random);
+            random_put(&model, &random);
         }
         for (unsigned i = 0; i < 400; i++) {
-            struct wheel_timer *due = NULL;
+            uint32_t due;
 
             if (wheel_step(&model.wheel, target_s, &due) == WHEEL_DUE) {
                 take_due(&model, due);
             }
-            model.now_s = model.wheel.now_s;
             if (i % 4 == 0) {
-                random_change(&model, &random);
+                random_put(&model, &random);
             }
         }
         (void)advance(&model, target_s);
         check_model(&model);
     }
     ck_assert_uint_gt(model.n_due, 1000);
+    model_end(&model);
 }
 END_TEST
 
 /* The time goes on by one second at a time, through every slot border of the first two levels. */
-START_TEST(test_every_second_has_its_timer)
+START_TEST(test_every_second_has_its_record)
 {
     static struct model model;
+    int64_t span_s = (int64_t)N_RECORDS * 117;
 
-    model_init(&model, 12345);
-    for (size_t i = 0; i < N_TIMERS; i++) {
-        arm(&model, &model.timers[i], 12345 + (int64_t)i * 40);
+    model_begin(&model, 12345, MEMORY);
+    for (uint32_t i = 0; i < N_RECORDS; i++) {
+        put(&model, i, 12345 + (int64_t)i * 117);
     }
-    for (int64_t second = 12345; second < 12345 + (int64_t)N_TIMERS * 40; second++) {
+    for (int64_t second = 12345; second < 12345 + span_s; second++) {
         (void)advance(&model, second);
-        ck_assert_uint_eq(model.n_due, (uint64_t)(second - 12345) / 40 + 1);
+        HOT_ASSERT(model.n_due == (uint64_t)(second - 12345) / 117 + 1);
+    }
+    model_end(&model);
+}
+END_TEST
+
+/* Times a whole round of a level ahead, less one and more: the slot has the number of the one in which the time
+ * stands. */
+START_TEST(test_a_round_ahead_is_not_now)
+{
+    static const int64_t rounds[] = {256, 65536, 1 << 24};
+
+    for (size_t i = 0; i < 3; i++) {
+        for (int64_t off = -2; off <= 2; off++) {
+            static struct model model;
+
+            model_begin(&model, START_S / rounds[i] * rounds[i] + rounds[i] - 1, MEMORY);
+            put(&model, 0, model.wheel.now_s + rounds[i] + off);
+            (void)advance(&model, model.records[0].when_s - 1);
+            ck_assert_uint_eq(model.n_due, 0);
+            ck_assert_uint_le(model.n_early, 3);
+            (void)advance(&model, model.records[0].when_s);
+            ck_assert_uint_eq(model.n_due, 1);
+            model_end(&model);
+        }
     }
 }
 END_TEST
 
-/* Nothing is armed and the time jumps by a hundred years. */
+/* Nothing is in, and the time jumps by a hundred years. */
 START_TEST(test_empty_wheel_jumps)
 {
     static struct model model;
 
-    model_init(&model, START_S);
+    model_begin(&model, START_S, MEMORY);
     ck_assert_uint_le(advance(&model, START_S + (int64_t)100 * YEAR_S), 2);
-    arm(&model, &model.timers[0], model.now_s + 5);
-    (void)advance(&model, model.now_s + 5);
+    put(&model, 0, model.wheel.now_s + 5);
+    (void)advance(&model, model.wheel.now_s + 5);
     ck_assert_uint_eq(model.n_due, 1);
+    model_end(&model);
 }
 END_TEST
 
-/* One timer far ahead: the way to it is not walked second by second. */
-START_TEST(test_lone_timer_is_reached_in_few_steps)
+/* One record far ahead: the way to it is not walked second by second. */
+START_TEST(test_lone_record_is_reached_in_few_steps)
 {
-    static const int64_t spans[] = {1, 255, 256, 16383, 16384, 1 << 20, YEAR_S, 2 * YEAR_S};
+    static const int64_t spans[] = {1, 255, 256, 65535, 65536, 1 << 24, YEAR_S, 2 * YEAR_S};
 
     for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
         static struct model model;
 
-        model_init(&model, START_S + (int64_t)i);
-        arm(&model, &model.timers[0], model.now_s + spans[i]);
-        ck_assert_uint_le(advance(&model, model.now_s + spans[i] - 1), steps_per_timer);
+        model_begin(&model, START_S + (int64_t)i, MEMORY);
+        put(&model, 0, model.wheel.now_s + spans[i]);
+        ck_assert_uint_le(advance(&model, model.wheel.now_s + spans[i] - 1), steps_per_record);
         ck_assert_uint_eq(model.n_due, 0);
-        ck_assert_uint_le(advance(&model, model.now_s + 1), 8);
+        ck_assert_uint_le(advance(&model, model.wheel.now_s + 1), 8);
         ck_assert_uint_eq(model.n_due, 1);
+        model_end(&model);
     }
 }
 END_TEST
 
-/* A time beyond the wheel's reach fires early, says so, and is armed again until it is reached. */
-START_TEST(test_beyond_reach_is_armed_again)
+/* A time beyond the wheel's reach is handed back early, and reached in the end. */
+START_TEST(test_beyond_reach_is_early)
 {
     static struct model model;
-    int64_t when_s = START_S + (int64_t)50 * YEAR_S;
-    unsigned n_fired = 0;
+    int64_t when_s = START_S + 5 * reach_s;
 
-    model_init(&model, START_S);
-    wheel_arm(&model.wheel, &model.timers[0].timer, when_s);
-    while (model.wheel.now_s < when_s) {
-        struct wheel_timer *due = NULL;
-
-        if (wheel_step(&model.wheel, when_s, &due) == WHEEL_DUE) {
-            ck_assert_int_eq(model.wheel.now_s, due->armed_s);
-            n_fired++;
-            wheel_arm(&model.wheel, due, when_s);
-        }
-    }
-    ck_assert_uint_gt(n_fired, 20);
-    ck_assert_uint_lt(n_fired, 30);
-    model.timers[0].is_armed = true;
-    model.now_s = when_s;
+    model_begin(&model, START_S, MEMORY);
+    put(&model, 0, when_s);
+    (void)advance(&model, when_s - 1);
+    ck_assert_uint_eq(model.n_due, 0);
+    ck_assert_uint_ge(model.n_early, 5);
+    ck_assert_uint_lt(model.n_early, 12);
     (void)advance(&model, when_s);
     ck_assert_uint_eq(model.n_due, 1);
+    model_end(&model);
 }
 END_TEST
 
@@ -286,12 +285,13 @@ START_TEST(test_past_is_due_at_once)
 {
     static struct model model;
 
-    model_init(&model, START_S);
-    arm(&model, &model.timers[0], START_S - 1000);
-    arm(&model, &model.timers[1], START_S);
-    arm(&model, &model.timers[2], INT64_MIN);
+    model_begin(&model, START_S, MEMORY);
+    put(&model, 0, START_S - 1000);
+    put(&model, 1, START_S);
+    put(&model, 2, INT64_MIN);
     (void)advance(&model, START_S);
     ck_assert_uint_eq(model.n_due, 3);
+    model_end(&model);
 }
 END_TEST
 
@@ -299,86 +299,178 @@ END_TEST
 START_TEST(test_time_back_moves_nothing)
 {
     static struct model model;
-    struct wheel_timer *due = NULL;
+    uint32_t due;
 
-    model_init(&model, START_S);
-    arm(&model, &model.timers[0], START_S + 1);
+    model_begin(&model, START_S, MEMORY);
+    put(&model, 0, START_S + 1);
     ck_assert_int_eq(wheel_step(&model.wheel, START_S - 500, &due), WHEEL_IDLE);
     ck_assert_int_eq(model.wheel.now_s, START_S);
+    model_end(&model);
 }
 END_TEST
 
-/* Hundreds of timers stand in one slot when the time enters it: each step moves one of them. */
-START_TEST(test_one_timer_falls_a_step)
+/* Hundreds of records stand in one slot: a step hands back one of them. */
+START_TEST(test_one_record_a_step)
 {
     static struct model model;
-    struct wheel_timer *due = NULL;
-    uint64_t before;
+    uint32_t due;
 
-    model_init(&model, 0);
-    for (size_t i = 0; i < N_TIMERS; i++) {
-        arm(&model, &model.timers[i], 1024 + (int64_t)(i % 256));
+    model_begin(&model, 0, MEMORY);
+    for (uint32_t i = 0; i < N_RECORDS; i++) {
+        put(&model, i, 1024);
     }
-    ck_assert_uint_eq(model.wheel.n_timers[1], N_TIMERS);
     while (model.wheel.now_s < 1024) {
-        ck_assert_int_eq(wheel_step(&model.wheel, 1023 + 1, &due), WHEEL_MOVED);
-    }
-    for (before = N_TIMERS; before > 0; before--) {
-        ck_assert_uint_eq(model.wheel.n_timers[1], before);
-        ck_assert_uint_eq(model.wheel.n_timers[0], N_TIMERS - before);
         ck_assert_int_eq(wheel_step(&model.wheel, 1024, &due), WHEEL_MOVED);
     }
-    model.now_s = 1024;
-    (void)advance(&model, 1279);
-    ck_assert_uint_eq(model.n_due, N_TIMERS);
+    for (uint64_t left = N_RECORDS; left > 0; left--) {
+        ck_assert_uint_eq(model.wheel.n_records, left);
+        ck_assert_int_eq(wheel_step(&model.wheel, 1024, &due), WHEEL_DUE);
+        take_due(&model, due);
+    }
+    ck_assert_int_eq(wheel_step(&model.wheel, 1024, &due), WHEEL_IDLE);
+    model_end(&model);
 }
 END_TEST
 
-/* Timers on their way to a lower level are disarmed, the first, one between and the last. */
-START_TEST(test_falling_timers_can_be_disarmed)
+/* Chunks that are emptied are used again: as many records at another time take no further page. */
+START_TEST(test_pages_are_used_again)
 {
     static struct model model;
-    static const size_t gone[] = {0, 2, 4};
-    struct wheel_timer *due = NULL;
+    size_t n_pages = 0;
 
-    model_init(&model, 0);
-    for (size_t i = 0; i < 5; i++) {
-        arm(&model, &model.timers[i], 520);
+    model_begin(&model, START_S, MEMORY);
+    for (unsigned round = 0; round < 50; round++) {
+        for (uint32_t i = 0; i < N_RECORDS; i++) {
+            put(&model, i, model.wheel.now_s + 1 + (int64_t)i % 3);
+        }
+        (void)advance(&model, model.wheel.now_s + 10);
+        n_pages = round == 0 ? model.wheel.pages.n_pages : n_pages;
+        ck_assert_uint_eq(model.wheel.pages.n_pages, n_pages);
     }
-    while (model.wheel.now_s < 512) {
-        ck_assert_int_eq(wheel_step(&model.wheel, 600, &due), WHEEL_MOVED);
+    model_end(&model);
+}
+END_TEST
+
+/* Within the budget a chunk is refused; what must be put in takes a page over it, and is counted. */
+START_TEST(test_budget_is_for_reserve)
+{
+    static struct model model;
+
+    model_begin(&model, START_S, 4096);
+    ck_assert_int_eq(wheel_reserve(&model.wheel), SESS_OK);
+    ck_assert_int_eq(wheel_reserve(&model.wheel), SESS_OK);
+    ck_assert_uint_eq(budget_used(&model.data), 4096);
+    while (model.wheel.spare != 0) {
+        put(&model, (uint32_t)model.n_in, START_S + (int64_t)model.n_in);
     }
-    ck_assert_ptr_ne(model.wheel.falling.next, &model.wheel.falling);
-    for (size_t i = 0; i < 3; i++) {
-        wheel_disarm(&model.wheel, &model.timers[gone[i]].timer);
-        model.timers[gone[i]].is_armed = false;
+    ck_assert_int_eq(wheel_reserve(&model.wheel), SESS_NO_MEMORY);
+    put(&model, (uint32_t)model.n_in, START_S + (int64_t)model.n_in);
+    ck_assert_uint_eq(budget_used(&model.data), 8192);
+    ck_assert_uint_eq(budget_used(&model.held), 8192);
+    (void)advance(&model, START_S + N_RECORDS);
+    ck_assert_uint_eq(model.n_in, 0);
+    model_end(&model);
+}
+END_TEST
+
+/* Two of three are put in again. Those of slots that come later are seen twice. */
+static void sift_all(struct model *model)
+{
+    static unsigned n_seen[N_RECORDS];
+    uint32_t record;
+
+    memset(n_seen, 0, sizeof n_seen);
+    ck_assert(!wheel_is_sifted(&model->wheel));
+    wheel_sift(&model->wheel);
+    while (wheel_sift_next(&model->wheel, &record)) {
+        ck_assert(wheel_is_sifted(&model->wheel));
+        HOT_ASSERT(record < N_RECORDS && ++n_seen[record] <= 2 && model->records[record].is_in);
+        if (record % 3 != 0) {
+            HOT_ASSERT(wheel_put(&model->wheel, record, model->records[record].when_s) == SESS_OK);
+        } else {
+            model->records[record].is_in = false;
+            model->n_in--;
+        }
     }
-    arm_by(&model, &model.timers[1], 515);
-    ck_assert_int_eq(model.timers[1].timer.armed_s, 515);
-    (void)advance(&model, 600);
-    ck_assert_uint_eq(model.n_due, 2);
+    ck_assert(!wheel_is_sifted(&model->wheel));
+}
+
+START_TEST(test_sift_hands_back_everything)
+{
+    static struct model model;
+    struct test_random random = {.state = 3};
+
+    model_begin(&model, START_S, MEMORY);
+    sift_all(&model);
+    for (unsigned round = 0; round < 40; round++) {
+        for (unsigned i = 0; i < 400; i++) {
+            random_put(&model, &random);
+        }
+        (void)advance(&model, model.wheel.now_s);
+        sift_all(&model);
+        check_model(&model);
+        (void)advance(&model, model.wheel.now_s + (int64_t)test_random_below(&random, 30000));
+        check_model(&model);
+    }
+    ck_assert_uint_gt(model.n_due, 100);
+    model_end(&model);
+}
+END_TEST
+
+/* Records that are put in while others are sifted are not lost, in the sifted slot either. */
+START_TEST(test_put_while_sifting)
+{
+    static struct model model;
+    uint32_t record;
+
+    model_begin(&model, START_S, MEMORY);
+    for (uint32_t i = 0; i < 100; i++) {
+        put(&model, i, START_S + 1 + i % 2 * 300);
+    }
+    wheel_sift(&model.wheel);
+    for (uint32_t i = 100; wheel_sift_next(&model.wheel, &record); i++) {
+        ck_assert_int_eq(wheel_put(&model.wheel, record, model.records[record].when_s), SESS_OK);
+        if (i < 200) {
+            put(&model, i, START_S + 1 + i % 2 * 300);
+        }
+    }
     check_model(&model);
+    (void)advance(&model, START_S + 301);
+    ck_assert_uint_eq(model.n_due, 200);
+    model_end(&model);
 }
 END_TEST
 
-/* Disarming what is not armed, twice, changes nothing. */
-START_TEST(test_disarm_twice)
+/* A restart in the middle of sifting, at an earlier time: nothing is there, and nothing is lost of the pages. */
+START_TEST(test_restart_begins_anew)
 {
     static struct model model;
+    uint32_t record;
+    size_t n_pages;
 
-    model_init(&model, START_S);
-    arm(&model, &model.timers[0], START_S + 3);
-    wheel_disarm(&model.wheel, &model.timers[0].timer);
-    wheel_disarm(&model.wheel, &model.timers[0].timer);
-    wheel_disarm(&model.wheel, &model.timers[1].timer);
-    ck_assert_uint_eq(count_armed(&model.wheel), 0);
-    (void)advance(&model, START_S + 10);
-    ck_assert_uint_eq(model.n_due, 0);
+    model_begin(&model, START_S, MEMORY);
+    for (uint32_t i = 0; i < N_RECORDS; i++) {
+        put(&model, i, START_S + 1 + (int64_t)i * i);
+    }
+    n_pages = model.wheel.pages.n_pages;
+    wheel_sift(&model.wheel);
+    ck_assert(wheel_sift_next(&model.wheel, &record));
+    wheel_restart(&model.wheel, START_S - 5);
+    ck_assert_uint_eq(model.wheel.n_records, 0);
+    model.n_in = 0;
+    for (uint32_t i = 0; i < N_RECORDS; i++) {
+        put(&model, i, START_S + (int64_t)i * i);
+    }
+    ck_assert_uint_eq(model.wheel.pages.n_pages, n_pages);
+    (void)advance(&model, START_S + (int64_t)N_RECORDS * N_RECORDS);
+    ck_assert_uint_eq(model.n_due, N_RECORDS);
+    model_end(&model);
 }
 END_TEST
 
 SUITE_MAIN("store/wheel", test_random_against_model, test_random_between_steps,
-           test_every_second_has_its_timer, test_empty_wheel_jumps,
-           test_lone_timer_is_reached_in_few_steps, test_beyond_reach_is_armed_again,
-           test_past_is_due_at_once, test_time_back_moves_nothing, test_one_timer_falls_a_step,
-           test_falling_timers_can_be_disarmed, test_disarm_twice)
+           test_every_second_has_its_record, test_a_round_ahead_is_not_now, test_empty_wheel_jumps,
+           test_lone_record_is_reached_in_few_steps, test_beyond_reach_is_early,
+           test_past_is_due_at_once, test_time_back_moves_nothing, test_one_record_a_step,
+           test_pages_are_used_again, test_budget_is_for_reserve, test_sift_hands_back_everything,
+           test_put_while_sifting, test_restart_begins_anew)
