@@ -385,7 +385,7 @@ static bool is_consistent(const struct load *load)
     if (workload->php && (workload->keys < load->n_connections || percent[GET] == 100)) {
         return false;
     }
-    if (workload->resp && (workload->php || percent[SET] != 100)) {
+    if (workload->php && (workload->resp || workload->canned)) {
         return false;
     }
     return load->port > 0 && workload->value_min <= workload->value_max &&
@@ -422,7 +422,8 @@ int main(int argc, char **argv)
         {"set", &workload->percent[SET], 0, 100, "per cent; 15"},
         {"touch", &workload->percent[TOUCH], 0, 100, "per cent; 5"},
         {"php", &workload->php, 0, 1, "1: a lock, get, set or touch as those per cents, unlock; 0"},
-        {"resp", &workload->resp, 0, 1, "1: speak Redis's protocol, which takes --set 100; 0"},
+        {"resp", &workload->resp, 0, 1, "1: speak Redis's protocol; 0"},
+        {"canned", &workload->canned, 0, 1, "1: ask the server that stores nothing; 0"},
         {NULL, NULL, 0, 0, NULL},
     };
 
@@ -435,7 +436,7 @@ int main(int argc, char **argv)
     if (!is_consistent(&load)) {
         (void)fputs(
             "load: no port, value-min above value-max, per cents not 100, or, with --php 1, less "
-            "keys than connections or no set and touch, or, with --resp 1, not sets alone\n",
+            "keys than connections, no set and touch, --resp or --canned\n",
             stderr);
         return print_usage(rows);
     }

@@ -165,14 +165,33 @@ static char *put_set(struct workload *workload, char *out, size_t index)
     return put_value(workload, out, index);
 }
 
-/* SET key value EX seconds */
-static char *put_resp_set(struct workload *workload, char *out, size_t index)
+/* Of a RESP request: `head`, the count of words and the verb, and the key. */
+static char *put_resp_head(const struct workload *workload, char *out, const char *head,
+                           size_t index)
 {
-    out = put_length(put_text(out, "*5\r\n$3\r\nSET\r\n$"), KEY_LENGTH);
-    out = put_text(put_key(workload, out, index), "\r\n$");
-    out = put_text(put_value(workload, out, index), "$2\r\nEX\r\n$");
-    out = put_length(out, sizeof(two_weeks) - 1);
+    out = put_length(put_text(put_text(out, head), "\r\n$"), KEY_LENGTH);
+    return put_text(put_key(workload, out, index), "\r\n");
+}
+
+static char *put_resp_two_weeks(char *out)
+{
+    out = put_length(put_text(out, "$"), sizeof(two_weeks) - 1);
     return put_text(put_text(out, two_weeks), "\r\n");
+}
+
+static char *put_resp_request(struct workload *workload, char *out, struct request request)
+{
+    switch (request.operation) {
+    case GET:
+        return put_resp_head(workload, out, "*2\r\n$3\r\nGET", request.index);
+    case SET:
+        out = put_resp_head(workload, out, "*5\r\n$3\r\nSET", request.index);
+        out = put_value(workload, put_text(out, "$"), request.index);
+        return put_resp_two_weeks(put_text(out, "$2\r\nEX\r\n"));
+    default:
+        out = put_resp_head(workload, out, "*3\r\n$6\r\nEXPIRE", request.index);
+        return put_resp_two_weeks(out);
+    }
 }
 
 static char *put_lock(const struct workload *workload, char *out, size_t index)
@@ -204,8 +223,7 @@ static char *put_request(struct workload *workload, char *out, struct request re
     case GET:
         return put_get(workload, out, request.index);
     case SET:
-        return workload->resp ? put_resp_set(workload, out, request.index)
-                              : put_set(workload, out, request.index);
+        return put_set(workload, out, request.index);
     case LOCK:
         return put_lock(workload, out, request.index);
     case UNLOCK:
@@ -217,7 +235,10 @@ static char *put_request(struct workload *workload, char *out, struct request re
 
 size_t workload_write(struct workload *workload, char *out, struct request request)
 {
-    return (size_t)(put_request(workload, out, request) - out);
+    char *end = workload->resp ? put_resp_request(workload, out, request)
+                               : put_request(workload, out, request);
+
+    return (size_t)(end - out);
 }
 
 static long check_bytes(const char *input, size_t size, const char *text, size_t length)
@@ -228,9 +249,9 @@ static long check_bytes(const char *input, size_t size, const char *text, size_t
     return size < length ? REPLY_PARTIAL : (long)length;
 }
 
-/* The rest of a VALUE reply, from its length on. */
+/* A value from its length on; behind it comes `behind`. */
 static long check_value(const struct workload *workload, const char *input, size_t size,
-                        size_t index)
+                        size_t index, const char *behind)
 {
     char line[NUMBER_DIGITS + 2] = {0};
     uint64_t head[2];
@@ -255,29 +276,52 @@ static long check_value(const struct workload *workload, const char *input, size
     if (size <= line_length) {
         return REPLY_PARTIAL;
     }
-    end = check_bytes(input + line_length, size - line_length, "\r\nEND\r\n", 7);
+    end = check_bytes(input + line_length, size - line_length, behind, strlen(behind));
     return end <= 0 ? end : (long)line_length + end;
 }
 
 static long check_get(const struct workload *workload, const char *input, size_t size, size_t index)
 {
-    long begin = check_bytes(input, size, workload->key_lines[index], KEY_LINE);
-    long rest = begin <= 0 ? begin : check_value(workload, input + begin, size - KEY_LINE, index);
+    const char *line = workload->resp ? "$" : workload->key_lines[index];
+    const char *behind = workload->resp ? "\r\n" : "\r\nEND\r\n";
+    long begin = check_bytes(input, size, line, workload->resp ? 1 : KEY_LINE);
+    long rest = begin <= 0
+                    ? begin
+                    : check_value(workload, input + begin, size - (size_t)begin, index, behind);
 
     return rest <= 0 ? rest : begin + rest;
+}
+
+/* The one text that a server without a store answers to every get. */
+static long check_canned(const struct workload *workload, const char *input, size_t size)
+{
+    static const char end[] = "\r\nEND\r\n";
+    char digits[NUMBER_DIGITS];
+    size_t value = (workload->value_min + workload->value_max) / 2;
+    size_t length = KEY_LINE + number_format_u64(value, (uint8_t *)digits) + 2 + value;
+
+    if (memcmp(input, "VALUE ", size < KEY_AT ? size : KEY_AT) != 0) {
+        return REPLY_WRONG;
+    }
+    if (size < length + sizeof(end) - 1) {
+        return REPLY_PARTIAL;
+    }
+    return memcmp(input + length, end, sizeof(end) - 1) == 0 ? (long)(length + sizeof(end) - 1)
+                                                             : REPLY_WRONG;
 }
 
 long workload_check(const struct workload *workload, const char *input, size_t size,
                     struct request request)
 {
-    static const char *const replies[] = {
-        [SET] = "STORED\r\n",
-        [TOUCH] = "TOUCHED\r\n",
-        [LOCK] = "STORED\r\n",
-        [UNLOCK] = "DELETED\r\n",
+    static const char *const replies[][OPERATIONS] = {
+        {NULL, "STORED\r\n", "TOUCHED\r\n", "STORED\r\n", "DELETED\r\n"},
+        {NULL, "+OK\r\n", ":1\r\n", NULL, NULL},
     };
-    const char *reply = workload->resp ? "+OK\r\n" : replies[request.operation];
+    const char *reply = replies[workload->resp][request.operation];
 
-    return request.operation == GET ? check_get(workload, input, size, request.index)
-                                    : check_bytes(input, size, reply, strlen(reply));
+    if (request.operation != GET) {
+        return check_bytes(input, size, reply, strlen(reply));
+    }
+    return workload->canned ? check_canned(workload, input, size)
+                            : check_get(workload, input, size, request.index);
 }

@@ -1,8 +1,8 @@
 /* What the load generator asks and which replies are right: keys, values, requests.
  *
- * Three workloads. Mixed: get, set and touch by per cents, sessions chosen uniformly. PHP: what its session
- * handler asks for one page, in this order: add the lock, get, set or touch, delete the lock. RESP: sets, as
- * Redis wants them. Not when it asks and over which connection: that is load.c. */
+ * Two workloads. Mixed: get, set and touch by per cents, sessions chosen uniformly, in memcached's protocol or in
+ * Redis's (RESP). PHP: what its session handler asks for one page, in this order: add the lock, get, set or touch,
+ * delete the lock. Not when it asks and over which connection: that is load.c. */
 #ifndef BENCH_WORKLOAD_H
 #define BENCH_WORKLOAD_H
 
@@ -36,8 +36,11 @@ struct visit {
 
 struct workload {
     uint64_t keys, value_min, value_max, seed;
-    uint64_t php, resp; /* 1: that workload; both 0: mixed */
-    uint64_t lanes;     /* connections */
+    uint64_t php;  /* 1: that workload; 0: mixed */
+    uint64_t resp; /* 1: in Redis's protocol */
+    uint64_t
+        canned; /* 1: the server stores nothing; a value has the mean length, and no other head */
+    uint64_t lanes; /* connections */
     uint64_t percent[OPERATIONS];
     uint64_t stored_bytes; /* of keys and values in all requests written */
     uint64_t random_state;
