@@ -237,11 +237,26 @@ static enum sess_status find_place(struct change *change, const struct entry_fie
                                     timers_reserve(&shard->timers, &shard->index) != SESS_OK)) {
         return SESS_LIMIT;
     }
-    *place = compact_place(change->store, shard, entry_size_for(fields));
+    *place = compact_place(shard, entry_size_for(fields));
     if (change->present != NULL) {
         change_find(change, fields->key);
     }
     return *place == NULL ? SESS_LIMIT : SESS_OK;
+}
+
+/* From a new key without one, and another that is there already. */
+static void learn_prefix(const struct change *change, const struct entry_fields *fields)
+{
+    struct prefixes *prefixes = &change->store->prefixes;
+    const struct entry *other;
+
+    if (fields->prefix != NULL || prefixes_are_full(prefixes)) {
+        return;
+    }
+    other = index_neighbour(&change->place.shard->index, change->place.hash);
+    if (other != NULL) {
+        prefixes_learn(prefixes, fields->key, entry_own_key(other));
+    }
 }
 
 static enum sess_status put_anew(struct change *change, const struct entry_fields *fields)
@@ -264,6 +279,7 @@ static enum sess_status put_anew(struct change *change, const struct entry_field
     if (change->present != NULL) {
         replace_present(change, entry);
     } else {
+        learn_prefix(change, fields);
         index_insert(&shard->index, change->place.hash, entry);
         metric_add(&shard->metrics.curr_items, 1);
     }
@@ -296,7 +312,7 @@ static void count_size(struct shard *shard, struct cost before, struct cost afte
     metric_add(&shard->metrics.bytes, after.held - before.held);
 }
 
-enum sess_status change_put_as_is(struct change *change, const struct entry_fields *fields)
+static enum sess_status put_packed(struct change *change, const struct entry_fields *fields)
 {
     struct cost before;
     struct cost after = {.block = cost_of_block(fields->block)};
@@ -323,6 +339,14 @@ enum sess_status change_put_as_is(struct change *change, const struct entry_fiel
     uncharge(change, before, after);
     count_size(change->place.shard, before, after);
     return SESS_OK;
+}
+
+enum sess_status change_put_as_is(struct change *change, const struct entry_fields *fields)
+{
+    struct entry_fields packed = *fields;
+
+    packed.prefix = prefixes_find(&change->store->prefixes, fields->key);
+    return put_packed(change, &packed);
 }
 
 /* There is no place in a page for a small value; but what it replaces is large, and has one of its own. An
@@ -387,13 +411,13 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
     return status;
 }
 
-static enum sess_status touch_live(struct change *change, int64_t deadline_s)
+static enum sess_status touch_live(struct change *change, struct slice key, int64_t deadline_s)
 {
     struct shard *shard = change->place.shard;
     struct entry *entry = change->present;
     int64_t old_s = entry_deadline(entry);
     struct entry_fields fields = {
-        .key = entry_key(entry),
+        .key = key,
         .value = entry_value(entry),
         .block = entry_block(entry),
         .flags = entry_flags(entry),
@@ -423,5 +447,5 @@ enum sess_status change_touch(struct change *change, struct slice key, struct st
     if (deadline_s <= change->now_s) {
         return change_delete(change, key);
     }
-    return change->is_live ? touch_live(change, deadline_s) : SESS_NOT_FOUND;
+    return change->is_live ? touch_live(change, key, deadline_s) : SESS_NOT_FOUND;
 }

@@ -340,4 +340,6 @@ void store_report_shards(void *store, struct report *report)
     report_add_u64(report, "index_overflow_pieces", size.n_pieces);
     report_add(report, "sessions_per_bucket", "%.2f",
                (double)sessions.sum / (double)size.n_buckets);
+    report_add_u64(report, "key_prefixes",
+                   atomic_load_explicit(&self->prefixes.n_prefixes, memory_order_relaxed));
 }

@@ -83,6 +83,7 @@ enum sess_status store_create(const struct store_config *config, struct store **
     store->n_shards = n_shards;
     store->config = *config;
     store->flush_at_s = STORE_NO_DEADLINE;
+    prefixes_init(&store->prefixes);
     if (store_init(store) != SESS_OK) {
         store_destroy(&store);
         return SESS_NO_MEMORY;
@@ -130,6 +131,7 @@ void store_destroy(struct store **store)
         (void)pthread_mutex_destroy(&shard->lock);
     }
     forecast_fini(&(*store)->forecast);
+    prefixes_fini(&(*store)->prefixes);
     arena_destroy(&(*store)->arena);
     explicit_bzero(&(*store)->config.hash_key, sizeof(*store)->config.hash_key);
     free(*store);
