@@ -291,3 +291,21 @@ void dump_reader_fini(struct dump_reader *reader)
     buffer_release(&reader->bytes);
     explicit_bzero(reader->key, sizeof reader->key);
 }
+
+enum sess_status dump_verify(dump_source_fn source, void *context, struct dump_facts *facts,
+                             struct sess_error *error)
+{
+    struct dump_reader reader;
+    struct dump_entry entry;
+    enum sess_status status = dump_reader_begin(&reader, source, context, error);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    while (status == SESS_OK) {
+        status = dump_reader_next(&reader, &entry, error);
+    }
+    *facts = (struct dump_facts){.n_entries = reader.n_entries, .created_s = reader.created_s};
+    dump_reader_fini(&reader);
+    return status == SESS_NOT_FOUND ? SESS_OK : status;
+}

@@ -94,4 +94,15 @@ SESS_MUST_CHECK enum sess_status dump_reader_next(struct dump_reader *reader,
 
 void dump_reader_fini(struct dump_reader *reader);
 
+/* What a whole dump says of itself. */
+struct dump_facts {
+    uint64_t n_entries;
+    int64_t created_s; /* wall seconds */
+};
+
+/** Read a dump to its end, to see whether it is whole.
+ *  returns  OK | DAMAGED | REFUSED (a format that is not known) | NO_MEMORY | what the source returns */
+SESS_MUST_CHECK enum sess_status dump_verify(dump_source_fn source, void *context,
+                                             struct dump_facts *facts, struct sess_error *error);
+
 #endif
