@@ -40,6 +40,8 @@ enum sess_status command_reload(struct command_context *context, const struct re
                                 struct buffer *out);
 enum sess_status command_dump(struct command_context *context, const struct request *request,
                               struct buffer *out);
+enum sess_status command_restore(struct command_context *context, const struct request *request,
+                                 struct buffer *out);
 enum sess_status command_flush(struct command_context *context, const struct request *request,
                                struct buffer *out);
 enum sess_status command_meta_get(struct command_context *context, const struct request *request,

@@ -66,6 +66,7 @@ struct connection {
     size_t charged;       /* to the connections' budget, for unread and unsent bytes */
     bool has_more;        /* unread may hold what can be run without reading */
     bool is_stalled;      /* and that waits for memory or for the journal */
+    bool has_restored;    /* the log has told of it */
     bool is_closing;      /* nothing is run any more */
     bool is_drained;      /* all that the peer has sent is read */
     bool is_writing;      /* `io` waits for the socket to take more */

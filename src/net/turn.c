@@ -321,10 +321,12 @@ void turn_run(struct connection *connection)
         turn.context->now = loop_now(loop);
         turn.context->peer = connection->peer;
         turn.context->is_admin = connection->parser.limits->is_admin;
+        turn.context->has_restored = connection->has_restored;
         turn.context->must_close = false;
         turn.context->tickets = (struct store_tickets){.seen = 0};
         connection->has_more = false;
         run_requests(&turn);
+        connection->has_restored = turn.context->has_restored;
         end_turn(&turn);
     }
     explicit_bzero(loop->input, turn.input_size);

@@ -4,6 +4,7 @@ Not a test.
 """
 
 import os
+import pty
 import subprocess
 import sys
 
@@ -33,3 +34,13 @@ class SessionctlCase(IntegrationCase):
                                env={**clean, **(env or {})}, **options)
         self.assertEqual(ended.returncode, code, ended.stdout + ended.stderr)
         return ended
+
+    def say_on_terminal(self, said, *args, code=0):
+        """Runs it where somebody types that."""
+        controller, terminal = pty.openpty()
+        try:
+            os.write(controller, said.encode())
+            return self.run_tool(*args, code=code, stdin=terminal)
+        finally:
+            os.close(controller)
+            os.close(terminal)

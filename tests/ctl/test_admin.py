@@ -4,7 +4,6 @@ dump and restore are test_transfer.py.
 """
 
 import os
-import pty
 import re
 import shutil
 import unittest
@@ -54,13 +53,7 @@ class SessionctlTest(SessionctlCase):
         for said, code in (("yes\n", 0), ("no\n", EXIT_REFUSED), ("y\n", EXIT_REFUSED), ("\x04", EXIT_REFUSED)):
             with self.subTest(said), self.daemon.connect() as conversation:
                 self.assertEqual(conversation.set("key", "value"), "STORED")
-                controller, terminal = pty.openpty()
-                try:
-                    os.write(controller, said.encode())
-                    ended = self.run_tool("flush", "--socket", self.socket, code=code, stdin=terminal)
-                finally:
-                    os.close(controller)
-                    os.close(terminal)
+                ended = self.say_on_terminal(said, "flush", "--socket", self.socket, code=code)
                 self.assertIn(f"All sessions of the sessiond at {self.socket} end", ended.stderr)
                 self.assertEqual(conversation.get("key"), None if code == 0 else b"value")
 

@@ -1,4 +1,4 @@
-"""sessionctl dump: the sessions of a running daemon to a file, whole or not at all."""
+"""sessionctl dump and restore: the sessions of a running daemon to a file, whole or not at all, and back."""
 
 import os
 import pty
@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from ctl_case import (EXIT_IO, EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_USAGE, RUN_S, SESSIONCTL, SessionctlCase)
+from ctl_case import (EXIT_DAMAGED, EXIT_IO, EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_USAGE, RUN_S, SESSIONCTL, SessionctlCase)
 from dump_text import read_dump
 
 SOON_S, LATER_S = 1000, 86_400
@@ -120,6 +120,146 @@ class DumpTest(TransferCase):
                 self.assertIn(said, ended.stderr)
                 self.assertEqual([name for name in os.listdir(self.directory) if "dump" in name], [])
                 os.unlink(path)
+
+
+class RestoreTest(TransferCase):
+    def restore(self, *args, path=None, code=0, **options):
+        return self.run_tool("restore", path or self.dump, "--yes", "--socket", self.socket, *args, code=code, **options)
+
+    def dump_all(self):
+        self.run_tool("dump", self.dump, "--socket", self.socket)
+
+    def start_anew(self, *args):
+        """Another daemon, which has no session."""
+        self.daemon.stop()
+        self.daemon = self.start("--admin-listen", f"unix:{self.socket}", *args)
+
+    def told(self, restored=0, kept=0, expired=0, refused=0):
+        return (f"{self.socket}: {restored} sessions restored; {kept} were there and stayed, {expired} had expired, "
+                f"{refused} were refused\n")
+
+    def test_a_session_has_again_all_that_it_had(self):
+        self.store_each_kind(self.daemon)
+        self.dump_all()
+        self.start_anew()
+        self.assertEqual(self.restore().stdout, self.told(restored=9))
+        again = self.path("again.dump")
+        self.run_tool("dump", again, "--socket", self.socket)
+        self.assertEqual(self.read(again), self.read())
+        figures = self.daemon.stats("sessions")
+        self.assertEqual((figures["live"], figures["restored"], figures["created"]), ("9", "9", "0"))
+        self.daemon.wait_for_stderr(rf"warning restore from uid {os.geteuid()}, pid \d+: sessions of a dump are stored again")
+        self.assertEqual(self.daemon.stderr_text().count("restore from"), 1)
+
+    def test_restored_sessions_survive_a_kill(self):
+        self.store_each_kind(self.daemon)
+        self.dump_all()
+        self.start_anew()
+        self.restore()
+        self.daemon.kill()
+        self.daemon = self.start("--data-dir", self.daemon.data_dir, "--admin-listen", f"unix:{self.socket}")
+        again = self.path("again.dump")
+        self.run_tool("dump", again, "--socket", self.socket)
+        self.assertEqual(self.read(again), self.read())
+
+    def test_what_is_there_stays(self):
+        client = self.store_each_kind(self.daemon)
+        self.dump_all()
+        self.assertEqual(client.set("plain", "newer"), "STORED")
+        self.assertEqual(client.ask("delete empty"), "DELETED")
+        self.assertEqual(self.restore().stdout, self.told(restored=1, kept=8))
+        self.assertEqual(client.get("plain"), b"newer")
+        self.assertEqual(client.get("empty"), b"")
+        client.send_line("gets own")
+        self.assertEqual(client.read_values()["own"][1], 2**64 - 2)
+
+    def test_what_comes_later_has_later_ids(self):
+        """A client that has an id of before the restore must not take another version for its own."""
+        client = self.connect(self.daemon)
+        for number in range(50):
+            self.assertEqual(client.set("key", str(number)), "STORED")
+        self.dump_all()
+        self.start_anew()
+        self.restore()
+        with self.daemon.connect() as conversation:
+            conversation.send_line("gets key")
+            restored = conversation.read_values()["key"][1]
+            self.assertEqual(restored, self.read()[b"key"].cas)
+            self.assertEqual(conversation.set("key", "new"), "STORED")
+            conversation.send_line("gets key")
+            self.assertGreater(conversation.read_values()["key"][1], restored)
+
+    def test_who_has_expired_does_not_come_back(self):
+        client = self.connect(self.daemon)
+        self.assertEqual(client.set("short", "x", 1), "STORED")
+        self.assertEqual(client.set("long", "x", SOON_S), "STORED")
+        self.dump_all()
+        self.daemon.wait_for_stat("curr_items", 1)
+        self.assertEqual(self.restore().stdout, self.told(kept=1, expired=1))
+        self.assertIsNone(client.get("short"))
+
+    def test_many(self):
+        client = self.connect(self.daemon)
+        for number in range(5000):
+            client.send(f"set key:{number} {number} {SOON_S} {number % 700} noreply\r\n{'v' * (number % 700)}\r\n")
+        client.expect_open()
+        self.dump_all()
+        self.start_anew("--fsync", "always")
+        with open(self.dump, "rb") as file:
+            ended = self.restore(path="-", stdin=file)
+        self.assertEqual(ended.stdout, self.told(restored=5000))
+        again = self.path("again.dump")
+        self.run_tool("dump", again, "--socket", self.socket)
+        self.assertEqual(self.read(again), self.read())
+
+    def test_what_is_refused_is_told(self):
+        client = self.connect(self.daemon)
+        self.assertEqual(client.set("large", "x" * 500_000), "STORED")
+        self.assertEqual(client.set("small", "x"), "STORED")
+        self.dump_all()
+        self.start_anew("--max-value", "100k")
+        ended = self.restore(code=EXIT_REFUSED)
+        self.assertEqual(ended.stdout, self.told(restored=1, refused=1))
+        self.assertIn("object too large for cache", ended.stderr)
+        self.assertEqual(self.connect(self.daemon).get("small"), b"x")
+
+    def test_damage_restores_nothing(self):
+        self.store_each_kind(self.daemon)
+        self.dump_all()
+        with open(self.dump, "rb") as file:
+            content = file.read()
+        self.start_anew()
+        for damaged, said in ((content[:-1], "without its last line"), (content[:-30], "the dump ends here"),
+                              (content.replace(b"longest", b"l0ngest"), "the dump was changed"),
+                              (content + b"x", "more behind"), (b"", "the dump ends here"), (b"x\n", "is no dump")):
+            with self.subTest(said):
+                with open(self.path("damaged"), "wb") as file:
+                    file.write(damaged)
+                self.assertIn(said, self.restore(path=self.path("damaged"), code=EXIT_DAMAGED).stderr)
+        self.assertIn("cannot open", self.restore(path=self.path("missing"), code=EXIT_IO).stderr)
+        self.assertEqual(self.daemon.stats()["curr_items"], "0")
+        self.assertNotIn("restore from", self.daemon.stderr_text())
+
+    def test_a_connection_that_ends_tells_what_is_known(self):
+        client = self.connect(self.daemon)
+        self.assertEqual(client.set("a", "1"), "STORED")
+        self.assertEqual(client.set("b", "2"), "STORED")
+        self.dump_all()
+        path = self.serve_once(b"STORED\r\n")
+        ended = self.run_tool("restore", self.dump, "--yes", "--socket", path, code=EXIT_IO)
+        self.assertIn("1 sessions restored; ", ended.stderr)
+        self.assertIn("as far as is known", ended.stderr)
+
+    def test_it_asks(self):
+        client = self.connect(self.daemon)
+        self.assertEqual(client.set("key", "value"), "STORED")
+        self.dump_all()
+        self.assertEqual(client.ask("delete key"), "DELETED")
+        self.assertIn("give --yes", self.run_tool("restore", self.dump, "--socket", self.socket, code=EXIT_USAGE).stderr)
+        for said, code, found in (("no\n", EXIT_REFUSED, None), ("yes\n", 0, b"value")):
+            ended = self.say_on_terminal(said, "restore", self.dump, "--socket", self.socket, code=code)
+            self.assertRegex(ended.stderr, r"The 1 sessions of \S+, made \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, are stored")
+            self.assertEqual(client.get("key"), found)
 
 
 if __name__ == "__main__":
