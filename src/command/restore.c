@@ -15,8 +15,7 @@ struct store_write restore_write_of(const struct request *request, struct slice 
         .key = key,
         .value = request->value,
         .flags = request->flags,
-        .expiry =
-            store_expiry_at(request->exptime == 0 ? STORE_NO_DEADLINE : request->exptime),
+        .expiry = store_expiry_at(request->exptime == 0 ? STORE_NO_DEADLINE : request->exptime),
         .cas = request->cas,
         .marks = {.is_stale = meta_has(marks, 'X'),
                   .has_winner = meta_has(marks, 'W'),

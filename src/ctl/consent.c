@@ -38,4 +38,3 @@ enum ctl_exit complain(enum sess_status status, const struct sess_error *error)
         return CTL_IO;
     }
 }
-

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 enum {
-    BATCH_MAX = 1000,        /* sessions sent before their answers are read: these fit the socket */
-    BATCH_BYTES = 1 << 20,   /* and bytes, but for one session */
-    PENDING_MAX = 64 << 10,  /* bytes sent at once */
-    NUMBERS_MAX = 128,       /* bytes of a request's line beside the key */
+    BATCH_MAX = 1000,       /* sessions sent before their answers are read: these fit the socket */
+    BATCH_BYTES = 1 << 20,  /* and bytes, but for one session */
+    PENDING_MAX = 64 << 10, /* bytes sent at once */
+    NUMBERS_MAX = 128,      /* bytes of a request's line beside the key */
     DATE_SIZE = 32,
 };
 
@@ -203,7 +203,8 @@ static bool is_meant(const char *path, const struct dump_facts *facts)
     if (gmtime_r(&created, &parts) != NULL) {
         (void)strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", &parts);
     }
-    return consent_asked("The %" PRIu64 " sessions of %s, made %s, are stored where there are none of their "
+    return consent_asked("The %" PRIu64
+                         " sessions of %s, made %s, are stored where there are none of their "
                          "keys:\nwho has logged out since then is logged in again.",
                          facts->n_entries, path, date);
 }

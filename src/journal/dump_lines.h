@@ -4,7 +4,7 @@
 #ifndef SESSIOND_SRC_JOURNAL_DUMP_LINES_H
 #define SESSIOND_SRC_JOURNAL_DUMP_LINES_H
 
-#include "sessiond/journal/dump.h"
+#include "sessiond/journal/dump_entry.h"
 
 enum { DUMP_LINE_MAX = 3 * DUMP_KEY_MAX + 128 }; /* bytes, with its end */
 

@@ -40,28 +40,6 @@ static void judge_key(const struct request *request, struct argument_fault *faul
     }
 }
 
-/* Those that a dump's line ends in, and b in front of them; behind them all of the session is known. */
-static void read_marks(struct slice word, struct request *request, struct argument_fault *fault)
-{
-    const char *left = "bXWE";
-    uint64_t most;
-
-    request->meta = (struct meta_flags){.set = 0};
-    for (size_t i = 0; i < word.size && left != NULL; i++) {
-        left = word.data[i] == '\0' ? NULL : strchr(left, word.data[i]);
-        request->meta.set |= left == NULL ? 0 : meta_bit(*left++);
-    }
-    /* A client's may be any; the store's own are counted on from there. */
-    most = meta_has(&request->meta, 'E') ? UINT64_MAX - 1 : INT64_MAX;
-    if (left == NULL || request->exptime < 0 || request->cas == 0 || request->cas > most) {
-        fault_note(fault, REPLY_BAD_FORMAT);
-    }
-    if (meta_has(&request->meta, 'b') && !flags_key_is_base64(request->key)) {
-        fault_note(fault, REPLY_BAD_BASE64);
-    }
-    judge_key(request, fault);
-}
-
 static void read_flags(struct slice word, struct request *request, struct argument_fault *fault)
 {
     uint64_t flags;
@@ -127,6 +105,31 @@ static void note_surplus(struct argument_fault *fault, const struct command *com
 static bool is_noreply(struct slice word)
 {
     return slice_equal(word, SLICE_LITERAL("noreply"));
+}
+
+/* Those that a dump's line ends in, and b in front of them; behind them all of the session is known. */
+static void read_marks(struct slice word, struct request *request, struct argument_fault *fault)
+{
+    const char *left = "bXWE";
+    uint64_t most;
+
+    request->meta = (struct meta_flags){.set = 0};
+    for (size_t i = 0; i < word.size && left != NULL; i++) {
+        left = word.data[i] == '\0' ? NULL : strchr(left, word.data[i]);
+        request->meta.set |= left == NULL ? 0 : meta_bit(*left++);
+    }
+    if (left == NULL) {
+        note_surplus(fault, request->command, REPLY_BAD_FORMAT);
+    }
+    /* A client's may be any; the store's own are counted on from there. */
+    most = meta_has(&request->meta, 'E') ? UINT64_MAX - 1 : INT64_MAX;
+    if (request->exptime < 0 || request->cas == 0 || request->cas > most) {
+        fault_note(fault, REPLY_BAD_FORMAT);
+    }
+    if (meta_has(&request->meta, 'b') && !flags_key_is_base64(request->key)) {
+        fault_note(fault, REPLY_BAD_BASE64);
+    }
+    judge_key(request, fault);
 }
 
 /* A word where only `noreply` may stand. */

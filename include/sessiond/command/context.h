@@ -48,8 +48,9 @@ struct command_context {
     const char *peer;               /* of this connection, for the log; terminated, borrowed */
     bool is_admin;                  /* it came by an admin listener */
     struct store_tickets tickets; /* what the replies so far must wait for; the caller zeroes it */
-    bool has_restored; /* this connection has, which the log tells once; the caller keeps it for the connection */
-    bool must_close;              /* quit, or a reply that could not be written */
+    bool
+        has_restored; /* this connection has, which the log tells once; the caller keeps it for the connection */
+    bool must_close; /* quit, or a reply that could not be written */
     /* A large value is not copied: NULL, or the block that belongs into `out` at attached_at. It is lent
      * (store/value.h), and charged to `replies`. The caller takes it over, gives it back with
      * attached_release, and sets this to NULL again before it runs another command. */

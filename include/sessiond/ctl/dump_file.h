@@ -13,8 +13,8 @@
 
 struct dump_file {
     int fd;
-    const char *path; /* borrowed */
-    bool is_output;   /* standard output: neither synced nor removed */
+    const char *path;    /* borrowed */
+    bool is_output;      /* standard output: neither synced nor removed */
     char part[PATH_MAX]; /* its path while it is being made; terminated */
 };
 

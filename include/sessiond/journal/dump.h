@@ -16,25 +16,9 @@
 
 #include "sessiond/base/buffer.h"
 #include "sessiond/base/error.h"
-#include "sessiond/store/terms.h"
-
-#include <stdint.h>
-
-enum {
-    DUMP_KEY_MAX = 250,        /* bytes */
-    DUMP_VALUE_MAX = 64 << 20, /* bytes */
-};
+#include "sessiond/journal/dump_entry.h"
 
 struct checksum;
-
-struct dump_entry {
-    struct slice key;   /* borrowed */
-    struct slice value; /* likewise */
-    uint32_t flags;
-    uint64_t cas;
-    int64_t deadline_s; /* wall seconds from 1 on, or STORE_NO_DEADLINE */
-    struct store_marks marks;
-};
 
 /* Takes all of the bytes. returns OK | NO_SPACE | IO */
 typedef enum sess_status (*dump_sink_fn)(void *context, struct slice bytes,
