@@ -121,6 +121,23 @@ class DumpTest(TransferCase):
                 self.assertEqual([name for name in os.listdir(self.directory) if "dump" in name], [])
                 os.unlink(path)
 
+    def test_one_that_is_killed_does_not_look_whole(self):
+        """It has no file of its name; what it had written is there, for whoever wants to look."""
+        path = self.path("other.sock")
+        listener = self.enterContext(socket.socket(socket.AF_UNIX))
+        listener.bind(path)
+        listener.listen()
+        tool = subprocess.Popen([SESSIONCTL, "dump", self.dump, "--socket", path], stdin=subprocess.DEVNULL)
+        connected, _ = listener.accept()
+        with connected:
+            connected.sendall(b"sessiond-dump 1 5\nkey 0 0 1 3\nabc\n")
+            part = f"{self.dump}.part"
+            self.wait_until(lambda: os.path.exists(part) and os.path.getsize(part) > 0, "it has begun")
+            tool.kill()
+            tool.wait()
+        self.assertFalse(os.path.exists(self.dump))
+        self.assertEqual(stat.S_IMODE(os.stat(part).st_mode), 0o600)
+
 
 class RestoreTest(TransferCase):
     def restore(self, *args, path=None, code=0, **options):
