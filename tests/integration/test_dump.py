@@ -18,9 +18,9 @@ VALUE = b"v" * 400
 
 
 class DumpTest(IntegrationCase):
-    def start_one(self, *args):
-        """All connections share a worker: who is held up by another would show it."""
-        return self.start("--threads", "1", "--admin-listen", f"unix:{self.path('admin.sock')}", *args)
+    def start_one(self, *args, threads=1):
+        """All connections share a worker, unless it is told otherwise: who is held up by another would show it."""
+        return self.start("--threads", str(threads), "--admin-listen", f"unix:{self.path('admin.sock')}", *args)
 
     def admin(self, daemon):
         return self.enterContext(Conversation(daemon.admin_address))
@@ -62,7 +62,7 @@ class DumpTest(IntegrationCase):
         self.wait_until(lambda: int(asker.stats()["connection_bytes"]) == 0, "nothing is held back")
 
     def test_who_stays_is_told_while_others_write(self):
-        daemon = self.start_one()
+        daemon = self.start_one(threads=2)
         asker = self.fill(daemon, 20_000)
         has_ended = threading.Event()
         wrote = []
@@ -70,7 +70,7 @@ class DumpTest(IntegrationCase):
         def write():
             with daemon.connect() as writer:
                 while not has_ended.is_set():
-                    wrote.append(writer.set(f"new:{len(wrote)}", "x" * (len(wrote) % 3000)))
+                    wrote.append(writer.set(f"new:{len(wrote)}", "x" * (len(wrote) * 37 % 30_000)))
                     if len(wrote) % 2 == 0:
                         writer.ask(f"delete new:{len(wrote) // 2}")
 
