@@ -43,6 +43,12 @@ void change_end(struct change *change, uint64_t cas, struct store_outcome *outco
     }
 }
 
+/* Whether anybody's session is there, or may be again. */
+static bool is_kept(const struct change *change)
+{
+    return change->is_live || change->is_hidden;
+}
+
 /* The write is of an older version than what is there, and may be stored all the same. */
 static bool is_older(const struct change *change, const struct store_write *write)
 {
@@ -62,6 +68,8 @@ enum sess_status change_check(const struct change *change, const struct store_wr
             return write->vivifies ? SESS_OK : SESS_NOT_STORED;
         }
         return write->cas == 0 || entry_cas(change->present) == write->cas ? SESS_OK : SESS_EXISTS;
+    case STORE_RESTORE:
+        return is_kept(change) ? SESS_NOT_STORED : SESS_OK;
     case STORE_CAS:
         if (!change->is_live) {
             return SESS_NOT_FOUND;
@@ -79,12 +87,6 @@ static enum sess_status ask(struct change *change, const struct mutation *mutati
         return change->flushed;
     }
     return shard_announce(change->store, change->place.shard, mutation);
-}
-
-/* Whether anybody's session is there, or may be again. */
-static bool is_kept(const struct change *change)
-{
-    return change->is_live || change->is_hidden;
 }
 
 static int64_t kept_deadline(const struct change *change)
@@ -375,6 +377,14 @@ void change_use_cas(struct entry_fields *fields, uint64_t cas)
     fields->marks.is_clients_cas = cas != 0;
 }
 
+static void note_stored(struct change *change, const struct entry_fields *fields, uint64_t *cas)
+{
+    *cas = fields->cas;
+    change->stored_deadline_s = fields->deadline_s;
+    change->stored_size =
+        fields->block == NULL ? fields->value.size : value_block_bytes(fields->block).size;
+}
+
 enum sess_status change_restate(struct change *change, struct entry_fields *fields, uint64_t *cas)
 {
     struct shard *shard = change->place.shard;
@@ -391,10 +401,26 @@ enum sess_status change_restate(struct change *change, struct entry_fields *fiel
     if (status == SESS_OK) {
         /* A client's id takes one of the sequence, too: those in front of it stay in front. */
         shard->next_cas++;
-        *cas = fields->cas;
-        change->stored_deadline_s = fields->deadline_s;
-        change->stored_size =
-            fields->block == NULL ? fields->value.size : value_block_bytes(fields->block).size;
+        note_stored(change, fields, cas);
+    }
+    return status;
+}
+
+enum sess_status change_restore(struct change *change, struct entry_fields *fields, uint64_t *cas)
+{
+    struct shard *shard = change->place.shard;
+    enum sess_status status;
+
+    fields->n_flushes = shard->n_flushes;
+    status = change_put_as_is(change, fields);
+    if (status == SESS_OK) {
+        /* No version that comes later has its id, nor one below. */
+        if (!fields->marks.is_clients_cas && fields->cas >= shard->next_cas) {
+            shard->next_cas = fields->cas;
+        }
+        shard->next_cas++;
+        note_stored(change, fields, cas);
+        metric_add(&shard->metrics.sessions_restored, 1);
     }
     return status;
 }

@@ -33,7 +33,8 @@ struct request {
     enum reply error; /* PARSE_ERROR: what to answer */
     bool must_close;  /* PARSE_ERROR: and then close */
     struct meta_flags
-        meta; /* its last member: set for meta commands alone; T, C, D and F stand above */
+        meta; /* its last member: set for meta commands alone; T, C, D and F stand above. And of restore, which
+                 has its marks in `set`, and its deadline in exptime */
 };
 
 #endif
