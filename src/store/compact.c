@@ -8,7 +8,7 @@
 enum {
     PLACE_WASTE_SHARE = 16, /* a 16th of the pages is free: squeeze one before another is taken */
     PLACE_GAIN_SHARE = 8,   /* if that gains an 8th of it at least */
-    STEP_LOOSE_SHARE = 12,  /* a 12th was freed: give pages back in the background */
+    STEP_LOOSE_SHARE = 20,  /* a 20th was freed: give pages back in the background */
     STEP_LOOSE_PAGES = 1,
 };
 

@@ -9,7 +9,7 @@ enum {
     ADDRESS_BITS = 48,
     TAG_SHIFT = 40, /* the tag comes from other bits of the hash than bucket and shard */
     BUCKETS_FIRST = 4,
-    FILL_PER_BUCKET = 5, /* entries a home bucket on average; above, a bucket is split */
+    FILL_PER_BUCKET = 6, /* entries a home bucket on average; above, a bucket is split */
     CACHE_LINE = 64,
 };
 

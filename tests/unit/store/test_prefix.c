@@ -67,6 +67,8 @@ END_TEST
 START_TEST(test_keeps_nothing_else)
 {
     begin();
+    learn("shared-by-all.and-by-two.", "shared-by-all.and-by-two.");
+    ck_assert_uint_eq(prefixes.candidate.size, 25);
     learn_often("shared-by-all.", 3);
     ck_assert_uint_eq(prefixes.candidate.size, 14);
     for (size_t i = prefixes.candidate.size; i < PREFIX_SIZE_MAX; i++) {
