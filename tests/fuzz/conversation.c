@@ -38,6 +38,10 @@ struct conversation {
     struct parser parser;
     struct command_upload *upload;
     struct buffer replies;
+    bool in_keys; /* a get has begun and is not done */
+    /* A get over the line's limit is run key by key while it comes, but not when it has come whole: then a bad key
+     * behind good ones spoils it before they have run. */
+    bool is_different;
 };
 
 static void begin(struct conversation *self)
@@ -128,6 +132,7 @@ static void run(struct conversation *self, const struct request *request)
 {
     FUZZ_CHECK(command_run(&self->context, request, &self->replies) == SESS_OK);
     send_attached(self);
+    self->in_keys = command_takes_keys(request->command) && !request->is_last_key;
     if (request->command->id == COMMAND_VERSION) {
         self->context.now.wall_s += STEP_S;
     }
@@ -159,6 +164,7 @@ static bool step(struct conversation *self, struct slice *unread)
         begin_upload(self, &request);
         break;
     case PARSE_ERROR:
+        self->is_different = self->in_keys;
         command_reject(&self->context, &request, &self->replies);
         break;
     case PARSE_MORE:
@@ -173,7 +179,7 @@ static bool step(struct conversation *self, struct slice *unread)
 
 static bool is_over(const struct conversation *self)
 {
-    return self->context.must_close || self->replies.size > REPLIES_MAX;
+    return self->context.must_close || self->is_different || self->replies.size > REPLIES_MAX;
 }
 
 /* Say it in pieces of 1 to `piece_max` bytes; 0: all at once. */
@@ -196,6 +202,13 @@ static void say(struct conversation *self, struct slice input, size_t piece_max)
     }
 }
 
+static void compare(const struct conversation *whole, const struct conversation *pieces)
+{
+    FUZZ_CHECK(whole->context.must_close == pieces->context.must_close);
+    FUZZ_CHECK(slice_equal(slice_of(whole->replies.data, whole->replies.size),
+                           slice_of(pieces->replies.data, pieces->replies.size)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct conversation whole;
@@ -206,9 +219,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begin(&pieces);
     say(&whole, input, 0);
     say(&pieces, input, 30);
-    FUZZ_CHECK(whole.context.must_close == pieces.context.must_close);
-    FUZZ_CHECK(slice_equal(slice_of(whole.replies.data, whole.replies.size),
-                           slice_of(pieces.replies.data, pieces.replies.size)));
+    if (!whole.is_different && !pieces.is_different) {
+        compare(&whole, &pieces);
+    }
     end(&whole);
     end(&pieces);
     return 0;
