@@ -227,6 +227,8 @@ START_TEST(bytes_beyond_2_gib_are_absurd)
     ck_assert(fault.bytes_absurd);
     read_line(COMMAND_SET, "k 0 0 123456789012345678901234567890");
     ck_assert(fault.bytes_absurd);
+    /* That many at least: the log tells it. */
+    ck_assert_uint_eq(request.value_size, (size_t)1 << 31);
 }
 END_TEST
 
