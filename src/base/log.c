@@ -90,14 +90,16 @@ static int64_t elapsed_s(void)
 void log_limited(struct log_limit *limit, int64_t interval_s, enum log_level level,
                  const char *format, ...)
 {
-    int64_t now = elapsed_s();
-    int64_t next = atomic_load(&limit->next_s);
+    int64_t now;
+    int64_t next;
     uint64_t dropped;
     va_list args;
 
     if (!is_written(level)) {
         return;
     }
+    now = elapsed_s();
+    next = atomic_load(&limit->next_s);
     if (now < next || !atomic_compare_exchange_strong(&limit->next_s, &next, now + interval_s)) {
         atomic_fetch_add(&limit->dropped, 1);
         return;

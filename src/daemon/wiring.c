@@ -37,7 +37,7 @@ struct wiring {
     struct log_limit flush_log;
     struct log_limit store_log;
     struct hash_key log_salt;
-    struct log_limit binary_log;
+    struct net_logs net_logs;
     struct net_server *server;
     struct directory *directory; /* NULL: memory only */
     struct journal *journal;     /* likewise */
@@ -152,7 +152,7 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .options = &settings->net,
         .commands = &wiring->commands,
         .clock = wiring->clock,
-        .binary_log = &wiring->binary_log,
+        .logs = &wiring->net_logs,
         .connections = &wiring->connections,
         .max_value_bytes = settings->store.max_value,
         .inline_value_bytes = STORE_COPY_MAX,

@@ -51,7 +51,7 @@ static size_t max_connections(const struct acceptor *acceptor)
     return set < acceptor->config->max_connections ? set : acceptor->config->max_connections;
 }
 
-static void turn_away(int fd, enum reply reply)
+static void turn_away(struct acceptor *acceptor, int fd, enum reply reply)
 {
     uint8_t text[REPLY_LINE_MAX];
     struct buffer out = {.data = text, .capacity = sizeof text};
@@ -59,14 +59,15 @@ static void turn_away(int fd, enum reply reply)
     reply_put(&out, reply);
     /* A courtesy: the close says the same. */
     if (send(fd, out.data, out.size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-        log_write(LOG_LEVEL_DEBUG, "a rejected connection could not be told why");
+        log_limited(&acceptor->untold_log, 1, LOG_LEVEL_DEBUG,
+                    "a rejected connection could not be told why");
     }
     (void)close(fd);
 }
 
 static void reject(struct acceptor *acceptor, int fd)
 {
-    turn_away(fd, REPLY_TOO_MANY_CONNECTIONS);
+    turn_away(acceptor, fd, REPLY_TOO_MANY_CONNECTIONS);
     metric_add(&acceptor->metrics.rejected_connections, 1);
     log_limited(&acceptor->reject_log, 1, LOG_LEVEL_WARNING,
                 "a connection was rejected: max-connections (%zu) is reached",
@@ -121,7 +122,7 @@ static bool may_enter(struct door *door, struct accepted *accepted)
         peers_may(&acceptor->peers[door->role], accepted->fd, &accepted->who)) {
         return true;
     }
-    turn_away(accepted->fd, REPLY_PEER_REFUSED);
+    turn_away(acceptor, accepted->fd, REPLY_PEER_REFUSED);
     metric_add(&acceptor->metrics.refused_peers, 1);
     address_format(&door->listener.address, address, sizeof address);
     log_limited(&acceptor->peer_log, 1, LOG_LEVEL_WARNING,

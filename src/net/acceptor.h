@@ -40,6 +40,7 @@ struct acceptor {
     struct log_limit pause_log;
     struct log_limit reject_log;
     struct log_limit peer_log;
+    struct log_limit untold_log;
 };
 
 /** Whether all listeners and peers that the options name may be: see net_check_listen. */

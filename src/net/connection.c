@@ -265,7 +265,8 @@ enum sess_status connection_create(struct loop *loop, const struct accepted *acc
     trim_note(&loop->trim, 0, NET_CONNECTION_COST);
     atomic_init(&connection->last_command_ms, loop_now(loop).boot_ms);
     join(connection);
-    log_write(LOG_LEVEL_DEBUG, "connection from %s", connection->peer);
+    log_limited(&loop->config->logs->come, 1, LOG_LEVEL_DEBUG, "connection from %s",
+                connection->peer);
     metric_add(&loop->metrics.curr_connections, 1);
     metric_add(&loop->metrics.connection_structures, 1);
     metric_add(&loop->metrics.total_connections, 1);
@@ -284,7 +285,8 @@ void connection_destroy(struct connection *connection)
 {
     struct loop *loop = connection->loop;
 
-    log_write(LOG_LEVEL_DEBUG, "connection from %s closed", connection->peer);
+    log_limited(&loop->config->logs->gone, 1, LOG_LEVEL_DEBUG, "connection from %s closed",
+                connection->peer);
     (void)event_del(&connection->io);
     (void)event_del(&connection->timer);
     connection_delist(connection);

@@ -77,7 +77,7 @@ static enum step begin_upload(struct turn *turn, const struct request *request)
 static void tell_binary(struct turn *turn)
 {
     metric_add(&turn->loop->metrics.binary_refused, 1);
-    log_limited(turn->loop->config->binary_log, 60, LOG_LEVEL_WARNING,
+    log_limited(&turn->loop->config->logs->binary, 60, LOG_LEVEL_WARNING,
                 "%s speaks memcached's binary protocol, which is refused: for PHP set "
                 "memcached.sess_binary_protocol=0, for Dalli 3.2 and later protocol: :meta",
                 turn->connection->peer);

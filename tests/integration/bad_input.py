@@ -1,6 +1,7 @@
 """The catalogue of bad input: what a client may send by mistake or malice, and the only right answer to it.
 
-A table, and no test: test_bad_input.py delivers each row in every way. The numbers are those of the catalogue;
+A table, and no test: test_bad_input.py delivers each row in every way. What meta commands may be sent is in
+bad_meta_input.py. The numbers are those of the catalogue;
 rows R5 and B23 of it hold as decision 0004 has them: a write that fails leaves the old value.
 """
 
@@ -198,6 +199,3 @@ ELSEWHERE = {
 
 # Rows of what is not there yet.
 LATER = {"B63": "TLS", "B66": "TLS"}
-
-# The catalogue has no rows about meta commands. Theirs are Row("M01", ...) and so on, here.
-META_ROWS = []

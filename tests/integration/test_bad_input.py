@@ -1,4 +1,4 @@
-"""Every row of the catalogue of bad input (bad_input.py): delivered whole, byte by byte, in random pieces, and between
+"""Every row of the catalogue of bad input (bad_input.py, bad_meta_input.py): delivered whole, byte by byte, in random pieces, and between
 two good requests; while another client is served in order; and again and again, without memory growing."""
 
 import os
@@ -7,6 +7,7 @@ import sys
 import unittest
 
 import bad_input
+import bad_meta_input
 from integration_case import IntegrationCase, is_sanitized
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "protocol"))
@@ -14,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import run_seq  # noqa: E402
 
 ROW_NAMES = {f"B{number:02}" for number in range(1, 79)}
+META_ROW_NAMES = {f"M{number:02}" for number in range(1, 29)}
 SEED = 6
 REPEATS = 6
 GROWTH_MAX = 1 << 20  # bytes
@@ -32,6 +34,13 @@ class CatalogueTest(unittest.TestCase):
         places = (in_rows, set(bad_input.ELSEWHERE), set(bad_input.LATER))
         self.assertEqual(set.union(*places), ROW_NAMES)
         self.assertEqual(sum(map(len, places)), len(ROW_NAMES), "a row has two places")
+
+    def test_rows_of_meta_commands(self):
+        """None is lost, and none says of a refused request that it may have changed something."""
+        self.assertEqual({row.name for row in bad_meta_input.META_ROWS}, META_ROW_NAMES)
+        for row in bad_meta_input.META_ROWS:
+            if row.before == bad_input.OLD and row.reply.startswith("CLIENT_ERROR"):
+                self.assertEqual(row.after, bad_input.KEPT, row.what)
 
     def test_what_is_elsewhere_is_there(self):
         for name, place in bad_input.ELSEWHERE.items():
@@ -95,7 +104,7 @@ class BadInputTest(IntegrationCase):
             self.check_session(row if row.behind is None else row._replace(after=None))
 
     def run_all(self, delivery):
-        for row in bad_input.ROWS + bad_input.META_ROWS:
+        for row in bad_input.ROWS + bad_meta_input.META_ROWS:
             if self.n_failures == FAILURES_MAX:
                 return
             with self.subTest(row.name, what=row.what, delivery=delivery):
@@ -110,7 +119,7 @@ class BadInputTest(IntegrationCase):
     def test_rows(self):
         for delivery in ("whole", "bytes", "random", "between"):
             self.run_all(delivery)
-        self.assertGreater(self.n_good, 4 * len(bad_input.ROWS))
+        self.assertGreater(self.n_good, 4 * (len(bad_input.ROWS) + len(bad_meta_input.META_ROWS)))
 
     def test_memory_does_not_grow(self):
         """What the rows take is given back, or used again."""

@@ -14,6 +14,7 @@ from sessiond_process import Conversation
 KEY, VALUE, WORD, USER = (f"{name}{os.urandom(6).hex()}" for name in ("kkey", "vval", "wword", "uuser"))
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (error|warning|info|debug) [ -~]*")
 KIND = re.compile(r"0x[0-9a-f]+|#[0-9a-f]+|\d+")  # what differs between lines of a kind
+LEFT_OUT = " lines like the next were left out"
 BIG = 5000
 
 
@@ -73,15 +74,36 @@ class LogTest(IntegrationCase):
         kinds = {}
         for line in log.splitlines():
             self.assertRegex(line, f"^{LINE.pattern}$")
-            level, text = line.split(" ", 2)[1:]
-            if level != "debug":
+            text = line.split(" ", 2)[2]
+            if not text.endswith(LEFT_OUT):
                 kind = KIND.sub("", text)
                 kinds[kind] = kinds.get(kind, 0) + 1
         for kind, count in kinds.items():
             self.assertLessEqual(count, lasted_s + 2, kind)
-        for told in ("flush_all from .* refused", "flush_all from uid .*ended", "binary protocol",
-                     "a session of .* key #[0-9a-f]{8}, was refused"):
+        for told in ("debug connection from .*[0-9]\n", "debug connection from .* closed\n", "flush_all from .* refused",
+                     "flush_all from uid .*ended", "binary protocol", "a session of .* key #[0-9a-f]{8}, was refused"):
             self.assertTrue(re.search(told, log), told)
+
+    def test_connections_that_come_and_go(self):
+        """At debug level, where each is an event: one line a second about those that came, and one about those that went."""
+        daemon = self.start("--log-level", "debug", "--threads", "4", "--data-dir", "none")
+        before_s = time.monotonic()
+        for _ in range(200):
+            with daemon.connect() as client:
+                client.expect_open()
+        daemon.wait_for_stat("curr_connections", 1)
+        lasted_s = time.monotonic() - before_s
+        lines = [line.split(" ", 2)[2] for line in daemon.stderr.lines() if "connection from" in line]
+        closed = [line for line in lines if line.endswith(" closed")]
+        for kind in (closed, set(lines) - set(closed)):
+            self.assertIn(len(kind), range(1, int(lasted_s) + 3))
+
+        def is_told():
+            with daemon.connect() as client:
+                client.expect_open()
+            return re.search(rf"debug \d+{LEFT_OUT}\n.*debug connection from ", daemon.stderr_text())
+
+        self.wait_until(is_told, "how many were left out")
 
     def test_hash_is_of_this_process(self):
         """The same key has the same hash in one run, and another in the next."""

@@ -5,6 +5,7 @@
 #define SESSIOND_NET_CONFIG_H
 
 #include "sessiond/base/budget.h"
+#include "sessiond/base/log.h"
 #include "sessiond/base/option.h"
 #include "sessiond/command/context.h"
 
@@ -81,16 +82,23 @@ struct net_options {
 };
 extern const struct option_table net_option_table;
 
+/* Lines of the log that clients cause: each kind has its limit, whichever worker writes it. */
+struct net_logs {
+    struct log_limit binary; /* one a minute */
+    struct log_limit come;   /* one a second, as all below */
+    struct log_limit gone;
+};
+
 struct net_config {
     const struct net_options *options;     /* borrowed */
     const struct command_shared *commands; /* borrowed */
     struct clock *clock;                   /* borrowed */
-    struct log_limit *binary_log; /* one line a minute about the binary protocol; borrowed */
-    struct budget *connections;   /* charged for what connections hold back; borrowed */
-    size_t max_value_bytes;       /* a larger value is refused by its announced size */
-    size_t inline_value_bytes;    /* a larger value is received straight into its place */
-    unsigned n_threads;           /* 1..NET_THREADS_MAX */
-    size_t max_connections;       /* as the system allows them */
+    struct net_logs *logs;                 /* borrowed */
+    struct budget *connections;            /* charged for what connections hold back; borrowed */
+    size_t max_value_bytes;                /* a larger value is refused by its announced size */
+    size_t inline_value_bytes;             /* a larger value is received straight into its place */
+    unsigned n_threads;                    /* 1..NET_THREADS_MAX */
+    size_t max_connections;                /* as the system allows them */
     /* Wired call, worker to store: see store_tick. */
     bool (*tick)(void *context, struct store_ticker *ticker, int64_t now_s, unsigned max_steps);
     void *tick_context;

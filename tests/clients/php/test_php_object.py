@@ -4,9 +4,10 @@ import json
 import subprocess
 import unittest
 
-from php_case import ANSWER_DEADLINE_S, HERE
+from php_case import HERE
 
 from client_case import ClientCase
+from site_process import ANSWER_DEADLINE_S
 
 
 class ObjectTest(ClientCase):

@@ -40,7 +40,7 @@ struct parking {
     struct net_options options;
     struct option_binding binding;
     struct budget connections;
-    struct log_limit binary_log;
+    struct net_logs logs;
     struct clock *clock;
     struct net_config config;
     struct net_address listener;
@@ -111,7 +111,7 @@ static inline void parking_prepare(struct parking *parking)
         .options = &parking->options,
         .commands = &parking->commands.shared,
         .clock = parking->clock,
-        .binary_log = &parking->binary_log,
+        .logs = &parking->logs,
         .connections = &parking->connections,
         .max_value_bytes = 1 << 20,
         .inline_value_bytes = STORE_COPY_MAX,

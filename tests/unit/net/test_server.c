@@ -25,7 +25,7 @@ struct served {
     struct net_options options;
     struct option_binding binding;
     struct budget connections;
-    struct log_limit binary_log;
+    struct net_logs logs;
     struct clock *clock;
     struct net_config config;
     struct net_server *server;
@@ -57,7 +57,7 @@ static void prepare(void)
         .options = &served.options,
         .commands = &served.commands.shared,
         .clock = served.clock,
-        .binary_log = &served.binary_log,
+        .logs = &served.logs,
         .connections = &served.connections,
         .max_value_bytes = 1 << 20,
         .inline_value_bytes = STORE_COPY_MAX,
