@@ -75,6 +75,7 @@ static void read_bytes(struct slice word, struct request *request, struct argume
         break;
     case SESS_OUT_OF_RANGE:
         fault->bytes_absurd = true;
+        request->value_size = BYTES_ABSURD; /* or more */
         break;
     default:
         fault->bytes_unknown = true;

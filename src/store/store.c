@@ -72,7 +72,8 @@ static unsigned count_shards(size_t data)
 
 enum sess_status store_create(const struct store_config *config, struct store **out)
 {
-    unsigned n_shards = count_shards(config->data->limit);
+    unsigned n_shards =
+        config->n_shards != 0 ? config->n_shards : count_shards(config->data->limit);
     size_t size = sizeof(struct store) + n_shards * sizeof(struct shard);
     struct store *store = aligned_alloc(alignof(struct store), size);
 

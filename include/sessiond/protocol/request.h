@@ -23,7 +23,7 @@ struct request {
     bool is_last_key; /* K: nothing more of this command follows */
     uint32_t flags;
     int64_t exptime;   /* as sent */
-    size_t value_size; /* bytes of the data block */
+    size_t value_size; /* bytes of the data block; what is told when it is refused may be too low */
     uint64_t cas;
     uint64_t delta;
     struct slice value;    /* in the input; empty for PARSE_UPLOAD */

@@ -36,6 +36,7 @@ struct store_config {
     struct hash_key hash_key; /* secret, one for each process */
     uint64_t first_cas;       /* >= 1; CAS ids of new versions start here */
     int64_t now_s;            /* wall seconds at the start */
+    unsigned n_shards;        /* a power of 2; 0: as suits the data */
 };
 
 struct store_outcome {

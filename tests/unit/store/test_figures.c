@@ -311,6 +311,23 @@ START_TEST(test_shards)
 }
 END_TEST
 
+/* As many shards as the configuration says, however much data there may be. */
+START_TEST(test_shards_as_told)
+{
+    fixture_prepare(&fixture);
+    fixture.config.n_shards = 2;
+    fixture_start(&fixture);
+    for (size_t i = 0; i < 100; i++) {
+        write_sized(numbered(i), 10, STORE_NO_DEADLINE);
+    }
+    ask(store_report_shards);
+    CHECK_LINE("shards", "2");
+    CHECK_LINE("sessions_mean", "50");
+    report_release(&report);
+    fixture_close(&fixture);
+}
+END_TEST
+
 /* Memory that grows by a known amount fills at a known time. */
 START_TEST(test_time_to_full)
 {
@@ -358,4 +375,4 @@ END_TEST
 
 SUITE_MAIN("store/figures", test_empty, test_sizes_follow_entries, test_session_sizes,
            test_remaining, test_dead_do_not_count, test_ages, test_estimate, test_shards,
-           test_time_to_full, test_index)
+           test_shards_as_told, test_time_to_full, test_index)
