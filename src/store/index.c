@@ -9,7 +9,6 @@ enum {
     ADDRESS_BITS = 48,
     TAG_SHIFT = 40, /* the tag comes from other bits of the hash than bucket and shard */
     BUCKETS_FIRST = 4,
-    FILL_PER_BUCKET = 6, /* entries a home bucket on average; above, a bucket is split */
     CACHE_LINE = 64,
 };
 
@@ -166,7 +165,7 @@ uint64_t *index_find(struct index *index, uint64_t hash, struct slice key)
 /* The bound is one of 80 million sessions in a shard: above it, chains grow longer. */
 static bool split_is_due(const struct index *index)
 {
-    return index->n_entries + 1 > index->n_buckets * FILL_PER_BUCKET &&
+    return index->n_entries + 1 > index->n_buckets * INDEX_FILL &&
            index->n_buckets < (size_t)1 << INDEX_LOW_BITS;
 }
 
@@ -240,7 +239,7 @@ static void count_bucket(struct index *index)
 
 void index_expect(struct index *index, size_t n_entries)
 {
-    while (index->n_entries == 0 && index->n_buckets < n_entries / FILL_PER_BUCKET &&
+    while (index->n_entries == 0 && index->n_buckets < n_entries / INDEX_FILL &&
            index->n_buckets < (size_t)1 << INDEX_LOW_BITS) {
         if (index->n_buckets == index->n_segments * index->segment_buckets &&
             add_segment(index, SIZE_MAX) != SESS_OK) {

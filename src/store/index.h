@@ -14,6 +14,7 @@
 
 enum {
     INDEX_BUCKET_SLOTS = 7,
+    INDEX_FILL = 6, /* entries a home bucket on average; above, a bucket is split */
     INDEX_SEGMENTS_FIRST = 8,
     INDEX_LOW_BITS = 24, /* of a hash; there are never more home buckets than that */
 };

@@ -237,7 +237,7 @@ START_TEST(test_pieces_are_given_back)
         insert(&table, i);
     }
     /* Full enough to be small, and not so full that looking up gets slow. */
-    ck_assert_uint_ge(table.index.n_buckets * 5, N_KEYS);
+    ck_assert_uint_ge(table.index.n_buckets * INDEX_FILL, N_KEYS);
     ck_assert_uint_lt(table.index.n_buckets, N_KEYS / 4);
     ck_assert_uint_gt(count_used_pieces(&table.index), 0);
     check_all(&table);
@@ -415,7 +415,8 @@ static size_t fill_first_segments(struct table *table)
 {
     size_t n = 0;
 
-    while (table->index.n_entries < INDEX_SEGMENTS_FIRST * table->index.segment_buckets * 5) {
+    while (table->index.n_entries <
+           INDEX_SEGMENTS_FIRST * table->index.segment_buckets * INDEX_FILL) {
         insert(table, n++);
     }
     ck_assert_uint_eq(table->index.n_segments, INDEX_SEGMENTS_FIRST);
