@@ -28,7 +28,9 @@ static struct slice key_of(const char *head, unsigned place)
 
 static void learn(const char *head, const char *other)
 {
-    prefixes_learn(&prefixes, key_of(head, 0), key_of(other, 1));
+    struct slice first = key_of(head, 0);
+
+    prefixes_learn(&prefixes, first, key_of(other, 1));
 }
 
 static void learn_often(const char *head, unsigned times)
@@ -92,8 +94,9 @@ START_TEST(test_learns_no_short_ones)
     learn_often("", 10 * PREFIX_VOTES);
     learn("shared-by-all.", "not-shared-by");
     ck_assert_uint_eq(prefixes.n_prefixes, 0);
-    learn_often("12345678", PREFIX_VOTES);
-    ck_assert_uint_eq(prefixes.n_prefixes, 1);
+    /* Some of the first kind shared 8 bytes by chance: they are outvoted. */
+    learn_often("12345678", 4 * PREFIX_VOTES);
+    ck_assert(slice_is(found("12345678"), "12345678"));
     prefixes_fini(&prefixes);
 }
 END_TEST
