@@ -16,9 +16,9 @@ static uint8_t mark_of(uint32_t record)
     return (uint8_t)(record >> INDEX_LOW_BITS);
 }
 
-static uint32_t record_of(uint64_t hash, uint8_t mark)
+static uint32_t record_of(uint32_t low, uint8_t mark)
 {
-    return (uint32_t)mark << INDEX_LOW_BITS | low_of((uint32_t)hash);
+    return (uint32_t)mark << INDEX_LOW_BITS | low;
 }
 
 void timers_init(struct timers *timers, int64_t now_s, const struct pages *pages)
@@ -39,11 +39,11 @@ static uint8_t choose_mark(struct timers *timers, uint8_t other)
 
 /* Without memory for its record the entry keeps the one that it has: it is looked at later, but no session is seen
  * beyond its deadline for that. */
-static void arm(struct timers *timers, uint64_t hash, struct entry *entry, int64_t when_s)
+static void arm(struct timers *timers, uint32_t low, struct entry *entry, int64_t when_s)
 {
     uint8_t mark = choose_mark(timers, entry->timer);
 
-    if (wheel_put(&timers->wheel, record_of(hash, mark), when_s) == SESS_OK) {
+    if (wheel_put(&timers->wheel, record_of(low, mark), when_s) == SESS_OK) {
         timers->n_armed += entry->timer == 0;
         entry->timer = mark;
     }
@@ -61,41 +61,44 @@ void timer_forget(struct timers *timers, struct entry *entry)
     entry->timer = 0;
 }
 
-/* Whose an entry's timer may be, and the time. */
+/* A record that was handed back, and the time. */
 struct sought {
-    uint8_t mark;
+    const struct index *index;
+    uint32_t record;
     int64_t now_s;
 };
 
-static bool has_mark(const void *context, const struct entry *entry)
+/* Others of its bucket may have the same mark, and be in another bucket when it is split: each entry has a record of its
+ * own low bits, and no other one counts for it. */
+static bool has_record(const void *context, const struct entry *entry)
 {
     const struct sought *sought = context;
 
-    return entry->timer == sought->mark;
+    return entry->timer == mark_of(sought->record) &&
+           low_of((uint32_t)index_hash(sought->index, entry)) == low_of(sought->record);
 }
 
 static bool is_over(const void *context, const struct entry *entry)
 {
     const struct sought *sought = context;
 
-    return entry->timer == sought->mark && entry_deadline(entry) <= sought->now_s;
+    return entry_deadline(entry) <= sought->now_s && has_record(context, entry);
 }
 
-/* Each gets another mark, or none, so each is found once. Its hash need not be the record's: they may share the bucket
- * today, and not when it is split. */
-static void arm_again(struct timers *timers, struct index *index, struct index_bucket *bucket,
+/* Each gets another mark, or none, so each is found once. */
+static void arm_again(struct timers *timers, struct index_bucket *bucket,
                       const struct sought *sought)
 {
     uint64_t *slot;
 
-    while ((slot = index_find_where(bucket, has_mark, sought)) != NULL) {
+    while ((slot = index_find_where(bucket, has_record, sought)) != NULL) {
         struct entry *entry = index_entry(*slot);
         int64_t deadline_s = entry_deadline(entry);
 
         if (deadline_s != STORE_NO_DEADLINE) {
-            arm(timers, index_hash(index, entry), entry, deadline_s);
+            arm(timers, low_of(sought->record), entry, deadline_s);
         }
-        if (entry->timer == sought->mark) {
+        if (entry->timer == mark_of(sought->record)) {
             timer_forget(timers, entry);
         }
     }
@@ -104,12 +107,12 @@ static void arm_again(struct timers *timers, struct index *index, struct index_b
 uint64_t *timer_find_over(struct timers *timers, struct index *index, uint32_t record,
                           int64_t now_s)
 {
-    struct sought sought = {.mark = mark_of(record), .now_s = now_s};
+    struct sought sought = {.index = index, .record = record, .now_s = now_s};
     struct index_bucket *bucket = index_bucket_of_low(index, low_of(record));
     uint64_t *slot = index_find_where(bucket, is_over, &sought);
 
     if (slot == NULL) {
-        arm_again(timers, index, bucket, &sought);
+        arm_again(timers, bucket, &sought);
     }
     return slot;
 }
@@ -118,15 +121,13 @@ uint64_t *timer_find_over(struct timers *timers, struct index *index, uint32_t r
  * kept again and again otherwise. */
 void timers_sift_step(struct timers *timers, struct index *index)
 {
-    struct sought sought = {.mark = 0};
-    uint32_t record;
+    struct sought sought = {.index = index};
 
     if (!wheel_is_sifted(&timers->wheel)) {
         wheel_sift(&timers->wheel);
     }
-    if (wheel_sift_next(&timers->wheel, &record)) {
-        sought.mark = mark_of(record);
-        arm_again(timers, index, index_bucket_of_low(index, low_of(record)), &sought);
+    if (wheel_sift_next(&timers->wheel, &sought.record)) {
+        arm_again(timers, index_bucket_of_low(index, low_of(sought.record)), &sought);
     }
 }
 
@@ -155,6 +156,6 @@ void timer_set(struct timers *timers, struct index *index, uint64_t hash, struct
     if (deadline_s != STORE_NO_DEADLINE && !is_in_time) {
         /* It takes a page over the budget rather than to be late. */
         (void)!timers_reserve(timers, index);
-        arm(timers, hash, entry, deadline_s);
+        arm(timers, low_of((uint32_t)hash), entry, deadline_s);
     }
 }

@@ -2,8 +2,8 @@
  *
  * Private to the store. The wheel has a record for each entry: the low bits of its key's hash, which name its home
  * bucket for good, and a mark of 8 bits that the entry has, too. An entry that goes or moves tells nobody: a record
- * whose mark nobody in the bucket has is stale, and dropped when its time comes, or sifted out when there is no room
- * for another one. Two entries of one bucket may have one mark: then a record counts for both, and is looked at in vain at
+ * whose low bits and mark nobody has is stale, and dropped when its time comes, or sifted out when there is no room
+ * for another one. Two keys may share the low bits and a mark: then a record counts for both, and is looked at in vain at
  * worst. An entry's record stands at or before its deadline, so one that is only ever extended has one record.
  * Threads: under the shard's lock. Decision: docs/decisions/0005-wheel.md. */
 #ifndef SESSIOND_SRC_STORE_TIMER_H

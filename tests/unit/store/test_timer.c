@@ -317,6 +317,53 @@ START_TEST(test_stale_records_are_sifted_out)
 }
 END_TEST
 
+/* A number from `from` on whose hash has these low bits. */
+static uint32_t number_with(uint32_t from, uint64_t low, uint64_t mask)
+{
+    while ((hash_at(from) & mask) != low) {
+        from++;
+    }
+    ck_assert_uint_lt(from, N_KEYS);
+    return from;
+}
+
+/* Two entries in a bucket have one mark, and one of them goes with the other's record. Then the bucket is split, and they
+ * would not be in one any more: each had its own all the time. */
+START_TEST(test_one_mark_in_a_bucket_that_is_split)
+{
+    static struct table table;
+    uint32_t short_lived = number_with(100, 0, 7);
+    uint32_t extended = number_with(100, 4, 7);
+    uint32_t record;
+    uint64_t *slot;
+
+    open_table(&table);
+    ck_assert_ptr_eq(index_bucket_of_low(&table.index, (uint32_t)hash_at(short_lived)),
+                     index_bucket_of_low(&table.index, (uint32_t)hash_at(extended)));
+    add(&table, short_lived, NOW_S + 10);
+    table.timers.last_mark = 0;
+    add(&table, extended, NOW_S + 10);
+    ck_assert_uint_eq(table.entries[short_lived]->timer, table.entries[extended]->timer);
+    set_deadline(&table, extended, NOW_S + 1000);
+
+    while (wheel_step(&table.timers.wheel, NOW_S + 10, &record) != WHEEL_DUE) {
+    }
+    slot = timer_find_over(&table.timers, &table.index, record, NOW_S + 10);
+    if (slot != NULL) {
+        take_out(&table, slot);
+    }
+    for (uint32_t i = 0; i < 50; i++) {
+        add(&table, i, STORE_NO_DEADLINE);
+    }
+    (void)go(&table, NOW_S + 10);
+    ck_assert_ptr_null(table.entries[short_lived]);
+    ck_assert_uint_eq(go(&table, NOW_S + 999), 0);
+    ck_assert_uint_eq(go(&table, NOW_S + 1000), 1);
+    ck_assert_uint_eq(table.timers.wheel.n_records, 0);
+    close_table(&table);
+}
+END_TEST
+
 static void change_at_random(struct table *table, struct test_random *random)
 {
     uint32_t number = (uint32_t)test_random_below(random, N_KEYS);
@@ -360,4 +407,4 @@ END_TEST
 SUITE_MAIN("store/timer", test_is_over_at_its_second, test_extended_keeps_its_record,
            test_shortened_is_over_earlier, test_none_and_back, test_none_and_back_earlier,
            test_hand_over, test_marks_come_round, test_shortening_takes_no_memory,
-           test_stale_records_are_sifted_out, test_random_against_deadlines)
+           test_stale_records_are_sifted_out, test_one_mark_in_a_bucket_that_is_split, test_random_against_deadlines)
