@@ -83,7 +83,7 @@ void entry_remake(struct entry *entry, const struct entry_fields *fields);
 
 /** Its key.
  *  prefixes  those that it may refer to
- *  room      STORE_KEY_MAX bytes, where it is put together if it is packed */
+ *  room      STORE_KEY_MAX bytes, where it is put together if it is packed; the caller zeroes it then */
 struct slice entry_key(const struct entry *entry, const struct prefixes *prefixes, uint8_t *room);
 bool entry_has_key(const struct entry *entry, const struct prefixes *prefixes, struct slice key);
 

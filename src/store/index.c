@@ -151,8 +151,13 @@ void index_fini(struct index *index)
 uint64_t index_hash(const struct index *index, const struct entry *entry)
 {
     uint8_t room[STORE_KEY_MAX];
+    struct slice key = entry_key(entry, index->prefixes, room);
+    uint64_t hash = hash_bytes(index->hash_key, key);
 
-    return hash_bytes(index->hash_key, entry_key(entry, index->prefixes, room));
+    if (key.data == room) {
+        explicit_bzero(room, key.size);
+    }
+    return hash;
 }
 
 static bool is_unpacked(const void *context, const struct entry *entry)

@@ -4,6 +4,8 @@
 #include "flush.h"
 #include "shard.h"
 
+#include <string.h>
+
 /* What one slice has told. */
 struct telling {
     const struct store *store;
@@ -27,6 +29,9 @@ static void tell(struct telling *telling, const struct entry *entry)
     };
 
     telling->visit(telling->context, &image, entry_block(entry));
+    if (image.key.data == room) {
+        explicit_bzero(room, image.key.size);
+    }
     telling->told += entry_size(entry);
 }
 
