@@ -46,50 +46,97 @@ static void cut(struct prefix *candidate, size_t size)
     candidate->size = (uint8_t)size;
 }
 
-static void vote_against(struct prefixes *prefixes)
-{
-    if (prefixes->votes > 0 && --prefixes->votes == 0) {
-        cut(&prefixes->candidate, 0);
-    }
-}
-
-static void propose(struct prefix *candidate, struct slice shared)
-{
-    memcpy(candidate->bytes, shared.data, shared.size);
-    candidate->size = (uint8_t)shared.size;
-}
-
-static void publish(struct prefixes *prefixes)
+static void publish(struct prefixes *prefixes, const struct prefix *prefix)
 {
     unsigned n_prefixes = atomic_load_explicit(&prefixes->n_prefixes, memory_order_relaxed);
 
     if (n_prefixes < PREFIXES_MAX) {
-        prefixes->rows[n_prefixes] = prefixes->candidate;
+        prefixes->rows[n_prefixes] = *prefix;
         prefixes->rows[n_prefixes].number = (uint8_t)n_prefixes;
         atomic_store_explicit(&prefixes->n_prefixes, n_prefixes + 1, memory_order_release);
     }
-    prefixes->votes = 0;
-    cut(&prefixes->candidate, 0);
 }
 
-/* The candidate shrinks to what is shared by all that vote for it. Whoever shares too little of it votes against it, so
- * one of a few keys gives way to one of many. */
+/* There will be no vote for what begins with a prefix, nor for any when the table is full. */
+static void withdraw(struct prefixes *prefixes)
+{
+    for (size_t i = 0; i < PREFIX_CANDIDATES; i++) {
+        struct prefix_candidate *candidate = &prefixes->candidates[i];
+
+        if (prefixes_are_full(prefixes) ||
+            prefixes_find(prefixes, bytes_of(&candidate->prefix)) != NULL) {
+            candidate->votes = 0;
+            cut(&candidate->prefix, 0);
+        }
+    }
+}
+
+static bool is_most_of(size_t size, size_t whole)
+{
+    return size + whole / PREFIX_CUT_SHARE >= whole;
+}
+
+/* Whether they are much the same. A stray key that begins almost alike neither cuts the candidate of the others, nor has
+ * their votes for its own. */
+static bool is_for(const struct prefix *candidate, struct slice shared)
+{
+    size_t size = common_size(bytes_of(candidate), shared);
+
+    return size >= PREFIX_SIZE_MIN && is_most_of(size, candidate->size) &&
+           is_most_of(size, shared.size);
+}
+
+/* The longest one that this is a vote for, else one that is none yet, else NULL. */
+static struct prefix_candidate *choose(struct prefixes *prefixes, struct slice shared)
+{
+    struct prefix_candidate *chosen = NULL;
+
+    for (size_t i = 0; i < PREFIX_CANDIDATES; i++) {
+        struct prefix_candidate *candidate = &prefixes->candidates[i];
+
+        if ((candidate->votes == 0 && chosen == NULL) ||
+            (is_for(&candidate->prefix, shared) &&
+             (chosen == NULL || candidate->prefix.size > chosen->prefix.size))) {
+            chosen = candidate;
+        }
+    }
+    return chosen;
+}
+
+static void vote_for(struct prefixes *prefixes, struct prefix_candidate *candidate,
+                     struct slice shared)
+{
+    if (candidate->votes == 0) {
+        memcpy(candidate->prefix.bytes, shared.data, shared.size);
+        candidate->prefix.size = (uint8_t)shared.size;
+    }
+    /* It shrinks to what is shared by all that vote for it. */
+    cut(&candidate->prefix, common_size(bytes_of(&candidate->prefix), shared));
+    if (++candidate->votes == PREFIX_VOTES) {
+        publish(prefixes, &candidate->prefix);
+        withdraw(prefixes);
+    }
+}
+
+/* So those of a few keys give way to those of many. */
+static void vote_against_all(struct prefixes *prefixes)
+{
+    for (size_t i = 0; i < PREFIX_CANDIDATES; i++) {
+        if (--prefixes->candidates[i].votes == 0) {
+            cut(&prefixes->candidates[i].prefix, 0);
+        }
+    }
+}
+
+/* Source: Misra, Gries: Finding Repeated Elements (1982). */
 static void vote(struct prefixes *prefixes, struct slice shared)
 {
-    struct prefix *candidate = &prefixes->candidate;
-    size_t size;
+    struct prefix_candidate *candidate = choose(prefixes, shared);
 
-    if (candidate->size == 0) {
-        propose(candidate, shared);
-    }
-    size = common_size(bytes_of(candidate), shared);
-    if (size < PREFIX_SIZE_MIN) {
-        vote_against(prefixes);
-        return;
-    }
-    cut(candidate, size);
-    if (++prefixes->votes == PREFIX_VOTES) {
-        publish(prefixes);
+    if (candidate != NULL) {
+        vote_for(prefixes, candidate, shared);
+    } else {
+        vote_against_all(prefixes);
     }
 }
 
@@ -102,7 +149,7 @@ void prefixes_learn(struct prefixes *prefixes, struct slice key, struct slice ot
     }
     (void)pthread_mutex_lock(&prefixes->lock);
     /* Somebody else may have been faster. */
-    if (prefixes_find(prefixes, key) == NULL) {
+    if (prefixes_find(prefixes, key) == NULL && !prefixes_are_full(prefixes)) {
         vote(prefixes, slice_first(key, size));
     }
     (void)pthread_mutex_unlock(&prefixes->lock);

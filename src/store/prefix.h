@@ -16,7 +16,10 @@ enum {
     PREFIXES_MAX = 32,
     PREFIX_SIZE_MIN = 8, /* bytes; a shorter one is not worth it */
     PREFIX_SIZE_MAX = 64,
-    PREFIX_VOTES = 64, /* pairs of keys that must have it, more than have not */
+    PREFIX_VOTES = 64,      /* pairs of keys that must have it */
+    PREFIX_CANDIDATES = 16, /* that are voted on at a time; whoever is for none is against all */
+    PREFIX_CUT_SHARE =
+        4, /* a vote cuts a 4th of a candidate off at most; else it is for another one */
 };
 
 struct prefix {
@@ -25,14 +28,19 @@ struct prefix {
     uint8_t bytes[PREFIX_SIZE_MAX];
 };
 
+/* What may become a prefix. */
+struct prefix_candidate {
+    struct prefix prefix; /* of 0 bytes: none */
+    unsigned votes;
+};
+
 struct prefixes {
     _Atomic unsigned n_prefixes;      /* those below are immutable */
     struct prefix rows[PREFIXES_MAX]; /* in the order in which they were learnt */
 
     pthread_mutex_t lock;
     /* under the lock */
-    struct prefix candidate; /* of 0 bytes: none */
-    unsigned votes;
+    struct prefix_candidate candidates[PREFIX_CANDIDATES];
 };
 
 /** All of it zero before. */

@@ -11,7 +11,7 @@ static struct test_random state;
 
 static void begin(void)
 {
-    prefixes = (struct prefixes){.votes = 0};
+    prefixes = (struct prefixes){.n_prefixes = 0};
     prefixes_init(&prefixes);
     state.state = 1;
 }
@@ -65,23 +65,65 @@ START_TEST(test_learns_what_keys_share)
 }
 END_TEST
 
+static void check_no_candidate(void)
+{
+    static const struct prefix_candidate none;
+
+    for (size_t i = 0; i < PREFIX_CANDIDATES; i++) {
+        ck_assert_int_eq(memcmp(&prefixes.candidates[i], &none, sizeof none), 0);
+    }
+}
+
 /* Nothing of a key is kept that the others do not share: it may be of a session that ends. */
 START_TEST(test_keeps_nothing_else)
 {
+    const struct prefix *candidate = NULL;
+
     begin();
-    learn("shared-by-all.and-by-two.", "shared-by-all.and-by-two.");
-    ck_assert_uint_eq(prefixes.candidate.size, 25);
+    learn("shared-by-all.two.", "shared-by-all.two.");
     learn_often("shared-by-all.", 3);
-    ck_assert_uint_eq(prefixes.candidate.size, 14);
-    for (size_t i = prefixes.candidate.size; i < PREFIX_SIZE_MAX; i++) {
-        ck_assert_uint_eq(prefixes.candidate.bytes[i], 0);
+    for (size_t i = 0; i < PREFIX_CANDIDATES; i++) {
+        if (prefixes.candidates[i].votes > 0) {
+            ck_assert_ptr_null(candidate);
+            candidate = &prefixes.candidates[i].prefix;
+        }
     }
+    ck_assert_ptr_nonnull(candidate);
+    ck_assert_uint_eq(candidate->size, 14);
+    for (size_t i = candidate->size; i < PREFIX_SIZE_MAX; i++) {
+        ck_assert_uint_eq(candidate->bytes[i], 0);
+    }
+    learn("shared-by-all.and-by-two.", "shared-by-all.and-by-two.");
     learn_often("shared-by-all.", PREFIX_VOTES);
     ck_assert_uint_eq(prefixes.n_prefixes, 1);
     for (size_t i = 14; i < PREFIX_SIZE_MAX; i++) {
         ck_assert_uint_eq(prefixes.rows[0].bytes[i], 0);
-        ck_assert_uint_eq(prefixes.candidate.bytes[i], 0);
     }
+    check_no_candidate();
+    prefixes_fini(&prefixes);
+}
+END_TEST
+
+/* Whatever a few keys share gives way, and nothing of it stays: even if each pair shares something else. */
+START_TEST(test_what_few_share_gives_way)
+{
+    char head[32];
+
+    begin();
+    for (unsigned i = 0; i < PREFIX_CANDIDATES + 1; i++) {
+        (void)snprintf(head, sizeof head, "%02u-kind-of-two-keys.", i);
+        learn(head, head);
+    }
+    check_no_candidate();
+    for (unsigned i = 0; i < 100 * PREFIX_VOTES; i++) {
+        (void)snprintf(head, sizeof head, "%04u-kind-of-two-keys.", i);
+        learn(head, head);
+        if (i % 3 == 0) {
+            learn_often("the-most-have-this.", 1);
+        }
+    }
+    ck_assert_uint_eq(prefixes.n_prefixes, 1);
+    ck_assert(slice_is(found("the-most-have-this."), "the-most-have-this."));
     prefixes_fini(&prefixes);
 }
 END_TEST
@@ -130,6 +172,41 @@ START_TEST(test_many_outvote_few)
 }
 END_TEST
 
+/* Many kinds take turns, and none has more keys than all others together. */
+START_TEST(test_kinds_take_turns)
+{
+    static const char *const heads[] = {"memc.sess.key.", "shop:session:", "laravel_cache:",
+                                        "_session_id:2::", "wordpress_logged_in."};
+
+    begin();
+    for (unsigned i = 0; i < 3 * PREFIX_VOTES; i++) {
+        for (size_t k = 0; k < SUITE_ROWS(heads); k++) {
+            learn_often(heads[k], 1);
+        }
+    }
+    ck_assert_uint_eq(prefixes.n_prefixes, SUITE_ROWS(heads));
+    for (size_t k = 0; k < SUITE_ROWS(heads); k++) {
+        ck_assert(slice_is(found(heads[k]), heads[k]));
+    }
+    prefixes_fini(&prefixes);
+}
+END_TEST
+
+/* One key of the same application that begins almost alike does not cost all others a part of their prefix. */
+START_TEST(test_a_stray_key_cuts_nothing)
+{
+    static const char head[] = ":1:django.contrib.sessions.cache";
+
+    begin();
+    learn(head, ":1:django.contrib.auth");
+    learn_often(head, PREFIX_VOTES / 2);
+    learn(head, ":1:django.contrib.auth");
+    learn_often(head, PREFIX_VOTES / 2);
+    ck_assert(slice_is(found(head), head));
+    prefixes_fini(&prefixes);
+}
+END_TEST
+
 /* Keys of a prefix that is known teach nothing. */
 START_TEST(test_known_ones_are_not_learnt_again)
 {
@@ -146,12 +223,14 @@ START_TEST(test_table_is_full)
     char head[32];
 
     begin();
+    learn("what-two-keys-share.", "what-two-keys-share.");
     for (unsigned i = 0; i < PREFIXES_MAX + 10; i++) {
         (void)snprintf(head, sizeof head, "kind-%02u-of-keys.", i);
         learn_often(head, 2 * PREFIX_VOTES);
     }
     ck_assert_uint_eq(prefixes.n_prefixes, PREFIXES_MAX);
     ck_assert(prefixes_are_full(&prefixes));
+    check_no_candidate();
     for (unsigned i = 0; i < PREFIXES_MAX + 10; i++) {
         (void)snprintf(head, sizeof head, "kind-%02u-of-keys.", i);
         ck_assert(slice_is(found(head), i < PREFIXES_MAX ? head : ""));
@@ -161,5 +240,6 @@ START_TEST(test_table_is_full)
 END_TEST
 
 SUITE_MAIN("store/prefix", test_learns_what_keys_share, test_keeps_nothing_else,
-           test_learns_no_short_ones, test_learns_a_part_of_long_ones, test_many_outvote_few,
-           test_known_ones_are_not_learnt_again, test_table_is_full)
+           test_what_few_share_gives_way, test_learns_no_short_ones,
+           test_learns_a_part_of_long_ones, test_many_outvote_few, test_kinds_take_turns,
+           test_a_stray_key_cuts_nothing, test_known_ones_are_not_learnt_again, test_table_is_full)

@@ -407,4 +407,5 @@ END_TEST
 SUITE_MAIN("store/timer", test_is_over_at_its_second, test_extended_keeps_its_record,
            test_shortened_is_over_earlier, test_none_and_back, test_none_and_back_earlier,
            test_hand_over, test_marks_come_round, test_shortening_takes_no_memory,
-           test_stale_records_are_sifted_out, test_one_mark_in_a_bucket_that_is_split, test_random_against_deadlines)
+           test_stale_records_are_sifted_out, test_one_mark_in_a_bucket_that_is_split,
+           test_random_against_deadlines)
