@@ -1,0 +1,99 @@
+"""The comparison of servers runs to its end and tells all that it promises.
+
+    test_run.py LOAD NULL_SERVER      SESSIOND in the environment names the daemon
+
+Not tested: any figure. Redis is a package of the measurement alone; without it its rows are missing.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+NULL_SERVER = sys.argv.pop() if len(sys.argv) > 2 else None
+LOAD = sys.argv.pop() if len(sys.argv) > 1 else None
+DEADLINE_S = 300  # ctest has a shorter one
+FURTHER = "further=memcached -l 127.0.0.1 -p {port} -U 0 -t 1" + (" -u root" if os.geteuid() == 0 else "")
+HAS_REDIS = any(map(shutil.which, ("redis-server", "redis-check-rdb")))
+NAMES = ["sessiond", "memcached", *(["redis"] if HAS_REDIS else []), "further", "null"]
+ROWS = [f"depth{depth}.{name}" for depth in (1, 16) for name in ("over_null", "over_memcached", "null_over_memcached")]
+FIGURES = ["cpu_us", "user_us", "system_us", "rate", "p50_us", "p99_us", "p99.9_us", "over_null", "over_memcached"]
+
+
+class RunTest(unittest.TestCase):
+    def setUp(self):
+        self._directory = tempfile.TemporaryDirectory(prefix="bench-run-test-")
+        self.addCleanup(self._directory.cleanup)
+        self.directory = Path(self._directory.name)
+
+    def run_bench(self, *options, load=LOAD):
+        """(CompletedProcess, what --json wrote or None)"""
+        file = self.directory / "figures.json"
+        command = [sys.executable, HERE / "run", "--quick", "--pairs", "2", "--operations", "400", "--sessions", "1000",
+                   "--load", load, "--null-server", NULL_SERVER, "--sessiond", os.environ["SESSIOND"], "--json", file,
+                   *options]
+        ended = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=DEADLINE_S,
+                               check=False)
+        return ended, json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+    def test_depths(self):
+        ended, results = self.run_bench("--only", "depths", "--server", FURTHER)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertEqual(list(results["versions"]), NAMES)
+        for depth, operations in (("1", 400), ("16", 3200)):
+            self.check_depth(results["depths"][depth], operations)
+        rows = {row["name"]: row for row in results["rows"]}
+        self.assertEqual(list(rows), ROWS)
+        for row in rows.values():
+            self.assertIn(row["what"], ended.stdout)
+            self.assertIsNotNone(row["met"])
+        self.assertEqual("NOT valid" in ended.stdout,
+                         any(row["met"] is False for row in rows.values() if "null_over" in row["name"]))
+
+    def check_depth(self, depth, operations):
+        """Each server was asked the same in each round, and each figure is told with its spread."""
+        self.assertEqual(len(depth["rounds"]), 2)
+        for one in depth["rounds"]:
+            self.assertEqual(sorted(one), sorted(NAMES))
+            asked = {tuple(result[name] for name in ("operations", "get", "set", "touch")) for result in one.values()}
+            self.assertEqual(len(asked), 1, "they were asked different things")
+            self.assertEqual(asked.pop()[0], operations)
+            for result in one.values():
+                self.assertAlmostEqual(result["user_us"] + result["system_us"], result["cpu_us"])
+        self.assertEqual([row["server"] for row in depth["servers"]], NAMES)
+        for row in depth["servers"]:
+            self.assertEqual([name for name in row if name != "server"], FIGURES)
+            for figure in FIGURES:
+                self.assertLessEqual(row[figure]["least"], row[figure]["median"])
+                self.assertLessEqual(row[figure]["median"], row[figure]["most"])
+            self.assertGreater(row["cpu_us"]["least"], 0)
+
+    def test_memory(self):
+        ended, results = self.run_bench("--only", "memory")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertEqual(list(results["memory"]), [name for name in NAMES if name not in ("further", "null")])
+        for row in results["memory"].values():
+            self.assertGreater(row["ratio"], 1)
+
+    def test_a_server_that_cannot_be_one(self):
+        for text in ("further", "=x {port}", "further=memcached", "memcached=x {port}", "further=false {port}"):
+            ended, results = self.run_bench("--only", "memory", "--server", text)
+            self.assertEqual((ended.returncode, results), (1, None), text)
+
+    def test_a_failed_run_fails(self):
+        """A load generator that says a reply was wrong ends it, and no figures are told."""
+        fake = self.directory / "load"
+        fake.write_text("#!/bin/sh\necho 'load: wrong reply to get' >&2\nexit 1\n", encoding="ascii")
+        fake.chmod(0o755)
+        ended, results = self.run_bench(load=fake)
+        self.assertEqual((ended.returncode, results), (1, None))
+        self.assertIn("wrong reply to get", ended.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
