@@ -1,0 +1,71 @@
+/* What the memory of sessions is made of. Threads: any; one shard's lock at a time, for a look at each of its
+ * pages' numbers. Memory: the stack. */
+#include "sessiond/store/figures.h"
+
+#include "shard.h"
+
+#include <stddef.h>
+
+static const struct metric_row rows[] = {FOOTPRINT_METRICS(METRIC_ROW)};
+static const struct metric_table footprint_table = {.rows = rows,
+                                                    .n_rows = sizeof rows / sizeof rows[0]};
+
+/* A heap page takes memory up to its end, in pages of the system's. */
+static size_t filled_bytes(const struct heap *heap, size_t page_size)
+{
+    size_t filled = 0;
+
+    for (size_t i = 0; i < heap->n_pages; i++) {
+        filled += (heap->pages[i].end + page_size - 1) / page_size * page_size;
+    }
+    return filled;
+}
+
+static size_t table_bytes(const struct shard *shard)
+{
+    return shard->heap.capacity * sizeof *shard->heap.pages +
+           shard->index.segments_capacity * sizeof *shard->index.segments +
+           shard->timers.wheel.capacity * sizeof *shard->timers.wheel.places;
+}
+
+static void add_shard(struct footprint_metrics *sum, struct shard *shard, size_t page_size)
+{
+    const struct heap *heap = &shard->heap;
+    size_t filled = filled_bytes(heap, page_size);
+
+    metric_add(&sum->index_bytes, shard->index.pages.n_pages * page_size);
+    metric_add(&sum->timer_bytes, shard->timers.wheel.pages.n_pages * page_size);
+    metric_add(&sum->heap_bytes, filled);
+    metric_add(&sum->unfilled_bytes, heap->n_pages * heap->page_size - filled);
+    metric_add(&sum->place_bytes, heap->live);
+    metric_add(&sum->header_bytes, shard->index.n_entries * offsetof(struct entry, packed));
+    metric_add(&sum->table_bytes, table_bytes(shard));
+}
+
+/* What is charged and is not one of the above: values that are blocks of their own. */
+static uint64_t block_bytes(const struct store *store, const struct footprint_metrics *sum)
+{
+    uint64_t others = metric_read(&sum->index_bytes) + metric_read(&sum->timer_bytes) +
+                      metric_read(&sum->heap_bytes) + metric_read(&sum->unfilled_bytes);
+    uint64_t charged = budget_used(store->config.data);
+
+    return charged > others ? charged - others : 0;
+}
+
+void store_report_footprint(void *store, struct report *report)
+{
+    struct store *self = store;
+    struct footprint_metrics sum = {.index_bytes = 0};
+    uint64_t totals[METRIC_ROWS_MAX] = {0};
+
+    for (size_t i = 0; i < self->n_shards; i++) {
+        struct shard *shard = &self->shards[i];
+
+        (void)pthread_mutex_lock(&shard->lock);
+        add_shard(&sum, shard, arena_page_size(self->arena));
+        (void)pthread_mutex_unlock(&shard->lock);
+    }
+    metric_add(&sum.block_bytes, block_bytes(self, &sum));
+    metric_sum(&footprint_table, &sum, totals);
+    metric_report(&footprint_table, totals, report);
+}
