@@ -10,13 +10,13 @@ static const struct metric_row rows[] = {FOOTPRINT_METRICS(METRIC_ROW)};
 static const struct metric_table footprint_table = {.rows = rows,
                                                     .n_rows = sizeof rows / sizeof rows[0]};
 
-/* A heap page takes memory up to its end, in pages of the system's. */
+/* What heap pages take of the system's pages. */
 static size_t filled_bytes(const struct heap *heap, size_t page_size)
 {
     size_t filled = 0;
 
     for (size_t i = 0; i < heap->n_pages; i++) {
-        filled += (heap->pages[i].end + page_size - 1) / page_size * page_size;
+        filled += (heap_page_touched(&heap->pages[i]) + page_size - 1) / page_size * page_size;
     }
     return filled;
 }

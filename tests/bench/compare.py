@@ -52,7 +52,7 @@ def summarize(rounds, names):
 def print_table(title, rows):
     """Of summarize: for each server its medians, and below them the least and the most."""
     columns = [*FIGURES, *((f"over_{base}", f"÷ {base}", 3) for base in BASES)]
-    print(f"\n{title:<16}" + "".join(f"{heading:>{WIDTH}}" for _, heading, _ in columns))
+    print(f"\n{title}\n{'':<16}" + "".join(f"{heading:>{WIDTH}}" for _, heading, _ in columns))
     for row in rows:
         for label in PRINTED_PICKS:
             cells = "".join(f"{row[figure][label]:>{WIDTH}.{digits}f}" if figure in row else " " * WIDTH

@@ -14,12 +14,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench_common import MEMORY_MB, BenchError, SessiondProcess, build_program
+from bench_common import BenchError, SessiondProcess, build_program
 from nutcracker_process import START_ATTEMPTS, free_port
 from redis_process import RedisProcess, redis_binary
 from sessiond_process import READY_LINE, START_DEADLINE_S, DaemonError, MemcachedProcess, _DaemonProcess, parse_address
 
 OWN, MEMCACHED, NULL = "sessiond", "memcached", "null"
+MEMORY_MB = 4096  # so that nothing is evicted or refused
 
 
 class NullProcess(_DaemonProcess):

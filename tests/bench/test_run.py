@@ -23,6 +23,7 @@ HAS_REDIS = any(map(shutil.which, ("redis-server", "redis-check-rdb")))
 NAMES = ["sessiond", "memcached", *(["redis"] if HAS_REDIS else []), "further", "null"]
 ROWS = [f"depth{depth}.{name}" for depth in (1, 16) for name in ("over_null", "over_memcached", "null_over_memcached")]
 FIGURES = ["cpu_us", "user_us", "system_us", "rate", "p50_us", "p99_us", "p99.9_us", "over_null", "over_memcached"]
+WORKLOADS = ["php", "php_connect", "django", "django_batch", "rack", "rack_depth8", "wiki", "wiki_proxy"]
 
 
 class RunTest(unittest.TestCase):
@@ -34,7 +35,7 @@ class RunTest(unittest.TestCase):
     def run_bench(self, *options, load=LOAD):
         """(CompletedProcess, what --json wrote or None)"""
         file = self.directory / "figures.json"
-        command = [sys.executable, HERE / "run", "--quick", "--pairs", "2", "--operations", "400", "--sessions", "1000",
+        command = [sys.executable, HERE / "run", "--quick", "--pairs", "2", "--operations", "400", "--sessions", "1000", "--settle", "0",
                    "--load", load, "--null-server", NULL_SERVER, "--sessiond", os.environ["SESSIOND"], "--json", file,
                    *options]
         ended = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=DEADLINE_S,
@@ -45,8 +46,12 @@ class RunTest(unittest.TestCase):
         ended, results = self.run_bench("--only", "depths", "--server", FURTHER)
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertEqual(list(results["versions"]), NAMES)
-        for depth, operations in (("1", 400), ("16", 3200)):
-            self.check_depth(results["depths"][depth], operations)
+        self.assertEqual(list(results["tables"]), ["depth1", "depth16", "paced"])
+        for part, operations in (("depth1", 400), ("depth16", 3200), ("paced", None)):
+            self.check_table(results["tables"][part], NAMES, operations)
+            self.assertIn(results["tables"][part]["title"], ended.stdout)
+            loops = {result["loop"] for one in results["tables"][part]["rounds"] for result in one.values()}
+            self.assertEqual(loops, {"paced" if part == "paced" else "closed"})
         rows = {row["name"]: row for row in results["rows"]}
         self.assertEqual(list(rows), ROWS)
         for row in rows.values():
@@ -55,30 +60,51 @@ class RunTest(unittest.TestCase):
         self.assertEqual("NOT valid" in ended.stdout,
                          any(row["met"] is False for row in rows.values() if "null_over" in row["name"]))
 
-    def check_depth(self, depth, operations):
+    def check_table(self, table, names, operations=None):
         """Each server was asked the same in each round, and each figure is told with its spread."""
-        self.assertEqual(len(depth["rounds"]), 2)
-        for one in depth["rounds"]:
-            self.assertEqual(sorted(one), sorted(NAMES))
+        self.assertEqual(len(table["rounds"]), 2)
+        for one in table["rounds"]:
+            self.assertEqual(sorted(one), sorted(names))
             asked = {tuple(result[name] for name in ("operations", "get", "set", "touch")) for result in one.values()}
-            self.assertEqual(len(asked), 1, "they were asked different things")
-            self.assertEqual(asked.pop()[0], operations)
+            if operations:
+                self.assertEqual(len(asked), 1, "they were asked different things")
+                self.assertEqual(asked.pop()[0], operations)
             for result in one.values():
                 self.assertAlmostEqual(result["user_us"] + result["system_us"], result["cpu_us"])
-        self.assertEqual([row["server"] for row in depth["servers"]], NAMES)
-        for row in depth["servers"]:
-            self.assertEqual([name for name in row if name != "server"], FIGURES)
-            for figure in FIGURES:
+        self.assertEqual([row["server"] for row in table["servers"]], names)
+        for row in table["servers"]:
+            figures = [name for name in FIGURES if "null" in names or name != "over_null"]
+            self.assertEqual([name for name in row if name != "server"], figures)
+            for figure in figures:
                 self.assertLessEqual(row[figure]["least"], row[figure]["median"])
                 self.assertLessEqual(row[figure]["median"], row[figure]["most"])
             self.assertGreater(row["cpu_us"]["least"], 0)
+
+    def test_workloads(self):
+        ended, results = self.run_bench("--only", "workloads", "--live", "4000")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertEqual(list(results["tables"]), WORKLOADS)
+        for part, table in results["tables"].items():
+            self.check_table(table, [name for name in NAMES if name not in ("further", "null")])
+            for result in (result for one in table["rounds"] for result in one.values()):
+                self.assertEqual(result["workload"], part.partition("_")[0])
 
     def test_memory(self):
         ended, results = self.run_bench("--only", "memory")
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertEqual(list(results["memory"]), [name for name in NAMES if name not in ("further", "null")])
-        for row in results["memory"].values():
-            self.assertGreater(row["ratio"], 1)
+        for states in results["memory"].values():
+            self.assertEqual(list(states), ["fresh", "churned"])
+            for state in states.values():
+                self.assertGreater(state["ratio"], 1)
+        for state in results["memory"]["sessiond"].values():
+            self.assertAlmostEqual(sum(state["parts"].values()), state["grown_bytes"])
+            self.assertEqual(state["parts"]["headers"], 19 * 1000)
+            for part, size in state["parts"].items():
+                self.assertIn(part, ended.stdout)
+                self.assertTrue(size > 0 or part == "not explained", part)
+        self.assertEqual([row["name"] for row in results["rows"]],
+                         ["memory.fresh", "memory.churned", "memory.fresh_unexplained", "memory.churned_unexplained"])
 
     def test_a_server_that_cannot_be_one(self):
         for text in ("further", "=x {port}", "further=memcached", "memcached=x {port}", "further=false {port}"):

@@ -344,6 +344,7 @@ static size_t figure(const char *name)
 START_TEST(test_footprint)
 {
     size_t places = 0;
+    size_t before;
 
     fixture_open(&fixture);
     ask(store_report_footprint);
@@ -366,6 +367,13 @@ START_TEST(test_footprint)
     ck_assert_uint_lt(figure("unfilled_bytes"), fixture.store->n_shards * fixture.store->page_size);
     ck_assert_uint_gt(figure("table_bytes"), 0);
     ck_assert_uint_eq(figure("block_bytes"), 0);
+    before = figure("heap_bytes");
+    for (size_t i = 0; i < MANY; i++) {
+        HOT_ASSERT(fixture_delete(&fixture, numbered(i)) == SESS_OK);
+    }
+    ask(store_report_footprint);
+    ck_assert_uint_eq(figure("place_bytes"), 0);
+    ck_assert_msg(figure("heap_bytes") == before, "each shard keeps a page, which has its memory");
     write_sized("large", 500000, STORE_NO_DEADLINE);
     ask(store_report_footprint);
     ck_assert_uint_ge(figure("block_bytes"), 500000);
