@@ -31,7 +31,8 @@ def machine():
                   if line.startswith("model name")), platform.machine())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {"processor": model, "processors": str(os.cpu_count()), "memory": f"{memory:.0f} GiB",
-            "system": f"{platform.system()} {platform.release()}"}
+            "system": f"{platform.system()} {platform.release()}",
+            "TCP": Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text(encoding="ascii").strip()}
 
 
 def table(columns, rows):

@@ -49,6 +49,7 @@ def line(x1, y1, x2, y2, colour=INK):
 def draw_bar(bar, y, scale):
     """The parts behind each other, the spread over them, the value behind."""
     at, top, middle = LABEL_WIDTH, y + (LINE - BAR) / 2, y + LINE / 2
+    yield line(LABEL_WIDTH, y, LABEL_WIDTH, y + LINE, FAINT)
     yield text(LABEL_WIDTH - 8, middle + 4, bar.label, "end")
     for part, colour in zip(bar.parts, COLOURS):
         yield box(at, top, part * scale, BAR, colour)
@@ -70,17 +71,16 @@ def draw_legend(parts, y):
         x += 35 + 7 * len(name)
 
 
-def bar_chart(title, parts, rows, aim=None):
-    """The text of a picture. parts: names of the bars' parts, for the legend; aim: a value with a line of its own."""
+def bar_chart(title, parts, rows):
+    """The text of a picture. parts: names of the bars' parts, for the legend."""
     bars = [row for row in rows if isinstance(row, Bar)]
-    longest = max([bar.value for bar in bars] + [bar.most for bar in bars if bar.most is not None] + [aim or 0])
+    longest = max([bar.value for bar in bars] + [bar.most for bar in bars if bar.most is not None])
     scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH) / longest
-    y = 32
+    y = 34
     shapes = [text(12, 22, title, weight="bold", size=14)]
     if len(parts) > 1:
         shapes += draw_legend(parts, y + 12)
         y += 24
-    top = y
     for row in rows:
         if isinstance(row, Heading):
             y += 6
@@ -88,11 +88,7 @@ def bar_chart(title, parts, rows, aim=None):
         else:
             shapes += draw_bar(row, y, scale)
         y += LINE
-    shapes.append(line(LABEL_WIDTH, top, LABEL_WIDTH, y, FAINT))
-    if aim is not None:
-        x = LABEL_WIDTH + aim * scale
-        shapes += [line(x, top, x, y, COLOURS[5]), text(x, y + 14, f"aim {aim:g}", "middle", size=11)]
-    height = y + 22
+    height = y + 12
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
                       f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" role="img" '
                       f'aria-label={quoteattr(title)}>',

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -428,6 +429,15 @@ class LoadTest(unittest.TestCase):
             code, figures, stderr = run_load(daemon.port, connections=5, operations=300, rate=1000)
         self.assertEqual((code, figures["errors"], figures["operations"], figures["loop"]), (0, 0, 300, "paced"), stderr)
         self.assertGreaterEqual(figures["seconds"], 0.29)
+
+    def test_a_stall_makes_all_late_that_was_due_meanwhile(self):
+        """At 1000 a second a third of 600 is due while the server sleeps; a closed loop notices one."""
+        def stall(said, reply, slept=[]):
+            if said == b"get" and not slept:
+                slept.append(time.sleep(0.2))
+            return reply
+        late = self.assert_right(Liar(stall).port, rate=1000, operations=600)
+        self.assertGreater(late["p99_us"], 100_000)
 
     def test_paced_lies(self):
         self.assert_all_caught(LIES, rate=20000)
