@@ -57,3 +57,23 @@ size_t base64_decode(struct slice text, uint8_t *out)
     }
     return size;
 }
+
+size_t base64_encode(struct slice bytes, char *out)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t size = 0;
+
+    for (size_t i = 0; i < bytes.size; i += 3) {
+        size_t left = bytes.size - i;
+        uint32_t bits = (uint32_t)bytes.data[i] << 16 |
+                        (left > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0) |
+                        (left > 2 ? bytes.data[i + 2] : 0);
+
+        out[size++] = letters[bits >> 18];
+        out[size++] = letters[bits >> 12 & 63];
+        out[size++] = left > 1 ? letters[bits >> 6 & 63] : '=';
+        out[size++] = left > 2 ? letters[bits & 63] : '=';
+    }
+    return size;
+}

@@ -3,6 +3,8 @@
  * Threads: the context's owner. Memory: a report for a reload. */
 #include "handlers.h"
 
+#include "sessiond/base/log.h"
+
 #include <stdio.h>
 
 enum sess_status command_ping(struct command_context *context, const struct request *request,
@@ -47,5 +49,22 @@ enum sess_status command_reload(struct command_context *context, const struct re
     }
     context->must_close = context->must_close || status != SESS_OK;
     report_release(&changes);
+    return SESS_OK;
+}
+
+enum sess_status command_dump(struct command_context *context, const struct request *request,
+                              struct buffer *out)
+{
+    const struct command_shared *shared = context->shared;
+
+    if (shared->dump == NULL) {
+        answer(request, out, REPLY_ERROR);
+    } else if (shared->dump(shared->dump_context, context->now.wall_s, &context->stream) !=
+               SESS_OK) {
+        answer(request, out, REPLY_NO_MEMORY_READING);
+        context->must_close = true;
+    } else {
+        log_write(LOG_LEVEL_WARNING, "dump for %s: every session is read", context->peer);
+    }
     return SESS_OK;
 }

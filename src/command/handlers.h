@@ -38,6 +38,10 @@ enum sess_status command_ping(struct command_context *context, const struct requ
                               struct buffer *out);
 enum sess_status command_reload(struct command_context *context, const struct request *request,
                                 struct buffer *out);
+enum sess_status command_dump(struct command_context *context, const struct request *request,
+                              struct buffer *out);
+enum sess_status command_restore(struct command_context *context, const struct request *request,
+                                 struct buffer *out);
 enum sess_status command_flush(struct command_context *context, const struct request *request,
                                struct buffer *out);
 enum sess_status command_meta_get(struct command_context *context, const struct request *request,

@@ -23,6 +23,12 @@ void meta_put_ttl(struct buffer *out, int64_t ttl_s);
 /** The write of an ms; its key is meta_key_of. */
 struct store_write meta_write_of(const struct request *request, struct slice key);
 
+/** The write of a restore; its key is meta_key_of. */
+struct store_write restore_write_of(const struct request *request, struct slice key);
+
+/** Log, once for a connection, that it restores. */
+void tell_restore(struct command_context *context);
+
 /** Count and answer the end of an ms, but for BUSY. */
 void meta_answer_store(struct command_context *context, const struct request *request,
                        enum sess_status status, const struct store_outcome *outcome,

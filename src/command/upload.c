@@ -96,13 +96,24 @@ static enum sess_status refuse_block(struct command_context *context,
     return SESS_INVALID;
 }
 
+static struct store_write write_of(const struct request *request, struct meta_key *key)
+{
+    switch (request->command->id) {
+    case COMMAND_META_SET:
+        return meta_write_of(request, meta_key_of(request, key));
+    case COMMAND_RESTORE:
+        return restore_write_of(request, meta_key_of(request, key));
+    default:
+        return store_write_of(request);
+    }
+}
+
 static enum sess_status commit(struct command_context *context, struct command_upload *upload,
                                struct store_outcome *outcome)
 {
     const struct request *request = &upload->request;
     struct meta_key key;
-    struct store_write write = is_meta(request) ? meta_write_of(request, meta_key_of(request, &key))
-                                                : store_write_of(request);
+    struct store_write write = write_of(request, &key);
     enum sess_status status = store_upload_commit(context->shared->store, &upload->value, &write,
                                                   context->now.wall_s, outcome);
 
@@ -130,6 +141,9 @@ enum sess_status command_upload_finish(struct command_context *context,
         return status;
     }
     note_change(context, &outcome);
+    if (request->command->id == COMMAND_RESTORE) {
+        tell_restore(context);
+    }
     if (is_meta(request)) {
         meta_answer_store(context, request, status, &outcome, out);
     } else {

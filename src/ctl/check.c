@@ -174,34 +174,22 @@ static enum ctl_exit check_and_salvage(const struct ctl_arguments *arguments, co
     return code;
 }
 
-static enum sess_status read_dump(struct dump_reader *reader, struct dump_file *file,
-                                  struct sess_error *error)
-{
-    struct dump_entry entry;
-    enum sess_status status = dump_reader_begin(reader, dump_file_read, file, error);
-
-    while (status == SESS_OK) {
-        status = dump_reader_next(reader, &entry, error);
-    }
-    return status == SESS_NOT_FOUND ? SESS_OK : status;
-}
-
-static void tell_dump(const struct ctl_arguments *arguments, const struct dump_reader *reader)
+static void tell_dump(const struct ctl_arguments *arguments, const struct dump_facts *facts)
 {
     if (arguments->options[OPTION_CHECK_JSON] != NULL) {
         (void)fputs("{\"dump\": ", stdout);
         summary_print_quoted(arguments->operand, stdout);
         (void)printf(", \"damaged\": false, \"sessions\": %" PRIu64 ", \"created\": %" PRId64 "}\n",
-                     reader->n_entries, reader->created_s);
+                     facts->n_entries, facts->created_s);
     } else {
         (void)printf("%s: a whole dump of %" PRIu64 " sessions\n", arguments->operand,
-                     reader->n_entries);
+                     facts->n_entries);
     }
 }
 
 static enum ctl_exit check_dump(const struct ctl_arguments *arguments)
 {
-    struct dump_reader reader;
+    struct dump_facts facts;
     struct dump_file file;
     struct sess_error error;
     enum sess_status status = dump_file_open(arguments->operand, &file, &error);
@@ -209,11 +197,10 @@ static enum ctl_exit check_dump(const struct ctl_arguments *arguments)
     if (status != SESS_OK) {
         return complain(status, NULL, &error);
     }
-    status = read_dump(&reader, &file, &error);
+    status = dump_verify(dump_file_read, &file, &facts, &error);
     if (status == SESS_OK) {
-        tell_dump(arguments, &reader);
+        tell_dump(arguments, &facts);
     }
-    dump_reader_fini(&reader);
     dump_file_close(&file);
     return status == SESS_OK ? CTL_DONE : complain(status, arguments->operand, &error);
 }

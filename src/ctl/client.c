@@ -87,6 +87,7 @@ enum sess_status client_open(const char *named, struct client *out, struct sess_
 
     out->fd = -1;
     out->size = 0;
+    out->used = 0;
     if (named == NULL) {
         /* There is one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         named = getenv("SESSIOND_ADMIN");
@@ -104,38 +105,59 @@ enum sess_status client_open(const char *named, struct client *out, struct sess_
                                     : status;
 }
 
-/* Receive more. What was refused may end in a reset behind the last line. */
-static enum sess_status receive(struct client *client, struct sess_error *error)
+/* What was refused may end in a reset behind the last line. */
+enum sess_status client_receive(struct client *client, void *to, size_t size, size_t *got,
+                                struct sess_error *error)
 {
-    ssize_t got;
+    ssize_t received;
 
-    if (client->size == sizeof client->text) {
-        return error_set(error, SESS_IO, "%s: a line is longer than %zu bytes", client->path,
-                         sizeof client->text);
-    }
     do {
-        got = recv(client->fd, client->text + client->size, sizeof client->text - client->size, 0);
-    } while (got < 0 && errno == EINTR);
-    if (got > 0) {
-        client->size += (size_t)got;
-        return SESS_OK;
-    }
-    if (got < 0 && errno == EAGAIN) {
+        received = recv(client->fd, to, size, 0);
+    } while (received < 0 && errno == EINTR);
+    if (received < 0 && errno == EAGAIN) {
         return error_set(error, SESS_IO, "%s: no answer within %d s", client->path,
                          CLIENT_PATIENCE_S);
     }
-    return error_set(
-        error, SESS_IO,
-        "%s: sessiond closed the connection before it had answered: its log may say why",
-        client->path);
+    *got = received < 0 ? 0 : (size_t)received;
+    return SESS_OK;
 }
 
-/* The next line, terminated in place; *used bytes of the text are done with then. */
-static enum sess_status next_line(struct client *client, size_t *used, struct sess_error *error)
+/* Receive more of a line. */
+static enum sess_status receive(struct client *client, struct sess_error *error)
+{
+    size_t room = sizeof client->text - client->size;
+    size_t got = 0;
+    enum sess_status status;
+
+    if (room == 0) {
+        return error_set(error, SESS_IO, "%s: a line is longer than %zu bytes", client->path,
+                         sizeof client->text);
+    }
+    status = client_receive(client, client->text + client->size, room, &got, error);
+    client->size += got;
+    if (status == SESS_OK && got == 0) {
+        return error_set(
+            error, SESS_IO,
+            "%s: sessiond closed the connection before it had answered: its log may say why",
+            client->path);
+    }
+    return status;
+}
+
+static void drop_line(struct client *client)
+{
+    client->size -= client->used;
+    memmove(client->text, client->text + client->used, client->size);
+    client->used = 0;
+}
+
+enum sess_status client_line(struct client *client, const char **line, struct sess_error *error)
 {
     enum sess_status status = SESS_OK;
-    char *end = memchr(client->text, '\n', client->size);
+    char *end;
 
+    drop_line(client);
+    end = memchr(client->text, '\n', client->size);
     while (end == NULL && status == SESS_OK) {
         status = receive(client, error);
         end = memchr(client->text, '\n', client->size);
@@ -143,11 +165,12 @@ static enum sess_status next_line(struct client *client, size_t *used, struct se
     if (end == NULL) {
         return status;
     }
-    *used = (size_t)(end - client->text) + 1;
+    client->used = (size_t)(end - client->text) + 1;
     if (end > client->text && end[-1] == '\r') {
         end--;
     }
     *end = '\0';
+    *line = client->text;
     return SESS_OK;
 }
 
@@ -178,25 +201,36 @@ enum sess_status client_ask(struct client *client, const char *line, client_line
 {
     send_line(client, line);
     for (;;) {
-        size_t used = 0;
-        enum sess_status status = next_line(client, &used, error);
+        const char *answered;
+        enum sess_status status = client_line(client, &answered, error);
 
         if (status != SESS_OK) {
             return status;
         }
-        if (is_error(client->text)) {
-            return error_set(error, SESS_REFUSED, "%s: %.400s", client->path, client->text);
+        if (is_error(answered)) {
+            return error_set(error, SESS_REFUSED, "%s: %.400s", client->path, answered);
         }
-        if (is_end(client->text)) {
-            client->size = 0;
+        if (is_end(answered)) {
             return SESS_OK;
         }
         if (on_line != NULL) {
-            on_line(context, client->text);
+            on_line(context, answered);
         }
-        client->size -= used;
-        memmove(client->text, client->text + used, client->size);
     }
+}
+
+enum sess_status client_send(struct client *client, struct slice bytes, struct sess_error *error)
+{
+    while (bytes.size > 0) {
+        ssize_t sent = send(client->fd, bytes.data, bytes.size, MSG_NOSIGNAL);
+
+        if (sent < 0 && errno != EINTR) {
+            return error_set(error, SESS_IO, "%s: sessiond is gone, or closed the connection: %s",
+                             client->path, strerror(errno));
+        }
+        bytes = slice_from(bytes, sent < 0 ? 0 : (size_t)sent);
+    }
+    return SESS_OK;
 }
 
 void client_close(struct client *client)

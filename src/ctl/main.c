@@ -2,6 +2,7 @@
 #include "sessiond/ctl/arguments.h"
 #include "sessiond/ctl/check.h"
 #include "sessiond/ctl/remote.h"
+#include "sessiond/ctl/transfer.h"
 
 static enum ctl_exit run(const struct ctl_arguments *arguments)
 {

@@ -38,10 +38,14 @@ void progress_tell(void *context, uint64_t done, uint64_t all)
     }
     progress->next_ms = now + NEXT_MS;
     progress->has_line = progress->is_terminal;
-    (void)fprintf(stderr, "%ssessionctl: pass %u: %3" PRIu64 " %% of %" PRIu64 " MiB%s",
-                  progress->is_terminal ? "\r" : "", progress->n_passes,
-                  all == 0 ? 100 : done / (all / 100 + 1), all >> 20,
-                  progress->is_terminal ? "" : "\n");
+    (void)fputs(progress->is_terminal ? "\rsessionctl: " : "sessionctl: ", stderr);
+    if (all == PROGRESS_OPEN) {
+        (void)fprintf(stderr, "%" PRIu64 " MiB", done >> 20);
+    } else {
+        (void)fprintf(stderr, "pass %u: %3" PRIu64 " %% of %" PRIu64 " MiB", progress->n_passes,
+                      all == 0 ? 100 : done / (all / 100 + 1), all >> 20);
+    }
+    (void)fputs(progress->is_terminal ? "" : "\n", stderr);
 }
 
 void progress_end(struct progress *progress)

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PROGRESS_OPEN UINT64_MAX /* for `all`: nobody knows how much there is */
+
 struct progress {
     bool is_shown;
     bool is_terminal;

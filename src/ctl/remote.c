@@ -1,13 +1,14 @@
 /* Verbs by the admin socket. Threads: one. Memory: the stack. */
 #include "sessiond/ctl/remote.h"
 
+#include "consent.h"
 #include "sessiond/ctl/client.h"
 
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { WORD_MAX = 64, NAME_WIDTH = 32, ANSWER_SIZE = 16 };
+enum { WORD_MAX = 64, NAME_WIDTH = 32 };
 
 /* Each verb's --socket. */
 static const enum ctl_option sockets[] = {
@@ -16,22 +17,6 @@ static const enum ctl_option sockets[] = {
     [VERB_RELOAD] = OPTION_RELOAD_SOCKET,
     [VERB_FLUSH] = OPTION_FLUSH_SOCKET,
 };
-
-static enum ctl_exit complain(enum sess_status status, const struct sess_error *error)
-{
-    (void)fprintf(stderr, "sessionctl: %s\n", error->text);
-    switch (status) {
-    case SESS_NOT_FOUND:
-        return CTL_UNAVAILABLE;
-    case SESS_REFUSED:
-        return CTL_REFUSED;
-    case SESS_INVALID:
-    case SESS_OUT_OF_RANGE:
-        return CTL_USAGE;
-    default:
-        return CTL_IO;
-    }
-}
 
 static enum sess_status open_client(const struct ctl_arguments *arguments, struct client *client,
                                     struct sess_error *error)
@@ -121,20 +106,9 @@ enum ctl_exit reload_run(const struct ctl_arguments *arguments)
     return CTL_DONE;
 }
 
-/* Whether whoever sits at the terminal means it. */
 static bool is_meant(const char *path)
 {
-    char answer[ANSWER_SIZE];
-
-    (void)fprintf(stderr,
-                  "All sessions of the sessiond at %s end: everybody is logged out.\n"
-                  "Type yes if that is meant: ",
-                  path);
-    if (fgets(answer, sizeof answer, stdin) == NULL) {
-        return false;
-    }
-    answer[strcspn(answer, "\r\n")] = '\0';
-    return strcmp(answer, "yes") == 0;
+    return consent_asked("All sessions of the sessiond at %s end: everybody is logged out.", path);
 }
 
 static enum sess_status flush(const struct ctl_arguments *arguments, struct client *client,

@@ -13,6 +13,7 @@ static const struct registry_alias session_rows[] = {
     {"deleted", "sessions_deleted"},
     {"expired", "reclaimed"},
     {"flushed", "sessions_flushed"},
+    {"restored", "sessions_restored"},
     {"refused_no_memory", "store_no_memory"},
     {"refused_too_large", "store_too_large"},
 };

@@ -5,6 +5,7 @@
  *     worker -> journal committed?(ticket)     net_config.committed
  *     journal -> worker wake                   journal_config.wake
  *     command -> daemon reload                 command_shared.reload
+ *     command -> journal dump                  command_shared.dump
  *
  * Threads: start-up and stop only, but for on_wake and on_failure. Memory: one struct that owns all rooms. */
 #include "wiring.h"
@@ -15,6 +16,7 @@
 #include "sessiond/command/command.h"
 #include "sessiond/daemon/figures.h"
 #include "sessiond/daemon/privileges.h"
+#include "sessiond/journal/dump_stream.h"
 #include "sessiond/journal/journal.h"
 
 #include <inttypes.h>
@@ -70,6 +72,13 @@ static bool is_committed(void *context, const struct store_tickets *tickets)
     const struct wiring *wiring = context;
 
     return wiring->journal == NULL || journal_committed(wiring->journal, tickets);
+}
+
+static enum sess_status begin_dump(void *context, int64_t now_s, struct stream **out)
+{
+    struct wiring *wiring = context;
+
+    return dump_stream_begin(wiring->store, &wiring->connections, now_s, out);
 }
 
 static enum sess_status make_budgets(struct wiring *wiring, const struct settings *settings,
@@ -177,6 +186,8 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .log_salt = &wiring->log_salt,
         .replies = &wiring->connections,
         .options = &settings->commands,
+        .dump = begin_dump,
+        .dump_context = wiring,
     };
     wiring->process = (struct process){
         .clock = wiring->clock,

@@ -2,16 +2,9 @@
 #include "sessiond/journal/dump.h"
 
 #include "checksum.h"
+#include "dump_lines.h"
 
-#include "sessiond/store/terms.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-
-enum {
-    LINE_SIZE = 3 * DUMP_KEY_MAX + 128,
-    PENDING_SIZE = 64 << 10, /* bytes that go to the sink at once */
-};
+enum { PENDING_SIZE = 64 << 10 }; /* bytes that go to the sink at once */
 
 static enum sess_status send(struct dump_writer *writer, struct sess_error *error)
 {
@@ -41,77 +34,26 @@ static enum sess_status put(struct dump_writer *writer, struct slice bytes,
 enum sess_status dump_writer_begin(struct dump_writer *writer, dump_sink_fn sink, void *context,
                                    int64_t created_s, struct sess_error *error)
 {
-    char line[LINE_SIZE];
+    char line[DUMP_LINE_MAX];
     enum sess_status status;
 
     *writer = (struct dump_writer){.sink = sink, .context = context};
     if (checksum_create(0, &writer->checksum) != SESS_OK) {
         return error_set(error, SESS_NO_MEMORY, "no memory for a dump");
     }
-    (void)snprintf(line, sizeof line, "sessiond-dump 1 %" PRId64 "\n", created_s);
-    status = put(writer, slice_from_text(line), error);
+    status = put(writer, slice_of(line, dump_line_first(created_s, line)), error);
     if (status != SESS_OK) {
         dump_writer_fini(writer);
     }
     return status;
 }
 
-static bool is_plain(uint8_t byte)
-{
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-           (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
-}
-
-/* Returns the bytes written. */
-static size_t encode_key(struct slice key, char *out)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    size_t size = 0;
-
-    for (size_t i = 0; i < key.size; i++) {
-        if (is_plain(key.data[i])) {
-            out[size++] = (char)key.data[i];
-        } else {
-            out[size++] = '%';
-            out[size++] = digits[key.data[i] >> 4];
-            out[size++] = digits[key.data[i] & 15];
-        }
-    }
-    return size;
-}
-
-/* Returns the bytes written. */
-static size_t encode_marks(struct store_marks marks, char *out)
-{
-    size_t size = 1;
-
-    out[0] = ' ';
-    if (marks.is_stale) {
-        out[size++] = 'X';
-    }
-    if (marks.has_winner) {
-        out[size++] = 'W';
-    }
-    if (marks.is_clients_cas) {
-        out[size++] = 'E';
-    }
-    return size == 1 ? 0 : size;
-}
-
 enum sess_status dump_writer_add(struct dump_writer *writer, const struct dump_entry *entry,
                                  struct sess_error *error)
 {
-    char line[LINE_SIZE];
-    size_t size = encode_key(entry->key, line);
-    int64_t deadline_s = entry->deadline_s == STORE_NO_DEADLINE ? 0 : entry->deadline_s;
-    enum sess_status status;
+    char line[DUMP_LINE_MAX];
+    enum sess_status status = put(writer, slice_of(line, dump_line_entry(entry, line)), error);
 
-    size += (size_t)snprintf(line + size, sizeof line - size,
-                             " %" PRIu32 " %" PRId64 " %" PRIu64 " %zu", entry->flags, deadline_s,
-                             entry->cas, entry->value.size);
-    size += encode_marks(entry->marks, line + size);
-    line[size++] = '\n';
-    status = put(writer, slice_of(line, size), error);
     explicit_bzero(line, sizeof line);
     if (status == SESS_OK) {
         status = put(writer, entry->value, error);
@@ -125,12 +67,10 @@ enum sess_status dump_writer_add(struct dump_writer *writer, const struct dump_e
 
 enum sess_status dump_writer_end(struct dump_writer *writer, struct sess_error *error)
 {
-    char line[LINE_SIZE];
-    enum sess_status status;
+    char line[DUMP_LINE_MAX];
+    size_t size = dump_line_last(writer->n_entries, checksum_value(writer->checksum), line);
+    enum sess_status status = put(writer, slice_of(line, size), error);
 
-    (void)snprintf(line, sizeof line, "END %" PRIu64 " %016" PRIx64 "\n", writer->n_entries,
-                   checksum_value(writer->checksum));
-    status = put(writer, slice_from_text(line), error);
     return status == SESS_OK ? send(writer, error) : status;
 }
 

@@ -2,6 +2,7 @@
 #include "sessiond/journal/dump.h"
 
 #include "checksum.h"
+#include "dump_lines.h"
 
 #include "sessiond/base/number.h"
 #include "sessiond/store/terms.h"
@@ -11,7 +12,6 @@
 
 enum {
     READ_SIZE = 64 << 10,
-    LINE_MAX_SIZE = 3 * DUMP_KEY_MAX + 128, /* bytes, with its end */
     WORDS_MAX = 6,
     CHECKSUM_DIGITS = 16,
 };
@@ -73,7 +73,7 @@ static enum sess_status demand(struct dump_reader *reader, size_t size, struct s
 static enum sess_status peek_line(struct dump_reader *reader, struct slice *line,
                                   struct sess_error *error)
 {
-    for (size_t size = 1; size <= LINE_MAX_SIZE; size++) {
+    for (size_t size = 1; size <= DUMP_LINE_MAX; size++) {
         enum sess_status status = demand(reader, size, error);
 
         if (status != SESS_OK) {
@@ -290,4 +290,22 @@ void dump_reader_fini(struct dump_reader *reader)
     checksum_destroy(&reader->checksum);
     buffer_release(&reader->bytes);
     explicit_bzero(reader->key, sizeof reader->key);
+}
+
+enum sess_status dump_verify(dump_source_fn source, void *context, struct dump_facts *facts,
+                             struct sess_error *error)
+{
+    struct dump_reader reader;
+    struct dump_entry entry;
+    enum sess_status status = dump_reader_begin(&reader, source, context, error);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    while (status == SESS_OK) {
+        status = dump_reader_next(&reader, &entry, error);
+    }
+    *facts = (struct dump_facts){.n_entries = reader.n_entries, .created_s = reader.created_s};
+    dump_reader_fini(&reader);
+    return status == SESS_NOT_FOUND ? SESS_OK : status;
 }

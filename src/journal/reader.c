@@ -39,10 +39,11 @@ void reader_fini(struct reader *reader)
 static enum sess_status fill(struct reader *reader, uint64_t offset, size_t size,
                              struct sess_error *error)
 {
+    size_t window = reader->file_size < WINDOW_SIZE ? (size_t)reader->file_size : WINDOW_SIZE;
     size_t got = 0;
     enum sess_status status;
 
-    size = size < WINDOW_SIZE ? WINDOW_SIZE : size;
+    size = size < window ? window : size;
     reader->window.size = 0;
     if (buffer_reserve(&reader->window, size) != SESS_OK) {
         return error_set(error, SESS_NO_MEMORY, "%s: no memory to read %zu bytes",

@@ -1,7 +1,7 @@
 /* A reader: the frames of one segment, in their order, through a window.
  *
- * Private to the journal. Threads: one. Memory: the window, which grows to the largest frame, and may be
- * used for one segment after the other. */
+ * Private to the journal. Threads: one. Memory: the window, which grows to the largest frame or 1 MiB of a
+ * file, and may be used for one segment after the other. */
 #ifndef SESSIOND_SRC_JOURNAL_READER_H
 #define SESSIOND_SRC_JOURNAL_READER_H
 

@@ -198,6 +198,12 @@ static bool has_fixed_bytes(const uint8_t *in)
            (in[0] != RECORD_MARKED || bytes_u32(in + SET_SIZE) <= MARKS_ALL);
 }
 
+/* A checkpoint holds what the journal says up to `last`: a start that began behind that would pass over frames. */
+static bool has_sound_begin(const struct record *record)
+{
+    return record->type != RECORD_END || record->sequence - 1 <= record->last;
+}
+
 static bool has_key(enum record_type type)
 {
     return type == RECORD_SET || type == RECORD_TOUCH || type == RECORD_DELETE ||
@@ -223,7 +229,8 @@ enum sess_status record_decode(struct slice bytes, struct record *out, size_t *u
     key_size = bytes.data[1];
     value_size = decode_fixed(bytes.data + HEAD_SIZE, out);
     if ((key_size > 0) != has_key(out->type) || key_size > STORE_KEY_MAX ||
-        key_size > bytes.size - fixed || value_size > bytes.size - fixed - key_size) {
+        key_size > bytes.size - fixed || value_size > bytes.size - fixed - key_size ||
+        !has_sound_begin(out)) {
         return SESS_DAMAGED;
     }
     out->key = slice_of(bytes.data + fixed, key_size);

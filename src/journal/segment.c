@@ -50,9 +50,9 @@ bool segment_number_of(enum segment_kind kind, const char *name, uint64_t *numbe
         number_parse_u64(slice_from(text, start.size), UINT64_MAX, number) != SESS_OK) {
         return false;
     }
-    /* One name for each number. */
+    /* One name for each number; 0 means none wherever a segment is named. */
     segment_name(kind, *number, same);
-    return slice_is(text, same);
+    return *number > 0 && slice_is(text, same);
 }
 
 bool segment_is_unfinished(const char *name)

@@ -291,6 +291,7 @@ void connection_destroy(struct connection *connection)
     (void)event_del(&connection->timer);
     connection_delist(connection);
     command_upload_abort(&connection->upload);
+    stream_end(&connection->stream);
     leave(connection);
     buffer_release(&connection->unread);
     outgoing_release(&connection->outgoing, loop->context.shared);

@@ -3,7 +3,8 @@
  * Private to net. An idle connection owns no buffer. It is in one of three states: reading requests
  * (upload NULL), receiving a large value (upload set), or paused because it still has replies to send
  * (outgoing is not empty): the socket does not take them, or a large value is among them, behind which
- * nothing is run before it is sent. Plus parked, when what is outgoing may not leave yet (park.c), and
+ * nothing is run before it is sent. A reply may go on for many turns, one piece each (stream set); it is not
+ * read meanwhile. Plus parked, when what is outgoing may not leave yet (park.c), and
  * closing, when it is the last that the connection gets.
  * Threads: its worker's. */
 #ifndef SESSIOND_SRC_NET_CONNECTION_H
@@ -58,12 +59,14 @@ struct connection {
     struct command_upload *upload;
     struct buffer unread; /* input that is not run yet */
     struct outgoing outgoing;
+    struct stream *stream;        /* NULL, or what makes the rest of a reply: nothing else is run */
     struct store_tickets tickets; /* what its next reply waits for */
     size_t output_start;          /* of its part in the loop's output */
     size_t output_size;
     size_t charged;       /* to the connections' budget, for unread and unsent bytes */
     bool has_more;        /* unread may hold what can be run without reading */
     bool is_stalled;      /* and that waits for memory or for the journal */
+    bool has_restored;    /* the log has told of it */
     bool is_closing;      /* nothing is run any more */
     bool is_drained;      /* all that the peer has sent is read */
     bool is_writing;      /* `io` waits for the socket to take more */

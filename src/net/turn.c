@@ -96,6 +96,25 @@ static void take_attached(struct turn *turn)
     }
 }
 
+/* One more piece of a reply that goes on. A daemon that stops waits for none: what was cut is not whole, and the
+ * end of the connection says so. */
+static enum step go_on_replying(struct turn *turn)
+{
+    struct connection *connection = turn->connection;
+    enum sess_status status = turn->loop->is_stopping
+                                  ? SESS_CLOSED
+                                  : stream_next(connection->stream, &turn->loop->output);
+
+    if (status == SESS_BUSY) {
+        return STEP_STALL;
+    }
+    if (status != SESS_OK) {
+        turn->context->must_close = status != SESS_NOT_FOUND;
+        stream_end(&connection->stream);
+    }
+    return STEP_GO_ON;
+}
+
 /* One request: parse, run, reply. */
 static enum step run_one(struct turn *turn)
 {
@@ -114,6 +133,8 @@ static enum step run_one(struct turn *turn)
             return STEP_STALL;
         }
         take_attached(turn);
+        connection->stream = turn->context->stream;
+        turn->context->stream = NULL;
         break;
     case PARSE_UPLOAD:
         turn->input = rest;
@@ -136,14 +157,15 @@ static enum step run_one(struct turn *turn)
     return STEP_GO_ON;
 }
 
-/* One large value is a turn's share, too: the next would have to wait in memory for it. */
+/* One large value is a turn's share, too: the next would have to wait in memory for it. And so is one piece of a
+ * reply that goes on. */
 static bool share_is_used_up(const struct turn *turn)
 {
     size_t made = turn->loop->output.size - turn->output_start;
 
     return turn->n_served >= NET_TURN_COMMANDS || made >= LOOP_OUTPUT_SHARE ||
            made >= turn->loop->config->options->output_limit ||
-           turn->connection->outgoing.value != NULL;
+           turn->connection->outgoing.value != NULL || turn->connection->stream != NULL;
 }
 
 /* Run what has arrived. */
@@ -155,10 +177,13 @@ static void run_requests(struct turn *turn)
     if (connection->upload != NULL) {
         step = fill_upload(turn);
         turn->n_served += step == STEP_GO_ON;
+    } else if (connection->stream != NULL) {
+        step = go_on_replying(turn);
+        turn->n_served += step == STEP_GO_ON;
     }
     while (step == STEP_GO_ON && !turn->context->must_close) {
         if (share_is_used_up(turn)) {
-            connection->has_more = turn->input.size > 0;
+            connection->has_more = turn->input.size > 0 || connection->stream != NULL;
             metric_add(&turn->loop->metrics.conn_yields, connection->has_more);
             return;
         }
@@ -296,10 +321,12 @@ void turn_run(struct connection *connection)
         turn.context->now = loop_now(loop);
         turn.context->peer = connection->peer;
         turn.context->is_admin = connection->parser.limits->is_admin;
+        turn.context->has_restored = connection->has_restored;
         turn.context->must_close = false;
         turn.context->tickets = (struct store_tickets){.seen = 0};
         connection->has_more = false;
         run_requests(&turn);
+        connection->has_restored = turn.context->has_restored;
         end_turn(&turn);
     }
     explicit_bzero(loop->input, turn.input_size);

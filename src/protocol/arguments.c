@@ -75,6 +75,7 @@ static void read_bytes(struct slice word, struct request *request, struct argume
         break;
     case SESS_OUT_OF_RANGE:
         fault->bytes_absurd = true;
+        request->value_size = BYTES_ABSURD; /* or more */
         break;
     default:
         fault->bytes_unknown = true;
@@ -97,6 +98,31 @@ static void note_surplus(struct argument_fault *fault, const struct command *com
 static bool is_noreply(struct slice word)
 {
     return slice_equal(word, SLICE_LITERAL("noreply"));
+}
+
+/* Those that a dump's line ends in, and b in front of them; behind them all of the session is known. */
+static void read_marks(struct slice word, struct request *request, struct argument_fault *fault)
+{
+    const char *left = "bXWE";
+    uint64_t most;
+
+    request->meta = (struct meta_flags){.set = 0};
+    for (size_t i = 0; i < word.size && left != NULL; i++) {
+        left = word.data[i] == '\0' ? NULL : strchr(left, word.data[i]);
+        request->meta.set |= left == NULL ? 0 : meta_bit(*left++);
+    }
+    if (left == NULL) {
+        note_surplus(fault, request->command, REPLY_BAD_FORMAT);
+    }
+    /* A client's may be any; the store's own are counted on from there. */
+    most = meta_has(&request->meta, 'E') ? UINT64_MAX - 1 : INT64_MAX;
+    if (request->exptime < 0 || request->cas == 0 || request->cas > most) {
+        fault_note(fault, REPLY_BAD_FORMAT);
+    }
+    if (meta_has(&request->meta, 'b') && !flags_key_is_base64(request->key)) {
+        fault_note(fault, REPLY_BAD_BASE64);
+    }
+    judge_key(request, fault);
 }
 
 /* A word where only `noreply` may stand. */
@@ -195,6 +221,9 @@ static void read_argument(char letter, struct slice *rest, struct request *reque
         return;
     case 't':
         request->word = take_optional(rest, request);
+        return;
+    case 'g':
+        read_marks(words_next(rest), request, fault);
         return;
     case 'v':
         read_level(take_optional(rest, request), request, fault);

@@ -26,8 +26,7 @@ static const struct {
 static const char ordered[] = "cfhklOstTNR";
 _Static_assert(sizeof ordered <= META_ORDER_MAX, "all of them, and an end");
 
-/* Whether the key is base64 of 1 to REQUEST_KEY_MAX bytes. */
-static bool is_base64(struct slice key)
+bool flags_key_is_base64(struct slice key)
 {
     uint8_t place[REQUEST_KEY_MAX];
     bool is = key.size <= REQUEST_KEY_MAX && base64_decode(key, place) > 0;
@@ -58,7 +57,7 @@ static bool read_token(char flag, struct slice token, struct request *request, e
     switch (flag) {
     case 'b':
         *reply = REPLY_BAD_BASE64;
-        return is_base64(request->key);
+        return flags_key_is_base64(request->key);
     case 'F':
         *reply = REPLY_BAD_FORMAT;
         return read_flags_of_client(token, request);

@@ -34,7 +34,7 @@ static bool squeeze_all(struct store *store)
 
     for (size_t i = 0; i < store->n_shards; i++) {
         while (compact_pays(&store->shards[i], true)) {
-            compact_step(store, &store->shards[i]);
+            compact_step(&store->shards[i]);
         }
     }
     return budget_used(store->config.data) < before;
@@ -143,7 +143,7 @@ static void apply_expiry(struct store *store, struct shard *shard, int64_t time_
 
         while ((slot = index_find_where(bucket, is_over, &time_s)) != NULL) {
             struct entry *entry = index_entry(*slot);
-            uint64_t hash = hash_bytes(&store->config.hash_key, entry_key(entry));
+            uint64_t hash = index_hash(&shard->index, entry);
 
             shard_take_out(store, (struct place){.shard = shard, .hash = hash}, slot);
             forget(store, shard, entry);

@@ -43,6 +43,12 @@ void change_end(struct change *change, uint64_t cas, struct store_outcome *outco
     }
 }
 
+/* Whether anybody's session is there, or may be again. */
+static bool is_kept(const struct change *change)
+{
+    return change->is_live || change->is_hidden;
+}
+
 /* The write is of an older version than what is there, and may be stored all the same. */
 static bool is_older(const struct change *change, const struct store_write *write)
 {
@@ -62,6 +68,8 @@ enum sess_status change_check(const struct change *change, const struct store_wr
             return write->vivifies ? SESS_OK : SESS_NOT_STORED;
         }
         return write->cas == 0 || entry_cas(change->present) == write->cas ? SESS_OK : SESS_EXISTS;
+    case STORE_RESTORE:
+        return is_kept(change) ? SESS_NOT_STORED : SESS_OK;
     case STORE_CAS:
         if (!change->is_live) {
             return SESS_NOT_FOUND;
@@ -79,12 +87,6 @@ static enum sess_status ask(struct change *change, const struct mutation *mutati
         return change->flushed;
     }
     return shard_announce(change->store, change->place.shard, mutation);
-}
-
-/* Whether anybody's session is there, or may be again. */
-static bool is_kept(const struct change *change)
-{
-    return change->is_live || change->is_hidden;
 }
 
 static int64_t kept_deadline(const struct change *change)
@@ -237,11 +239,26 @@ static enum sess_status find_place(struct change *change, const struct entry_fie
                                     timers_reserve(&shard->timers, &shard->index) != SESS_OK)) {
         return SESS_LIMIT;
     }
-    *place = compact_place(change->store, shard, entry_size_for(fields));
+    *place = compact_place(shard, entry_size_for(fields));
     if (change->present != NULL) {
         change_find(change, fields->key);
     }
     return *place == NULL ? SESS_LIMIT : SESS_OK;
+}
+
+/* From a new key without one, and another that is there already. */
+static void learn_prefix(const struct change *change, const struct entry_fields *fields)
+{
+    struct prefixes *prefixes = &change->store->prefixes;
+    const struct entry *other;
+
+    if (fields->prefix != NULL || prefixes_are_full(prefixes)) {
+        return;
+    }
+    other = index_neighbour(&change->place.shard->index, change->place.hash);
+    if (other != NULL) {
+        prefixes_learn(prefixes, fields->key, entry_own_key(other));
+    }
 }
 
 static enum sess_status put_anew(struct change *change, const struct entry_fields *fields)
@@ -264,6 +281,7 @@ static enum sess_status put_anew(struct change *change, const struct entry_field
     if (change->present != NULL) {
         replace_present(change, entry);
     } else {
+        learn_prefix(change, fields);
         index_insert(&shard->index, change->place.hash, entry);
         metric_add(&shard->metrics.curr_items, 1);
     }
@@ -296,7 +314,7 @@ static void count_size(struct shard *shard, struct cost before, struct cost afte
     metric_add(&shard->metrics.bytes, after.held - before.held);
 }
 
-enum sess_status change_put_as_is(struct change *change, const struct entry_fields *fields)
+static enum sess_status put_packed(struct change *change, const struct entry_fields *fields)
 {
     struct cost before;
     struct cost after = {.block = cost_of_block(fields->block)};
@@ -325,6 +343,14 @@ enum sess_status change_put_as_is(struct change *change, const struct entry_fiel
     return SESS_OK;
 }
 
+enum sess_status change_put_as_is(struct change *change, const struct entry_fields *fields)
+{
+    struct entry_fields packed = *fields;
+
+    packed.prefix = prefixes_find(&change->store->prefixes, fields->key);
+    return put_packed(change, &packed);
+}
+
 /* There is no place in a page for a small value; but what it replaces is large, and has one of its own. An
  * overwrite that is no larger must not fail: it gets one, too. */
 static enum sess_status put_by_reference(struct change *change, const struct entry_fields *fields)
@@ -351,6 +377,14 @@ void change_use_cas(struct entry_fields *fields, uint64_t cas)
     fields->marks.is_clients_cas = cas != 0;
 }
 
+static void note_stored(struct change *change, const struct entry_fields *fields, uint64_t *cas)
+{
+    *cas = fields->cas;
+    change->stored_deadline_s = fields->deadline_s;
+    change->stored_size =
+        fields->block == NULL ? fields->value.size : value_block_bytes(fields->block).size;
+}
+
 enum sess_status change_restate(struct change *change, struct entry_fields *fields, uint64_t *cas)
 {
     struct shard *shard = change->place.shard;
@@ -367,10 +401,26 @@ enum sess_status change_restate(struct change *change, struct entry_fields *fiel
     if (status == SESS_OK) {
         /* A client's id takes one of the sequence, too: those in front of it stay in front. */
         shard->next_cas++;
-        *cas = fields->cas;
-        change->stored_deadline_s = fields->deadline_s;
-        change->stored_size =
-            fields->block == NULL ? fields->value.size : value_block_bytes(fields->block).size;
+        note_stored(change, fields, cas);
+    }
+    return status;
+}
+
+enum sess_status change_restore(struct change *change, struct entry_fields *fields, uint64_t *cas)
+{
+    struct shard *shard = change->place.shard;
+    enum sess_status status;
+
+    fields->n_flushes = shard->n_flushes;
+    status = change_put_as_is(change, fields);
+    if (status == SESS_OK) {
+        /* No version that comes later has its id, nor one below. */
+        if (!fields->marks.is_clients_cas && fields->cas >= shard->next_cas) {
+            shard->next_cas = fields->cas;
+        }
+        shard->next_cas++;
+        note_stored(change, fields, cas);
+        metric_add(&shard->metrics.sessions_restored, 1);
     }
     return status;
 }
@@ -387,13 +437,13 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
     return status;
 }
 
-static enum sess_status touch_live(struct change *change, int64_t deadline_s)
+static enum sess_status touch_live(struct change *change, struct slice key, int64_t deadline_s)
 {
     struct shard *shard = change->place.shard;
     struct entry *entry = change->present;
     int64_t old_s = entry_deadline(entry);
     struct entry_fields fields = {
-        .key = entry_key(entry),
+        .key = key,
         .value = entry_value(entry),
         .block = entry_block(entry),
         .flags = entry_flags(entry),
@@ -423,5 +473,5 @@ enum sess_status change_touch(struct change *change, struct slice key, struct st
     if (deadline_s <= change->now_s) {
         return change_delete(change, key);
     }
-    return change->is_live ? touch_live(change, deadline_s) : SESS_NOT_FOUND;
+    return change->is_live ? touch_live(change, key, deadline_s) : SESS_NOT_FOUND;
 }

@@ -54,6 +54,10 @@ SESS_MUST_CHECK enum sess_status change_put(struct change *change, struct entry_
 SESS_MUST_CHECK enum sess_status change_restate(struct change *change, struct entry_fields *fields,
                                                 uint64_t *cas);
 
+/** The same with the CAS id and the marks that are in `fields`; those that the shard gives out go on above. */
+SESS_MUST_CHECK enum sess_status change_restore(struct change *change, struct entry_fields *fields,
+                                                uint64_t *cas);
+
 /** Let the entry that is to be stored have this CAS id; 0: the shard's next. */
 void change_use_cas(struct entry_fields *fields, uint64_t cas);
 

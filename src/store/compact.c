@@ -8,7 +8,7 @@
 enum {
     PLACE_WASTE_SHARE = 16, /* a 16th of the pages is free: squeeze one before another is taken */
     PLACE_GAIN_SHARE = 8,   /* if that gains an 8th of it at least */
-    STEP_LOOSE_SHARE = 12,  /* a 12th was freed: give pages back in the background */
+    STEP_LOOSE_SHARE = 20,  /* a 20th was freed: give pages back in the background */
     STEP_LOOSE_PAGES = 1,
 };
 
@@ -19,18 +19,17 @@ static size_t larger(size_t a, size_t b)
 
 /* Everybody who knows where the entry is learns where it is now. The places may overlap. What rounds the
  * place up is 0 and moves along, else it would keep bytes of what was there before. */
-static void move_entry(struct store *store, struct shard *shard, struct entry *from,
-                       struct entry *to, size_t size)
+static void move_entry(struct shard *shard, struct entry *from, struct entry *to, size_t size)
 {
     uint64_t hash;
 
     memmove(to, from, heap_round(size));
-    hash = hash_bytes(&store->config.hash_key, entry_key(to));
+    hash = index_hash(&shard->index, to);
     index_replace(index_find_entry(&shard->index, hash, from), to);
 }
 
 /* Move a page's entries together to its start, and let it be the open one. */
-static void squeeze(struct store *store, struct shard *shard, size_t number)
+static void squeeze(struct shard *shard, size_t number)
 {
     struct heap_page *page = &shard->heap.pages[number];
     size_t end = HEAP_HEADER_SIZE;
@@ -44,7 +43,7 @@ static void squeeze(struct store *store, struct shard *shard, size_t number)
         size = entry_size(entry);
         if (to != entry) {
             memory_unpoison(to, heap_round(size));
-            move_entry(store, shard, entry, to, size);
+            move_entry(shard, entry, to, size);
         }
         end += heap_round(size);
     }
@@ -52,18 +51,18 @@ static void squeeze(struct store *store, struct shard *shard, size_t number)
 }
 
 /* Squeeze the page that has most to gain, if that is at least `gain` bytes. */
-static bool squeeze_best(struct store *store, struct shard *shard, size_t gain)
+static bool squeeze_best(struct shard *shard, size_t gain)
 {
     size_t number = heap_sparsest(&shard->heap);
 
     if (number == shard->heap.n_pages || heap_page_free(&shard->heap, number) < gain) {
         return false;
     }
-    squeeze(store, shard, number);
+    squeeze(shard, number);
     return true;
 }
 
-void *compact_place(struct store *store, struct shard *shard, size_t size)
+void *compact_place(struct shard *shard, size_t size)
 {
     struct heap *heap = &shard->heap;
     size_t rounded = heap_round(size);
@@ -75,8 +74,8 @@ void *compact_place(struct store *store, struct shard *shard, size_t size)
     }
     waste = heap_waste(heap);
     if ((waste * PLACE_WASTE_SHARE >= heap->n_pages * heap->page_size &&
-         squeeze_best(store, shard, larger(rounded, heap->page_size / PLACE_GAIN_SHARE))) ||
-        heap_add_page(heap) == SESS_OK || squeeze_best(store, shard, rounded)) {
+         squeeze_best(shard, larger(rounded, heap->page_size / PLACE_GAIN_SHARE))) ||
+        heap_add_page(heap) == SESS_OK || squeeze_best(shard, rounded)) {
         place = heap_place(heap, size);
     }
     return place;
@@ -93,7 +92,7 @@ bool compact_pays(const struct shard *shard, bool is_pressed)
            (is_pressed || loose * STEP_LOOSE_SHARE >= heap->n_pages * heap->page_size);
 }
 
-void compact_step(struct store *store, struct shard *shard)
+void compact_step(struct shard *shard)
 {
     struct heap *heap = &shard->heap;
     size_t number = heap_loosest(heap);
@@ -109,10 +108,10 @@ void compact_step(struct store *store, struct shard *shard)
         is_last = heap->pages[number].live == heap_round(size);
         to = heap_place(heap, size);
         if (to == NULL) {
-            squeeze(store, shard, number);
+            squeeze(shard, number);
             return;
         }
-        move_entry(store, shard, entry, to, size);
+        move_entry(shard, entry, to, size);
         heap_free(heap, entry, size);
         if (is_last) {
             return;

@@ -9,13 +9,13 @@
 #include "shard.h"
 
 /** A place for `size` bytes, or NULL. It may move the shard's entries: find them anew. */
-void *compact_place(struct store *store, struct shard *shard, size_t size);
+void *compact_place(struct shard *shard, size_t size);
 
 /** Whether so much of the shard's pages is free that pages could be given back. `is_pressed`: memory is
  *  short, so that it pays earlier. */
 bool compact_pays(const struct shard *shard, bool is_pressed);
 
 /** One step towards giving a page back. */
-void compact_step(struct store *store, struct shard *shard);
+void compact_step(struct shard *shard);
 
 #endif

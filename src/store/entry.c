@@ -79,6 +79,7 @@ static uint32_t bits_for(const struct entry_fields *fields)
     bits |= fields->marks.is_stale ? ENTRY_STALE : 0U;
     bits |= fields->marks.has_winner ? ENTRY_WIN : 0U;
     bits |= fields->block != NULL ? ENTRY_BY_REFERENCE : 0U;
+    bits |= fields->prefix != NULL ? ENTRY_KEY_PACKED : 0U;
     return bits;
 }
 
@@ -111,29 +112,47 @@ static struct slice inline_value(const struct entry_fields *fields)
     return fields->block == NULL ? fields->value : slice_of(&fields->block, sizeof fields->block);
 }
 
+static size_t key_size_for(const struct entry_fields *fields)
+{
+    return fields->prefix == NULL ? fields->key.size : 1 + fields->key.size - fields->prefix->size;
+}
+
 size_t entry_size_for(const struct entry_fields *fields)
 {
-    return HEADER_SIZE + optional_size(bits_for(fields), 0) + fields->key.size +
+    return HEADER_SIZE + optional_size(bits_for(fields), 0) + key_size_for(fields) +
            inline_value(fields).size;
+}
+
+static uint8_t *put(uint8_t *to, struct slice bytes)
+{
+    if (bytes.size > 0) {
+        memcpy(to, bytes.data, bytes.size);
+    }
+    return to + bytes.size;
+}
+
+static uint8_t *put_key(uint8_t *to, const struct entry_fields *fields)
+{
+    if (fields->prefix == NULL) {
+        return put(to, fields->key);
+    }
+    *to = fields->prefix->number;
+    return put(to + 1, slice_from(fields->key, fields->prefix->size));
 }
 
 void entry_remake(struct entry *entry, const struct entry_fields *fields)
 {
     struct slice value = inline_value(fields);
     uint32_t bits = bits_for(fields);
-    uint8_t *key = entry->packed + optional_size(bits, 0);
 
     entry->word = (uint32_t)value.size << LENGTH_SHIFT | bits << FLAG_SHIFT;
-    entry->key_size = (uint8_t)fields->key.size;
+    entry->key_size = (uint8_t)key_size_for(fields);
     if (fields->flags != 0) {
         memcpy(optional_field(entry, ENTRY_HAS_FLAGS), &fields->flags, sizeof fields->flags);
     }
     set_cas(entry, fields);
     entry_set_deadline(entry, fields->deadline_s);
-    memcpy(key, fields->key.data, fields->key.size);
-    if (value.size > 0) {
-        memcpy(key + fields->key.size, value.data, value.size);
-    }
+    (void)put(put_key(entry->packed + optional_size(bits, 0), fields), value);
 }
 
 void entry_make(struct entry *place, const struct entry_fields *fields)
@@ -148,9 +167,40 @@ size_t entry_size(const struct entry *entry)
     return HEADER_SIZE + packed_size(entry);
 }
 
-struct slice entry_key(const struct entry *entry)
+struct slice entry_own_key(const struct entry *entry)
 {
     return slice_of(entry->packed + key_offset(entry), entry->key_size);
+}
+
+bool entry_is_packed(const struct entry *entry)
+{
+    return (bits_of(entry) & ENTRY_KEY_PACKED) != 0;
+}
+
+struct slice entry_key(const struct entry *entry, const struct prefixes *prefixes, uint8_t *room)
+{
+    struct slice own = entry_own_key(entry);
+    const struct prefix *prefix;
+
+    if (!entry_is_packed(entry)) {
+        return own;
+    }
+    prefix = prefixes_get(prefixes, own.data[0]);
+    (void)put(put(room, slice_of(prefix->bytes, prefix->size)), slice_from(own, 1));
+    return slice_of(room, prefix->size + own.size - 1);
+}
+
+bool entry_has_key(const struct entry *entry, const struct prefixes *prefixes, struct slice key)
+{
+    struct slice own = entry_own_key(entry);
+    const struct prefix *prefix;
+
+    if (!entry_is_packed(entry)) {
+        return slice_equal(own, key);
+    }
+    prefix = prefixes_get(prefixes, own.data[0]);
+    return slice_starts_with(key, slice_of(prefix->bytes, prefix->size)) &&
+           slice_equal(slice_from(key, prefix->size), slice_from(own, 1));
 }
 
 struct value_block *entry_block(const struct entry *entry)

@@ -9,10 +9,10 @@
  *      4      4   deadline, wall seconds, the low 32 of 36 bits; 0: none
  *      8      4   last access, wall seconds, low 32 bits
  *     12      5   CAS id; with a full one: twice the flushes that its shard has seen, and 1 if a client chose it
- *     17      1   key length
+ *     17      1   length of that
  *     18      1   mark of its record in the wheel (timer.h); 0: none
  *     19          optional, by bit: client flags 4, full CAS 8, times 6
- *                 key
+ *                 key; with KEY_PACKED the number of its prefix and what is behind that
  *                 value, or the address of its block with ENTRY_BY_REFERENCE
  *
  * Threads: under the shard's lock. */
@@ -20,6 +20,7 @@
 #define SESSIOND_SRC_STORE_ENTRY_H
 
 #include "block.h"
+#include "prefix.h"
 #include "sessiond/base/slice.h"
 #include "sessiond/store/terms.h"
 
@@ -38,7 +39,7 @@ enum entry_bit {
     ENTRY_RENEWED = 1 << 7,      /* later: was stored or touched again */
     ENTRY_PROBATION = 1 << 8,    /* later: first-write-ttl is running */
     ENTRY_UNDO = 1 << 9,         /* later: flushed, may come back by unflush */
-    ENTRY_KEY_PACKED = 3 << 10,  /* later: how the key is packed */
+    ENTRY_KEY_PACKED = 1 << 10,  /* it begins with the number of a prefix */
 };
 
 /* The latest deadline that an entry holds, in the year 4147. */
@@ -59,8 +60,9 @@ struct entry {
 /* What an entry is made of. */
 struct entry_fields {
     struct slice key;
-    struct slice value;        /* copied, unless there is a block */
-    struct value_block *block; /* NULL, or the value: the entry takes over a reference */
+    const struct prefix *prefix; /* NULL, or what the key begins with: the entry keeps its number */
+    struct slice value;          /* copied, unless there is a block */
+    struct value_block *block;   /* NULL, or the value: the entry takes over a reference */
     uint32_t flags;
     int64_t deadline_s;
     uint64_t cas;
@@ -79,7 +81,15 @@ void entry_make(struct entry *place, const struct entry_fields *fields);
 /** Make another entry of the same key out of one, which has room for it; its timer stays as it is. */
 void entry_remake(struct entry *entry, const struct entry_fields *fields);
 
-struct slice entry_key(const struct entry *entry);
+/** Its key.
+ *  prefixes  those that it may refer to
+ *  room      STORE_KEY_MAX bytes, where it is put together if it is packed */
+struct slice entry_key(const struct entry *entry, const struct prefixes *prefixes, uint8_t *room);
+bool entry_has_key(const struct entry *entry, const struct prefixes *prefixes, struct slice key);
+
+/** The bytes of its key that it has itself; the whole key unless it is packed. */
+struct slice entry_own_key(const struct entry *entry);
+bool entry_is_packed(const struct entry *entry);
 struct slice entry_value(const struct entry *entry);
 struct value_block *entry_block(const struct entry *entry); /* NULL for an inline value */
 uint32_t entry_flags(const struct entry *entry);

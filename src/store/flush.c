@@ -126,9 +126,6 @@ struct entry *flush_sweep(const struct store *store, struct shard *shard)
         return NULL;
     }
     entry = index_entry(*slot);
-    shard_take_out(store,
-                   (struct place){.shard = shard,
-                                  .hash = hash_bytes(&store->config.hash_key, entry_key(entry))},
-                   slot);
+    shard_take_out(store, (struct place){.shard = shard, .hash = index_hash(index, entry)}, slot);
     return entry;
 }

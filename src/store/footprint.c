@@ -2,7 +2,7 @@
  * pages' numbers. Memory: the stack. */
 #include "sessiond/store/figures.h"
 
-#include "shard.h"
+#include "sample.h"
 
 #include <stddef.h>
 
@@ -28,6 +28,24 @@ static size_t table_bytes(const struct shard *shard)
            shard->timers.wheel.capacity * sizeof *shard->timers.wheel.places;
 }
 
+/* Of its key an entry has what is behind the prefix, and one byte for that. */
+static void look_at_entry(const struct shard *shard, const struct entry *entry, void *context)
+{
+    uint64_t *shared = context;
+
+    if (entry_is_packed(entry)) {
+        *shared += prefixes_get(shard->index.prefixes, entry_own_key(entry).data[0])->size - 1U;
+    }
+}
+
+static uint64_t shared_bytes(struct shard *shard)
+{
+    uint64_t shared = 0;
+    double scale = sample_shard(shard, look_at_entry, &shared);
+
+    return (uint64_t)(scale * (double)shared);
+}
+
 static void add_shard(struct footprint_metrics *sum, struct shard *shard, size_t page_size)
 {
     const struct heap *heap = &shard->heap;
@@ -39,6 +57,7 @@ static void add_shard(struct footprint_metrics *sum, struct shard *shard, size_t
     metric_add(&sum->unfilled_bytes, heap->n_pages * heap->page_size - filled);
     metric_add(&sum->place_bytes, heap->live);
     metric_add(&sum->header_bytes, shard->index.n_entries * offsetof(struct entry, packed));
+    metric_add(&sum->shared_bytes, shared_bytes(shard));
     metric_add(&sum->table_bytes, table_bytes(shard));
 }
 

@@ -10,7 +10,7 @@ static void arm_piece(struct shard *shard, const struct index_bucket *piece)
     for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
         if (piece->slots[i] != 0) {
             struct entry *entry = index_entry(piece->slots[i]);
-            uint64_t hash = hash_bytes(shard->index.hash_key, entry_key(entry));
+            uint64_t hash = index_hash(&shard->index, entry);
 
             timer_forget(&shard->timers, entry);
             timer_set(&shard->timers, &shard->index, hash, entry, 0, entry_deadline(entry));

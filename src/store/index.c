@@ -9,7 +9,6 @@ enum {
     ADDRESS_BITS = 48,
     TAG_SHIFT = 40, /* the tag comes from other bits of the hash than bucket and shard */
     BUCKETS_FIRST = 4,
-    FILL_PER_BUCKET = 5, /* entries a home bucket on average; above, a bucket is split */
     CACHE_LINE = 64,
 };
 
@@ -83,10 +82,11 @@ static enum sess_status add_pieces(struct index *index, size_t limit)
 }
 
 enum sess_status index_init(struct index *index, const struct hash_key *hash_key,
-                            const struct pages *pages)
+                            const struct prefixes *prefixes, const struct pages *pages)
 {
     *index = (struct index){
         .hash_key = hash_key,
+        .prefixes = prefixes,
         .pages = *pages,
         .segment_buckets = pages_size(pages) / sizeof(struct index_bucket),
         .round = BUCKETS_FIRST,
@@ -106,6 +106,27 @@ void index_fini(struct index *index)
     }
     free(index->segments);
     *index = (struct index){0};
+}
+
+uint64_t index_hash(const struct index *index, const struct entry *entry)
+{
+    uint8_t room[STORE_KEY_MAX];
+
+    return hash_bytes(index->hash_key, entry_key(entry, index->prefixes, room));
+}
+
+static bool is_unpacked(const void *context, const struct entry *entry)
+{
+    (void)context;
+    return !entry_is_packed(entry);
+}
+
+const struct entry *index_neighbour(struct index *index, uint64_t hash)
+{
+    const uint64_t *slot =
+        index_find_where(index_bucket_of(index, home_number(index, hash)), is_unpacked, NULL);
+
+    return slot == NULL ? NULL : index_entry(*slot);
 }
 
 uint64_t *index_find_entry(struct index *index, uint64_t hash, const struct entry *entry)
@@ -133,7 +154,7 @@ uint64_t *index_find(struct index *index, uint64_t hash, struct slice key)
             uint64_t slot = piece->slots[i];
 
             if (slot != 0 && (slot & ~ADDRESS_MASK) == tag &&
-                slice_equal(entry_key(index_entry(slot)), key)) {
+                entry_has_key(index_entry(slot), index->prefixes, key)) {
                 return &piece->slots[i];
             }
         }
@@ -144,7 +165,7 @@ uint64_t *index_find(struct index *index, uint64_t hash, struct slice key)
 /* The bound is one of 80 million sessions in a shard: above it, chains grow longer. */
 static bool split_is_due(const struct index *index)
 {
-    return index->n_entries + 1 > index->n_buckets * FILL_PER_BUCKET &&
+    return index->n_entries + 1 > index->n_buckets * INDEX_FILL &&
            index->n_buckets < (size_t)1 << INDEX_LOW_BITS;
 }
 
@@ -218,7 +239,7 @@ static void count_bucket(struct index *index)
 
 void index_expect(struct index *index, size_t n_entries)
 {
-    while (index->n_entries == 0 && index->n_buckets < n_entries / FILL_PER_BUCKET &&
+    while (index->n_entries == 0 && index->n_buckets < n_entries / INDEX_FILL &&
            index->n_buckets < (size_t)1 << INDEX_LOW_BITS) {
         if (index->n_buckets == index->n_segments * index->segment_buckets &&
             add_segment(index, SIZE_MAX) != SESS_OK) {
@@ -275,7 +296,7 @@ static void split_bucket(struct index *index)
     for (;;) {
         for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
             if (piece.slots[i] != 0) {
-                uint64_t hash = hash_bytes(index->hash_key, entry_key(index_entry(piece.slots[i])));
+                uint64_t hash = index_hash(index, index_entry(piece.slots[i]));
 
                 place(index, index_bucket_of(index, home_number(index, hash)), piece.slots[i]);
             }

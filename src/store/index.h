@@ -14,6 +14,7 @@
 
 enum {
     INDEX_BUCKET_SLOTS = 7,
+    INDEX_FILL = 6, /* entries a home bucket on average; above, a bucket is split */
     INDEX_SEGMENTS_FIRST = 8,
     INDEX_LOW_BITS = 24, /* of a hash; there are never more home buckets than that */
 };
@@ -35,10 +36,12 @@ struct index {
     size_t n_pieces;                 /* overflow pieces, spare ones too */
     struct pages pages;              /* of segments and pieces */
     const struct hash_key *hash_key; /* borrowed */
+    const struct prefixes *prefixes; /* borrowed */
 };
 
 /** returns OK | NO_MEMORY */
 SESS_MUST_CHECK enum sess_status index_init(struct index *index, const struct hash_key *hash_key,
+                                            const struct prefixes *prefixes,
                                             const struct pages *pages);
 
 /** Give an index without entries the home buckets that so many need, as far as there is memory for them: it need
@@ -64,6 +67,12 @@ struct index_bucket *index_bucket_of_low(struct index *index, uint32_t low);
 
 /** A home bucket in use, by its number. */
 struct index_bucket *index_bucket_of(struct index *index, size_t number);
+
+/** The hash of an entry's key. */
+uint64_t index_hash(const struct index *index, const struct entry *entry);
+
+/** An entry in the home bucket of this hash whose key is not packed, or NULL. */
+const struct entry *index_neighbour(struct index *index, uint64_t hash);
 
 /** The slot that holds this very entry. */
 uint64_t *index_find_entry(struct index *index, uint64_t hash, const struct entry *entry);

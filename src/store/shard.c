@@ -21,7 +21,7 @@ enum sess_status shard_init(struct shard *shard, struct store *store)
     timers_init(&shard->timers, store->config.now_s, &beside_held);
     census_init(&shard->census, store->config.now_s, store->config.first_cas);
     heap_init(&shard->heap, store->arena, store->config.data, store->page_size);
-    return index_init(&shard->index, &store->config.hash_key, &pages);
+    return index_init(&shard->index, &store->config.hash_key, &store->prefixes, &pages);
 }
 
 void shard_raise_barrier(struct shard *shard)

@@ -1,6 +1,6 @@
 /* One shard, and the store's own struct: shared by the store's bodies.
  *
- * Private to the store. Lock order: one shard at a time; later: shard, arena, journal buffer. */
+ * Private to the store. Lock order: one shard at a time; later: shard, prefixes, arena, journal buffer. */
 #ifndef SESSIOND_SRC_STORE_SHARD_H
 #define SESSIOND_SRC_STORE_SHARD_H
 
@@ -65,6 +65,7 @@ struct store {
     _Atomic bool has_favoured_upload; /* see upload.c */
     _Atomic unsigned gather_next;     /* the shard where the next store_gather begins */
     struct forecast forecast;
+    struct prefixes prefixes;
 
     struct shard shards[];
 };

@@ -72,7 +72,8 @@ static unsigned count_shards(size_t data)
 
 enum sess_status store_create(const struct store_config *config, struct store **out)
 {
-    unsigned n_shards = count_shards(config->data->limit);
+    unsigned n_shards =
+        config->n_shards != 0 ? config->n_shards : count_shards(config->data->limit);
     size_t size = sizeof(struct store) + n_shards * sizeof(struct shard);
     struct store *store = aligned_alloc(alignof(struct store), size);
 
@@ -83,6 +84,7 @@ enum sess_status store_create(const struct store_config *config, struct store **
     store->n_shards = n_shards;
     store->config = *config;
     store->flush_at_s = STORE_NO_DEADLINE;
+    prefixes_init(&store->prefixes);
     if (store_init(store) != SESS_OK) {
         store_destroy(&store);
         return SESS_NO_MEMORY;
@@ -130,6 +132,7 @@ void store_destroy(struct store **store)
         (void)pthread_mutex_destroy(&shard->lock);
     }
     forecast_fini(&(*store)->forecast);
+    prefixes_fini(&(*store)->prefixes);
     arena_destroy(&(*store)->arena);
     explicit_bzero(&(*store)->config.hash_key, sizeof(*store)->config.hash_key);
     free(*store);

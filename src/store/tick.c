@@ -52,8 +52,7 @@ static void settle(struct store *store, struct shard *shard, uint32_t record, st
 
     if (slot != NULL) {
         struct entry *entry = index_entry(*slot);
-        struct place place = {.shard = shard,
-                              .hash = hash_bytes(&store->config.hash_key, entry_key(entry))};
+        struct place place = {.shard = shard, .hash = index_hash(&shard->index, entry)};
 
         shard_take_out(store, place, slot);
         metric_add(&shard->metrics.reclaimed, 1);
@@ -99,7 +98,7 @@ static unsigned tick_step(struct store *store, struct shard *shard, struct taken
         return 1;
     }
     if (compact_pays(shard, is_pressed(store))) {
-        compact_step(store, shard);
+        compact_step(shard);
         return COMPACT_STEPS;
     }
     return 0;

@@ -93,7 +93,7 @@ static void arm_again(struct timers *timers, struct index *index, struct index_b
         int64_t deadline_s = entry_deadline(entry);
 
         if (deadline_s != STORE_NO_DEADLINE) {
-            arm(timers, hash_bytes(index->hash_key, entry_key(entry)), entry, deadline_s);
+            arm(timers, index_hash(index, entry), entry, deadline_s);
         }
         if (entry->timer == sought->mark) {
             timer_forget(timers, entry);

@@ -15,9 +15,10 @@ struct telling {
 
 static void tell(struct telling *telling, const struct entry *entry)
 {
+    uint8_t room[STORE_KEY_MAX];
     struct store_image image = {
         .kind = IMAGE_SET,
-        .key = entry_key(entry),
+        .key = entry_key(entry, &telling->store->prefixes, room),
         .value = entry_value(entry),
         .flags = entry_flags(entry),
         .cas = entry_cas(entry),

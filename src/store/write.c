@@ -18,6 +18,25 @@ static void become_stale(const struct change *change, struct entry_fields *field
     fields->marks.has_winner = entry_marks(change->present).has_winner;
 }
 
+static enum sess_status restore(struct change *change, const struct store_write *write,
+                                struct entry_fields *fields, uint64_t *cas)
+{
+    fields->cas = write->cas;
+    fields->marks = write->marks;
+    return fields->deadline_s <= change->now_s ? SESS_NOT_FOUND
+                                               : change_restore(change, fields, cas);
+}
+
+static enum sess_status put(struct change *change, const struct store_write *write,
+                            struct entry_fields *fields, uint64_t *cas)
+{
+    if (write->mode == STORE_RESTORE) {
+        return restore(change, write, fields, cas);
+    }
+    return fields->deadline_s <= change->now_s ? change_write_dead(change, write->key)
+                                               : change_put(change, fields, cas);
+}
+
 static enum sess_status try_write(struct store *store, const struct store_write *write,
                                   struct value_block *block, int64_t now_s,
                                   struct store_outcome *outcome)
@@ -40,8 +59,7 @@ static enum sess_status try_write(struct store *store, const struct store_write 
         become_stale(&change, &fields);
     }
     if (status == SESS_OK) {
-        status = fields.deadline_s <= change.now_s ? change_write_dead(&change, write->key)
-                                                   : change_put(&change, &fields, &cas);
+        status = put(&change, write, &fields, &cas);
     }
     change_end(&change, cas, outcome);
     return status;

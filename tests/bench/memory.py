@@ -12,7 +12,7 @@ from servers import OWN, count_sessions
 CHURN_ROUNDS = 3  # operations for each session
 CHURN = {"get": 0, "set": 80, "touch": 0, "delete": 20, "value-min": 100, "value-max": 900, "restore": 0}
 STATES = ("fresh", "churned")
-PARTS = ("keys and values", "headers", "index", "slot loss", "timers", "rest", "not explained")
+PARTS = ("keys and values", "shared by keys", "headers", "index", "slot loss", "timers", "rest", "not explained")
 ROWS = (  # (name in the JSON, what, digits)
     ("fresh", "sessiond, resident ÷ key + value, fresh", 3),
     ("churned", "sessiond, resident ÷ key + value, after churn", 3),
@@ -38,8 +38,10 @@ def resident_bytes(pid):
 def explain(sessiond, grown, stored):
     """{part: bytes} of what it has grown by. When it is empty, the pages of its index have no memory yet."""
     now = {name: int(value) for name, value in sessiond.stats("memory").items()}
-    parts = {"keys and values": stored, "headers": now["header_bytes"], "index": now["index_bytes"],
-             "slot loss": now["heap_bytes"] - now["header_bytes"] - stored, "timers": now["timer_bytes"],
+    shared = now["shared_bytes"]
+    parts = {"keys and values": stored, "shared by keys": -shared, "headers": now["header_bytes"],
+             "index": now["index_bytes"], "timers": now["timer_bytes"],
+             "slot loss": now["heap_bytes"] - now["header_bytes"] - (stored - shared),
              "rest": now["table_bytes"] + now["block_bytes"]}
     return {**parts, "not explained": grown - sum(parts.values())}
 

@@ -123,10 +123,10 @@ def plots(results):
     rows = [row for state in STATES for row in (Heading(state), *(
         Bar(name, (states[state]["ratio"],), digits=3) for name, states in memory.items()))]
     drawn["memory"] = bar_chart(f"Resident bytes over key + value bytes, {sessions} sessions", ("",), rows)
-    parts = PARTS[1:-1]  # beside keys and values
+    parts = PARTS[2:-1]  # beside keys and values, and what keys share
     rows = [Bar(state, tuple(max(0, memory[OWN][state]["parts"][part]) / sessions for part in parts), digits=1)
             for state in STATES]
-    drawn["budget"] = bar_chart(f"Bytes of a session of {OWN} beside its key and value", parts, rows)
+    drawn["budget"] = bar_chart(f"Bytes of a session of {OWN} beside key and value, less what keys share", parts, rows)
     return drawn
 
 

@@ -1,41 +1,20 @@
-"""sessionctl against running daemons: where it finds them, what its verbs say, how it ends, and what it asks."""
+"""sessionctl against running daemons: where it finds them, what its verbs say, how it ends, and what it asks.
+
+dump and restore are test_transfer.py.
+"""
 
 import os
-import pty
 import re
 import shutil
-import subprocess
-import sys
 import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "integration"), os.path.join(HERE, "..", "support")]
+from ctl_case import EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_USAGE, SESSIONCTL, SessionctlCase
+from integration_case import needs
 
-from integration_case import IntegrationCase, needs  # noqa: E402
-from sessiond_process import sessiond_binary  # noqa: E402
-
-EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_REFUSED = 64, 69, 77
-RUN_S = 60
-SESSIONCTL = os.path.join(os.path.dirname(sessiond_binary()), "sessionctl")
 STRANGER = 60000
 
 
-class SessionctlTest(IntegrationCase):
-    def setUp(self):
-        super().setUp()
-        self.socket = self.path("admin.sock")
-        self.daemon = self.start("--admin-listen", f"unix:{self.socket}")
-
-    def run_tool(self, *args, code=0, env=None, **options):
-        """Runs sessionctl, which must end with that code; returns it. Nothing but --socket and env says where."""
-        clean = {name: value for name, value in os.environ.items()
-                 if name not in ("SESSIOND_ADMIN", "STATE_DIRECTORY", "XDG_STATE_HOME", "HOME")}
-        options.setdefault("stdin", subprocess.DEVNULL)
-        ended = subprocess.run([SESSIONCTL, *args], capture_output=True, encoding="utf-8", timeout=RUN_S, check=False,
-                               env={**clean, **(env or {})}, **options)
-        self.assertEqual(ended.returncode, code, ended.stdout + ended.stderr)
-        return ended
-
+class SessionctlTest(SessionctlCase):
     def test_ping(self):
         for place in (self.socket, f"unix:{self.socket}"):
             ended = self.run_tool("ping", "--socket", place)
@@ -74,13 +53,7 @@ class SessionctlTest(IntegrationCase):
         for said, code in (("yes\n", 0), ("no\n", EXIT_REFUSED), ("y\n", EXIT_REFUSED), ("\x04", EXIT_REFUSED)):
             with self.subTest(said), self.daemon.connect() as conversation:
                 self.assertEqual(conversation.set("key", "value"), "STORED")
-                controller, terminal = pty.openpty()
-                try:
-                    os.write(controller, said.encode())
-                    ended = self.run_tool("flush", "--socket", self.socket, code=code, stdin=terminal)
-                finally:
-                    os.close(controller)
-                    os.close(terminal)
+                ended = self.say_on_terminal(said, "flush", "--socket", self.socket, code=code)
                 self.assertIn(f"All sessions of the sessiond at {self.socket} end", ended.stderr)
                 self.assertEqual(conversation.get("key"), None if code == 0 else b"value")
 

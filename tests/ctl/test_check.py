@@ -14,13 +14,13 @@ import subprocess
 import sys
 import threading
 import unittest
-import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "crash"), os.path.join(HERE, "..", "support"),
                 os.path.join(HERE, "..", "data")]
 
 import decode  # noqa: E402
+import dump_text  # noqa: E402
 from crash_case import EXIT_DAMAGED, EXIT_IO, LONG_S, CrashCase  # noqa: E402
 from sessiond_process import SessiondProcess, run_sessiond, sessiond_binary  # noqa: E402
 
@@ -39,22 +39,11 @@ def run(*args, code=0, **options):
 
 
 def read_dump(path):
-    """{key: value} of a dump, read by its description alone."""
+    """{key: value} of a dump."""
     with open(path, "rb") as file:
-        content = file.read()
-    head, _, rest = content.partition(b"\n")
-    assert re.fullmatch(rb"sessiond-dump 1 \d+", head), head
-    entries = {}
-    while not re.fullmatch(rb"END \d+ [0-9a-f]{16}\n", rest):
-        line, _, rest = rest.partition(b"\n")
-        key, _flags, _deadline, _cas, size = line.split(b" ")
-        value, rest = rest[:int(size)], rest[int(size):]
-        assert rest[:1] == b"\n", rest[:20]
-        rest = rest[1:]
-        key = urllib.parse.unquote(key.decode("ascii"))
-        assert key not in entries, f"twice: {key}"
-        entries[key] = value
-    assert int(rest.split()[1]) == len(entries)
+        sessions = dump_text.read_dump(file.read())
+    entries = {session.key.decode(): session.value for session in sessions}
+    assert len(entries) == len(sessions), "a session twice"
     return entries
 
 

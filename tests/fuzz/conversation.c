@@ -17,6 +17,7 @@ enum {
     REPLIES_MAX = 1 << 20, /* bytes; then the conversation ends */
     STEP_S = 7,
     NOW_S = 1700000000,
+    N_SHARDS = 2, /* a store of many takes longer to make than all that an input says */
 };
 
 static const struct parser_limits limits = {
@@ -37,6 +38,10 @@ struct conversation {
     struct parser parser;
     struct command_upload *upload;
     struct buffer replies;
+    bool in_keys; /* a get has begun and is not done */
+    /* A get over the line's limit is run key by key while it comes, but not when it has come whole: then a bad key
+     * behind good ones spoils it before they have run. */
+    bool is_different;
 };
 
 static void begin(struct conversation *self)
@@ -46,8 +51,10 @@ static void begin(struct conversation *self)
                                   .in_flight = &self->in_flight,
                                   .hash_key = {.low = 1, .high = 2},
                                   .first_cas = 1,
-                                  .now_s = NOW_S};
+                                  .now_s = NOW_S,
+                                  .n_shards = N_SHARDS};
 
+    log_set_level(LOG_LEVEL_ERROR); /* each conversation may log once a second, and lasts none */
     memset(self, 0, sizeof *self);
     budget_init(&self->data, (size_t)4 << 20);
     budget_init(&self->in_flight, (size_t)1 << 20);
@@ -125,6 +132,7 @@ static void run(struct conversation *self, const struct request *request)
 {
     FUZZ_CHECK(command_run(&self->context, request, &self->replies) == SESS_OK);
     send_attached(self);
+    self->in_keys = command_takes_keys(request->command) && !request->is_last_key;
     if (request->command->id == COMMAND_VERSION) {
         self->context.now.wall_s += STEP_S;
     }
@@ -156,6 +164,7 @@ static bool step(struct conversation *self, struct slice *unread)
         begin_upload(self, &request);
         break;
     case PARSE_ERROR:
+        self->is_different = self->in_keys;
         command_reject(&self->context, &request, &self->replies);
         break;
     case PARSE_MORE:
@@ -170,7 +179,7 @@ static bool step(struct conversation *self, struct slice *unread)
 
 static bool is_over(const struct conversation *self)
 {
-    return self->context.must_close || self->replies.size > REPLIES_MAX;
+    return self->context.must_close || self->is_different || self->replies.size > REPLIES_MAX;
 }
 
 /* Say it in pieces of 1 to `piece_max` bytes; 0: all at once. */
@@ -183,17 +192,21 @@ static void say(struct conversation *self, struct slice input, size_t piece_max)
     while (n_arrived < input.size && !is_over(self)) {
         size_t rest = input.size - n_arrived;
         size_t piece = piece_max == 0 ? rest : 1 + (size_t)test_random_below(&random, piece_max);
-        uint8_t *copy;
         struct slice unread;
 
         n_arrived += piece < rest ? piece : rest;
-        copy = fuzz_copy(slice_of(input.data + n_used, n_arrived - n_used));
-        unread = slice_of(copy, n_arrived - n_used);
+        unread = fuzz_piece(slice_of(input.data + n_used, n_arrived - n_used));
         while (!is_over(self) && step(self, &unread)) {
         }
         n_used = n_arrived - unread.size;
-        free(copy);
     }
+}
+
+static void compare(const struct conversation *whole, const struct conversation *pieces)
+{
+    FUZZ_CHECK(whole->context.must_close == pieces->context.must_close);
+    FUZZ_CHECK(slice_equal(slice_of(whole->replies.data, whole->replies.size),
+                           slice_of(pieces->replies.data, pieces->replies.size)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -206,9 +219,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begin(&pieces);
     say(&whole, input, 0);
     say(&pieces, input, 30);
-    FUZZ_CHECK(whole.context.must_close == pieces.context.must_close);
-    FUZZ_CHECK(slice_equal(slice_of(whole.replies.data, whole.replies.size),
-                           slice_of(pieces.replies.data, pieces.replies.size)));
+    if (!whole.is_different && !pieces.is_different) {
+        compare(&whole, &pieces);
+    }
     end(&whole);
     end(&pieces);
     return 0;

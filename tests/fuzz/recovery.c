@@ -30,6 +30,7 @@ enum {
     PART_FRAME_SIZE = 19,
     PART_BYTES_SIZE = 4,
     NOW_S = 1800000000,
+    N_SHARDS = 2, /* a store of many takes longer to make than all that an input does */
 };
 
 struct made_file {
@@ -236,7 +237,8 @@ static void start(struct memory_directory *memory, struct sight *sight)
                                   .in_flight = &in_flight,
                                   .hash_key = {.low = 1, .high = 2},
                                   .first_cas = 1,
-                                  .now_s = NOW_S};
+                                  .now_s = NOW_S,
+                                  .n_shards = N_SHARDS};
     struct recovery recovery = {
         .directory = memory_directory_base(memory), .now_s = NOW_S, .segment_size = FILE_SIZE_MIN};
     struct writer writer;

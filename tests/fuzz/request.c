@@ -11,9 +11,9 @@ enum {
     BYTES_SINGLE_MAX = 96, /* inputs up to this size are fed byte by byte, too */
 };
 
-/* Limits of a daemon, and some that inputs of a few bytes go beyond, on an admin listener. */
+/* Limits that inputs of some hundred bytes go beyond, and some for a few bytes, on an admin listener. */
 static const struct parser_limits limits[] = {
-    {.line_max = 2048, .value_max = 1000, .inline_max = 100},
+    {.line_max = 600, .value_max = 300, .inline_max = 100},
     {.line_max = 40, .value_max = 30, .inline_max = 12, .is_admin = true},
 };
 
@@ -207,17 +207,14 @@ static void take_block(struct feeding *feeding, struct slice *unread)
 /* What has arrived, in a place of its own. */
 static void take_piece(struct feeding *feeding)
 {
-    struct slice waiting =
-        slice_of(feeding->input.data + feeding->n_used, feeding->n_arrived - feeding->n_used);
-    uint8_t *copy = fuzz_copy(waiting);
-    struct slice unread = slice_of(copy, waiting.size);
+    struct slice unread = fuzz_piece(
+        slice_of(feeding->input.data + feeding->n_used, feeding->n_arrived - feeding->n_used));
     bool goes_on = true;
 
     while (goes_on) {
         take_block(feeding, &unread);
         goes_on = feeding->block == 0 && next_result(feeding, &unread);
     }
-    free(copy);
 }
 
 /* Feed pieces of 1 to `piece_max` bytes; 0: all at once. */

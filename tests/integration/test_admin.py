@@ -13,7 +13,7 @@ from integration_case import EXIT_CONFIGURATION, EXIT_IN_USE, IntegrationCase, n
 from sessiond_process import Conversation, run_sessiond
 
 STRANGER = 60000  # a user that no machine has
-VERBS = ("ping", "flush", "flush now")
+VERBS = ("ping", "flush", "flush now", "dump", "restore k 0 0 1 0")
 
 # What a process of another user does: connect, ask, print the answer.
 VISIT = """

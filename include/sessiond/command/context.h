@@ -8,6 +8,7 @@
 #include "sessiond/base/hash.h"
 #include "sessiond/base/log.h"
 #include "sessiond/base/registry.h"
+#include "sessiond/base/stream.h"
 #include "sessiond/command/metrics.h"
 #include "sessiond/command/options.h"
 #include "sessiond/store/store.h"
@@ -33,6 +34,10 @@ struct command_shared {
     enum sess_status (*reload)(void *context, const char *peer, struct report *changes,
                                struct sess_error *error);
     void *reload_context;
+    /* Wired call, command to journal: begin a dump of the store as a reply. returns OK | NO_MEMORY
+     * NULL: nobody makes any. */
+    enum sess_status (*dump)(void *context, int64_t now_s, struct stream **out);
+    void *dump_context;
 };
 
 /* What one worker, and one connection's turn, run commands with. */
@@ -43,12 +48,17 @@ struct command_context {
     const char *peer;               /* of this connection, for the log; terminated, borrowed */
     bool is_admin;                  /* it came by an admin listener */
     struct store_tickets tickets; /* what the replies so far must wait for; the caller zeroes it */
-    bool must_close;              /* quit, or a reply that could not be written */
+    bool
+        has_restored; /* this connection has, which the log tells once; the caller keeps it for the connection */
+    bool must_close; /* quit, or a reply that could not be written */
     /* A large value is not copied: NULL, or the block that belongs into `out` at attached_at. It is lent
      * (store/value.h), and charged to `replies`. The caller takes it over, gives it back with
      * attached_release, and sets this to NULL again before it runs another command. */
     struct value_block *attached;
     size_t attached_at; /* bytes of `out` in front of it */
+    /* A reply of any length: NULL, or what makes the rest of it, behind what is in `out`. The caller takes it
+     * over, sets this to NULL again, and runs no other command of this connection before it has ended. */
+    struct stream *stream;
 };
 
 #endif

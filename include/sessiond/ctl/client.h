@@ -6,6 +6,7 @@
 #define SESSIOND_CTL_CLIENT_H
 
 #include "sessiond/base/error.h"
+#include "sessiond/base/slice.h"
 
 #include <stddef.h>
 
@@ -20,6 +21,7 @@ struct client {
     char path[CLIENT_PATH_SIZE]; /* of the socket; terminated */
     char text[CLIENT_LINE_SIZE]; /* received, and not taken yet */
     size_t size;
+    size_t used; /* bytes of it that are the line that was told last */
 };
 
 /* Takes a line of an answer, without its end; not the last one. */
@@ -37,6 +39,19 @@ SESS_MUST_CHECK enum sess_status client_open(const char *named, struct client *o
 SESS_MUST_CHECK enum sess_status client_ask(struct client *client, const char *line,
                                             client_line_fn on_line, void *context,
                                             struct sess_error *error);
+
+/** Send bytes, all of them. returns OK | IO */
+SESS_MUST_CHECK enum sess_status client_send(struct client *client, struct slice bytes,
+                                             struct sess_error *error);
+
+/** The next line, without its end; it holds until the next call. returns OK | IO */
+SESS_MUST_CHECK enum sess_status client_line(struct client *client, const char **line,
+                                             struct sess_error *error);
+
+/** Receive up to `size` bytes, whatever they are; no line may have been asked for. *got is 0 when sessiond has
+ *  closed. returns OK | IO */
+SESS_MUST_CHECK enum sess_status client_receive(struct client *client, void *to, size_t size,
+                                                size_t *got, struct sess_error *error);
 
 void client_close(struct client *client);
 

@@ -16,25 +16,9 @@
 
 #include "sessiond/base/buffer.h"
 #include "sessiond/base/error.h"
-#include "sessiond/store/terms.h"
-
-#include <stdint.h>
-
-enum {
-    DUMP_KEY_MAX = 250,        /* bytes */
-    DUMP_VALUE_MAX = 64 << 20, /* bytes */
-};
+#include "sessiond/journal/dump_entry.h"
 
 struct checksum;
-
-struct dump_entry {
-    struct slice key;   /* borrowed */
-    struct slice value; /* likewise */
-    uint32_t flags;
-    uint64_t cas;
-    int64_t deadline_s; /* wall seconds from 1 on, or STORE_NO_DEADLINE */
-    struct store_marks marks;
-};
 
 /* Takes all of the bytes. returns OK | NO_SPACE | IO */
 typedef enum sess_status (*dump_sink_fn)(void *context, struct slice bytes,
@@ -93,5 +77,16 @@ SESS_MUST_CHECK enum sess_status dump_reader_next(struct dump_reader *reader,
                                                   struct dump_entry *out, struct sess_error *error);
 
 void dump_reader_fini(struct dump_reader *reader);
+
+/* What a whole dump says of itself. */
+struct dump_facts {
+    uint64_t n_entries;
+    int64_t created_s; /* wall seconds */
+};
+
+/** Read a dump to its end, to see whether it is whole.
+ *  returns  OK | DAMAGED | REFUSED (a format that is not known) | NO_MEMORY | what the source returns */
+SESS_MUST_CHECK enum sess_status dump_verify(dump_source_fn source, void *context,
+                                             struct dump_facts *facts, struct sess_error *error);
 
 #endif

@@ -23,7 +23,7 @@ struct request {
     bool is_last_key; /* K: nothing more of this command follows */
     uint32_t flags;
     int64_t exptime;   /* as sent */
-    size_t value_size; /* bytes of the data block */
+    size_t value_size; /* bytes of the data block; what is told when it is refused may be too low */
     uint64_t cas;
     uint64_t delta;
     struct slice value;    /* in the input; empty for PARSE_UPLOAD */
@@ -33,7 +33,8 @@ struct request {
     enum reply error; /* PARSE_ERROR: what to answer */
     bool must_close;  /* PARSE_ERROR: and then close */
     struct meta_flags
-        meta; /* its last member: set for meta commands alone; T, C, D and F stand above */
+        meta; /* its last member: set for meta commands alone; T, C, D and F stand above. And of restore, which
+                 has its marks in `set`, and its deadline in exptime */
 };
 
 #endif

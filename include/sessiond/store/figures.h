@@ -25,6 +25,8 @@ extern const struct metric_table store_index_metric_table;
     X(place_bytes, GAUGE,                                                                          \
       "bytes of the sessions in them: headers, keys, values, and up to 7 more")                    \
     X(header_bytes, GAUGE, "bytes of the headers, but for flags and the like that a few have")     \
+    X(shared_bytes, GAUGE,                                                                         \
+      "bytes of keys that sessions need not have, as many begin alike: an estimate")               \
     X(block_bytes, GAUGE, "bytes of large values, which are blocks of their own")                  \
     X(table_bytes, GAUGE, "bytes of the tables that say where those pages are")
 struct footprint_metrics {

@@ -18,7 +18,8 @@
     X(sessions_created, TOTAL, "values stored under a key that had none")                          \
     X(sessions_renewed, TOTAL, "live sessions stored again, or given more time")                   \
     X(sessions_deleted, TOTAL, "live sessions ended by a command")                                 \
-    X(sessions_flushed, TOTAL, "entries taken back after a flush")
+    X(sessions_flushed, TOTAL, "entries taken back after a flush")                                 \
+    X(sessions_restored, TOTAL, "sessions stored by restore")
 
 struct store_metrics {
     STORE_METRICS(METRIC_DECLARE)

@@ -41,8 +41,8 @@ void store_destroy(struct store **store);
 void store_on_mutation(struct store *store, mutation_fn hook, void *context);
 
 /** Store a value under a key, on the condition that its mode says.
- *  returns  OK | NOT_STORED (add of a live key; replace, append, prepend of none) | NOT_FOUND (cas of
- *           none) | EXISTS (cas of another version) | TOO_LARGE (with what is there, for append and
+ *  returns  OK | NOT_STORED (add of a live key; replace, append, prepend of none; restore of one that is there) |
+ *           NOT_FOUND (cas of none; restore behind its deadline) | EXISTS (cas of another version) | TOO_LARGE (with what is there, for append and
  *           prepend) | NO_MEMORY | BUSY | REFUSED; but for OK nothing changed. *outcome is set by all
  *           of them. */
 SESS_MUST_CHECK enum sess_status store_write(struct store *store, const struct store_write *write,

@@ -36,6 +36,7 @@ struct store_config {
     struct hash_key hash_key; /* secret, one for each process */
     uint64_t first_cas;       /* >= 1; CAS ids of new versions start here */
     int64_t now_s;            /* wall seconds at the start */
+    unsigned n_shards;        /* a power of 2; 0: as suits the data */
 };
 
 struct store_outcome {
@@ -72,6 +73,8 @@ enum store_mode {
     STORE_APPEND,  /* behind the value of a live entry, which keeps flags and deadline */
     STORE_PREPEND, /* in front of it */
     STORE_CAS,     /* only over the live entry with this CAS id */
+    STORE_RESTORE, /* only if there is none, nor one that a clock's grace hides, and before its deadline: with
+                      the CAS id and the marks that it had */
 };
 
 struct store_write {
@@ -80,9 +83,10 @@ struct store_write {
     struct slice value;         /* copied */
     uint32_t flags;             /* not used by APPEND, PREPEND */
     struct store_expiry expiry; /* not used by APPEND, PREPEND */
-    uint64_t cas;     /* CAS: the id that the live entry must have; APPEND, PREPEND: the same,
-                                   unless it is 0 */
-    uint64_t new_cas; /* 0, or the id that the entry is to have: 1 to UINT64_MAX - 1 */
+    uint64_t cas; /* CAS: the id that the live entry must have; APPEND, PREPEND: the same,
+                                   unless it is 0; RESTORE: the id that it is to have, 1 to UINT64_MAX - 1 */
+    struct store_marks marks; /* RESTORE */
+    uint64_t new_cas;         /* 0, or the id that the entry is to have: 1 to UINT64_MAX - 1 */
     bool takes_older; /* CAS: an id below the entry's is taken as well. The value is stored then,
                                    marked stale, and lives as long as the one before it */
     bool vivifies;    /* APPEND, PREPEND: without a live entry store the value, flags and expiry */

@@ -14,9 +14,12 @@ static const struct {
 START_TEST(test_vectors)
 {
     uint8_t out[16];
+    char text[16];
     size_t size = base64_decode(slice_from_text(vectors[_i].text), out);
 
     ck_assert(slice_equal(slice_of(out, size), slice_from_text(vectors[_i].bytes)));
+    size = base64_encode(slice_from_text(vectors[_i].bytes), text);
+    ck_assert(slice_equal(slice_of(text, size), slice_from_text(vectors[_i].text)));
 }
 END_TEST
 

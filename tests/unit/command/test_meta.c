@@ -7,6 +7,7 @@
 #include "suite_main.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define REFUSED "SERVER_ERROR changes are refused, see the log of sessiond\r\n"
 #define NO_MEMORY "SERVER_ERROR out of memory storing object\r\n"
@@ -113,6 +114,69 @@ START_TEST(test_longest_reply)
 }
 END_TEST
 
+/* There is room for a fixed line but not for all that a meta reply may be: nothing has changed, and the connection
+ * closes instead of guessing. */
+START_TEST(test_no_room_for_a_reply)
+{
+    static const struct {
+        const char *text;
+        const char *reply;
+    } rows[] = {{"ms k 1\r\n2\r\n", ""},
+                {"md k\r\n", ""},
+                {"ma k\r\n", ""},
+                {"me k\r\n", ""},
+                {"mg k v T9\r\n", "SERVER_ERROR out of memory writing get response\r\n"}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        command_fixture_open(&fixture);
+        say("ms k 1\r\n1\r\n", "HD\r\n");
+        faults_fail_allocation(2);
+        say(rows[i].text, rows[i].reply);
+        ck_assert(fixture.context.must_close);
+        fixture.context.must_close = false;
+        say("mg k v t\r\n", "VA 1 t-1\r\n1\r\n");
+        command_fixture_close(&fixture);
+    }
+}
+END_TEST
+
+/* Say the line, a block of `size` bytes behind it. */
+static void say_large(const char *line, size_t size, const char *expected)
+{
+    char *text = malloc(strlen(line) + size + 3);
+    struct slice bytes = slice_of(text, strlen(line) + size + 2);
+
+    ck_assert_ptr_nonnull(text);
+    (void)memcpy(text, line, strlen(line));
+    (void)memset(text + strlen(line), 'x', size);
+    (void)memcpy(text + strlen(line) + size, "\r\n", 3);
+    buffer_clear(&fixture.out, 0);
+    ck_assert_int_eq(command_fixture_run(&fixture, bytes), SESS_OK);
+    ck_assert(slice_is(buffer_slice(&fixture.out), expected));
+    free(text);
+}
+
+/* What is sent is within the limit, but not what it would be joined to: that is not stored, as memcached has it. */
+START_TEST(test_joined_it_is_too_large)
+{
+    command_fixture_open(&fixture);
+    say_large("ms k 1048576\r\n", 1 << 20, "HD\r\n");
+    say("ms k 1 MA\r\nx\r\nms k 1 MP k\r\nx\r\nmg k s\r\n", "NS\r\nNS kk\r\nHD s1048576\r\n");
+    command_fixture_close(&fixture);
+}
+END_TEST
+
+/* A large value that the client has already is not sent, nor stays charged: the fixture looks when it closes. */
+START_TEST(test_large_value_that_is_known)
+{
+    command_fixture_open(&fixture);
+    say_large("ms k 20000 E5\r\n", 20000, "HD\r\n");
+    say("mg k v C5 c s\r\n", "HD c5 s20000\r\n");
+    ck_assert_uint_eq(budget_used(&fixture.replies), 0);
+    command_fixture_close(&fixture);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("command/meta");
@@ -122,5 +186,8 @@ int main(void)
     tcase_add_test(facts, test_tickets);
     tcase_add_test(facts, test_no_memory);
     tcase_add_test(facts, test_longest_reply);
+    tcase_add_test(facts, test_no_room_for_a_reply);
+    tcase_add_test(facts, test_joined_it_is_too_large);
+    tcase_add_test(facts, test_large_value_that_is_known);
     return suite_run(suite);
 }

@@ -177,8 +177,10 @@ static struct {
 static enum sess_status reload(void *context, const char *peer, struct report *changes,
                                struct sess_error *error)
 {
+    faults_hold(); /* a check allocates */
     ck_assert_ptr_eq(context, &reloads);
     ck_assert_ptr_eq(peer, fixture.context.peer);
+    faults_let_go();
     reloads.n_asked++;
     if (reloads.status == SESS_OK) {
         report_add(changes, "idle-timeout", "10s");
@@ -207,6 +209,41 @@ START_TEST(test_reload)
     ck_assert_uint_eq(reloads.n_asked, 3);
     ck_assert(!fixture.context.must_close);
     command_fixture_close(&fixture);
+}
+END_TEST
+
+/* Memory runs out at any point of a reload's reply: it is whole, or the connection closes. */
+START_TEST(test_reload_without_memory)
+{
+    static const struct {
+        enum sess_status status;
+        const char *end;
+    } ends[] = {{SESS_OK, "OK\r\n"}, {SESS_REFUSED, "because\r\n"}};
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        unsigned n_closed = 0;
+        unsigned n_failed = 1;
+
+        for (unsigned nth = 1; n_failed > 0; nth++) {
+            enum sess_status status;
+
+            command_fixture_open(&fixture);
+            command_fixture_become_admin(&fixture);
+            fixture.shared.reload = reload;
+            fixture.shared.reload_context = &reloads;
+            reloads.status = ends[i].status;
+            faults_fail_allocation(nth);
+            status = command_fixture_run(&fixture, SLICE_LITERAL("reload\r\n"));
+            n_failed = faults_failed_allocations();
+            faults_fail_allocation(0);
+            ck_assert_int_eq(status, SESS_OK);
+            ck_assert(fixture.context.must_close ||
+                      slice_ends_with(buffer_slice(&fixture.out), slice_from_text(ends[i].end)));
+            n_closed += fixture.context.must_close;
+            command_fixture_close(&fixture);
+        }
+        ck_assert_uint_gt(n_closed, 0);
+    }
 }
 END_TEST
 
@@ -248,4 +285,5 @@ START_TEST(test_long_replies_without_memory)
 END_TEST
 
 SUITE_MAIN("command/service", test_version, test_quit, test_verbosity, test_stats, test_stats_words,
-           test_stats_cut, test_help, test_reload, test_ping, test_long_replies_without_memory)
+           test_stats_cut, test_help, test_reload, test_reload_without_memory, test_ping,
+           test_long_replies_without_memory)

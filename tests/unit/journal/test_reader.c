@@ -13,13 +13,18 @@ struct scene {
     uint64_t sequence;
 };
 
-static void begin(struct scene *scene)
+static void begin_sized(struct scene *scene, uint64_t size)
 {
     *scene = (struct scene){.at = SEGMENT_HEADER_SIZE, .sequence = 7};
     written_prepare(&scene->written);
-    ck_assert_int_eq(begin_segment(scene->written.directory, 1, SIZE, FIXTURE_NOW_S,
+    ck_assert_int_eq(begin_segment(scene->written.directory, 1, size, FIXTURE_NOW_S,
                                    &scene->segment, &scene->written.error),
                      SESS_OK);
+}
+
+static void begin(struct scene *scene)
+{
+    begin_sized(scene, SIZE);
 }
 
 static void end(struct scene *scene)
@@ -124,6 +129,30 @@ START_TEST(another_sequence_is_not_the_next)
     expect(&scene, 7, SEGMENT_HEADER_SIZE, 1);
     expect_end(&scene);
     end(&scene);
+}
+END_TEST
+
+/* Of a small file no more memory than its size, of a large one 1 MiB. */
+START_TEST(the_window_is_no_larger_than_its_file)
+{
+    static const struct {
+        uint64_t size;
+        size_t window;
+    } rows[] = {{16 << 10, 16 << 10}, {1 << 20, 1 << 20}, {SIZE, 1 << 20}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct scene scene;
+
+        begin_sized(&scene, rows[i].size);
+        put(&scene, SEGMENT_HEADER_SIZE, 100);
+        put(&scene, rows[i].size - FRAME_HEAD_SIZE - 104, 100);
+        begin_reading(&scene);
+        expect(&scene, 7, SEGMENT_HEADER_SIZE, 100);
+        ck_assert_uint_eq(scene.written.reader.window.capacity, rows[i].window);
+        scene.written.reader.at = rows[i].size - FRAME_HEAD_SIZE - 104;
+        expect(&scene, 8, rows[i].size - FRAME_HEAD_SIZE - 104, 100);
+        end(&scene);
+    }
 }
 END_TEST
 
@@ -253,6 +282,7 @@ END_TEST
 
 SUITE_MAIN("journal/reader", frames_are_read_behind_each_other_and_at_blocks,
            frames_are_not_looked_for_elsewhere, another_sequence_is_not_the_next,
-           a_frame_larger_than_the_window_is_read, frames_at_all_places_of_the_window_are_read,
-           nothing_beyond_the_limit_is_read, a_search_finds_frames_at_every_multiple_of_8,
+           the_window_is_no_larger_than_its_file, a_frame_larger_than_the_window_is_read,
+           frames_at_all_places_of_the_window_are_read, nothing_beyond_the_limit_is_read,
+           a_search_finds_frames_at_every_multiple_of_8,
            a_search_does_not_read_what_looks_like_a_frame, a_failed_read_is_no_end)

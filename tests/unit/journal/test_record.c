@@ -44,6 +44,13 @@ static const struct record examples[] = {
      .cas = 99},
     {.type = RECORD_SEAL, .segment = 0x1122334455667788},
     {.type = RECORD_CLOCK, .deadline_s = 0x1122334455667788, .time_s = 0x0123456789abcdef},
+    {.type = RECORD_END,
+     .segment = 2,
+     .sequence = 0x1122334455667788,
+     .last = 0x1122334455667787,
+     .offset = UINT64_MAX,
+     .cas = 99,
+     .deadline_s = 77},
 };
 
 /* Returns the bytes, value included. */
@@ -123,6 +130,33 @@ START_TEST(a_longer_key_is_damaged)
         bytes[1] = (uint8_t)size;
         ck_assert_int_eq(record_decode(slice_of(bytes, sizeof bytes), &read, &used),
                          size == STORE_KEY_MAX ? SESS_OK : SESS_DAMAGED);
+    }
+}
+END_TEST
+
+/* A start would pass over frames that the checkpoint does not hold. */
+START_TEST(an_end_that_begins_behind_what_it_holds_is_damaged)
+{
+    static const struct {
+        uint64_t sequence;
+        uint64_t last;
+        enum sess_status status;
+    } rows[] = {
+        {1, 1, SESS_OK},      {8, 7, SESS_OK},
+        {9, 7, SESS_DAMAGED}, {7, 100, SESS_OK},
+        {2, 0, SESS_DAMAGED}, {UINT64_MAX, UINT64_MAX - 1, SESS_OK},
+        {0, 7, SESS_DAMAGED}, {UINT64_MAX, 7, SESS_DAMAGED},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct record record = {
+            .type = RECORD_END, .sequence = rows[i].sequence, .last = rows[i].last};
+        uint8_t bytes[RECORD_HEAD_MAX];
+        struct record read;
+        size_t used;
+        size_t size = record_encode(&record, bytes);
+
+        ck_assert_int_eq(record_decode(slice_of(bytes, size), &read, &used), rows[i].status);
     }
 }
 END_TEST
@@ -265,6 +299,7 @@ int main(void)
     tcase_add_loop_test(facts, a_key_belongs_to_sessions_alone, 0, SUITE_ROWS(examples));
     tcase_add_test(facts, a_key_of_250_bytes_has_room);
     tcase_add_test(facts, a_longer_key_is_damaged);
+    tcase_add_test(facts, an_end_that_begins_behind_what_it_holds_is_damaged);
     tcase_add_test(facts, another_byte_in_its_fixed_places_is_of_another_version);
     tcase_add_test(facts, a_type_that_does_not_exist_is_refused);
     tcase_add_test(facts, a_size_beyond_the_body_is_damaged);

@@ -17,6 +17,7 @@ static const struct {
     {"journal-18446744073709551615", UINT64_MAX},
     {"journal-18446744073709551616", 0},
     {"journal-0000000000001", 0},
+    {"journal-000000000000", 0},
     {"journal-1", 0},
     {"journal-", 0},
     {"journal-00000000000x", 0},

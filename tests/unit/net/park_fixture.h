@@ -152,18 +152,23 @@ static inline void parking_close(struct parking *parking, enum worker_stop how)
     (void)pthread_mutex_destroy(&parking->journal.lock);
 }
 
-/** A client's end of a connection. */
-static inline int parking_connect(struct parking *parking)
+/** A client's end of a connection by a listener of that role. */
+static inline int parking_connect_as(struct parking *parking, enum net_role role)
 {
     int ends[2];
     struct accepted accepted;
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    accepted = (struct accepted){.fd = ends[1], .listener = &parking->listener};
+    accepted = (struct accepted){.fd = ends[1], .role = role, .listener = &parking->listener};
     accepted.peer.socket.ss_family = AF_UNIX;
     ck_assert_int_eq(evutil_make_socket_nonblocking(ends[1]), 0);
     ck_assert_int_eq(worker_give(parking->worker, &accepted), SESS_OK);
     return ends[0];
+}
+
+static inline int parking_connect(struct parking *parking)
+{
+    return parking_connect_as(parking, NET_ROLE_DATA);
 }
 
 /** From now on all that was taken is durable, and there is room; the worker is told. */

@@ -54,6 +54,22 @@ START_TEST(key_has_no_control_bytes)
 }
 END_TEST
 
+/* Of a meta command: before what is wrong with its flags, base64 included. */
+START_TEST(a_long_key_is_told_first)
+{
+    static const char *const flags[] = {"", " b", " Cx", " O12345678901234567890123456789012"};
+    char line[REQUEST_KEY_MAX + 100];
+
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        memset(line, 'k', REQUEST_KEY_MAX + 2);
+        (void)strcpy(line + REQUEST_KEY_MAX + 2, flags[i]);
+        read_line(COMMAND_META_GET, line);
+        ck_assert(fault.is_set);
+        ck_assert_int_eq(fault.reply, REPLY_BAD_FORMAT);
+    }
+}
+END_TEST
+
 /* A whole line of set. */
 START_TEST(set_line_fills_the_request)
 {
@@ -122,6 +138,7 @@ static const struct fault_fact fault_facts[] = {
     {COMMAND_CAS, "k 0 0 1 x noreply", REPLY_BAD_FORMAT, false, true},
     {COMMAND_CAS, "k 0 0 1 noreply", REPLY_BAD_FORMAT, false, true},
     {COMMAND_CAS, "k 0 0 x 1", REPLY_BAD_FORMAT, true, false},
+    {COMMAND_CAS, "k x 0 1 y", REPLY_BAD_FORMAT, false, false},
     /* d */
     {COMMAND_INCR, "k x", REPLY_BAD_DELTA, false, false},
     {COMMAND_INCR, "k -1", REPLY_BAD_DELTA, false, false},
@@ -130,6 +147,7 @@ static const struct fault_fact fault_facts[] = {
     {COMMAND_INCR, "k x noreply", REPLY_BAD_DELTA, false, true},
     {COMMAND_INCR, "k noreply", REPLY_BAD_DELTA, false, true},
     {COMMAND_INCR, "k\x01 x", REPLY_BAD_FORMAT, false, false},
+    {COMMAND_INCR, "k\x01 1 2 3", REPLY_ERROR, false, false},
     /* v */
     {COMMAND_VERBOSITY, "", REPLY_ERROR, false, false},
     {COMMAND_VERBOSITY, "x", REPLY_BAD_FORMAT, false, false},
@@ -209,6 +227,8 @@ START_TEST(bytes_beyond_2_gib_are_absurd)
     ck_assert(fault.bytes_absurd);
     read_line(COMMAND_SET, "k 0 0 123456789012345678901234567890");
     ck_assert(fault.bytes_absurd);
+    /* That many at least: the log tells it. */
+    ck_assert_uint_eq(request.value_size, (size_t)1 << 31);
 }
 END_TEST
 
@@ -348,6 +368,7 @@ int main(void)
     tcase_add_loop_test(key, key_has_no_control_bytes, 0, 256);
     tcase_add_checked_fixture(line, set_up, NULL);
     tcase_add_checked_fixture(head, set_up, NULL);
+    tcase_add_test(line, a_long_key_is_told_first);
     tcase_add_test(line, set_line_fills_the_request);
     tcase_add_test(line, blanks_do_not_matter);
     tcase_add_loop_test(line, fault_row, 0, SUITE_ROWS(fault_facts));

@@ -6,15 +6,19 @@
 static struct request request;
 
 /* Read flags for a command; returns the fault's reply, or REPLY_COUNT. */
-static enum reply read_for(enum command_id id, const char *text)
+static enum reply read_bytes_for(enum command_id id, struct slice rest)
 {
     struct argument_fault fault = {.is_set = false};
-    struct slice rest = slice_from_text(text);
 
     request = (struct request){.command = command_get_row(id), .key = SLICE_LITERAL("YQ==")};
     flags_read(&rest, &request, &fault);
     ck_assert_uint_eq(rest.size, 0);
     return fault.is_set ? fault.reply : REPLY_COUNT;
+}
+
+static enum reply read_for(enum command_id id, const char *text)
+{
+    return read_bytes_for(id, slice_from_text(text));
 }
 
 /* Every byte: a flag, or refused in memcached's words. */
@@ -81,6 +85,8 @@ static const struct {
     {"Tx v v", REPLY_DUPLICATE_FLAG},
     {"Tx ! v v", REPLY_INVALID_FLAG},
     {"T5 T5", REPLY_DUPLICATE_FLAG},
+    {"Tx O12345678901234567890123456789012", REPLY_BAD_TOKEN},
+    {"O12345678901234567890123456789012 Fx", REPLY_BAD_FORMAT},
     {"", REPLY_COUNT},
     {"v   k", REPLY_COUNT},
 };
@@ -106,6 +112,10 @@ START_TEST(test_modes)
                          strchr("ID+-", (int)byte) != NULL ? REPLY_COUNT : REPLY_BAD_COUNT_MODE);
         ck_assert_int_eq(read_for(COMMAND_META_GET, text), REPLY_COUNT);
     }
+    ck_assert_int_eq(read_bytes_for(COMMAND_META_SET, SLICE_LITERAL("M\0")), REPLY_BAD_MODE_LENGTH);
+    /* Another flag's fault is told instead. */
+    ck_assert_int_eq(read_for(COMMAND_META_SET, "MX Cx"), REPLY_BAD_TOKEN);
+    ck_assert_int_eq(read_for(COMMAND_META_COUNT, "MX Cx"), REPLY_FLAGS_REFUSED);
 }
 END_TEST
 

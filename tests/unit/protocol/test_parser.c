@@ -846,7 +846,8 @@ START_TEST(admin_verbs_are_known_where_they_belong)
 
     for (unsigned id = 0; id < COMMAND_COUNT; id++) {
         const struct command *row = command_get_row((enum command_id)id);
-        struct slice line = make_input("version\r\n%s\r\n", row->word);
+        struct slice line = make_input("version\r\n%s%s\r\n", row->word,
+                                       command_takes_data(row) ? " key 0 0 1 0\r\n" : "");
         const struct parser_limits *limits[] = {&roomy, &admin};
 
         for (size_t i = 0; i < 2 && row->mode == MODE_ADMIN; i++) {

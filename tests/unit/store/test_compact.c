@@ -100,7 +100,7 @@ static unsigned compact_all(bool is_pressed)
     while (compact_pays(shard, is_pressed)) {
         size_t loose = heap_loose(&shard->heap);
 
-        compact_step(fixture.store, shard);
+        compact_step(shard);
         ck_assert_uint_lt(heap_loose(&shard->heap), loose);
         ck_assert_uint_lt(++n_steps, 10000);
     }
@@ -229,7 +229,7 @@ START_TEST(place_finds_none)
     }
     first = inside_entry(fixture.store, slice_from_text(names[0]));
     before = shard->heap;
-    ck_assert_ptr_null(compact_place(fixture.store, shard, shard->heap.page_size / 2));
+    ck_assert_ptr_null(compact_place(shard, shard->heap.page_size / 2));
     ck_assert_uint_eq(shard->heap.n_pages, before.n_pages);
     ck_assert_uint_eq(shard->heap.live, before.live);
     ck_assert_uint_eq(shard->heap.ends, before.ends);
@@ -325,7 +325,7 @@ START_TEST(random_changes)
             take_out(i);
         }
         if (round % 50 == 0 && compact_pays(shard, true)) {
-            compact_step(fixture.store, shard);
+            compact_step(shard);
         }
         if (round % 500 == 0) {
             check_keys();
@@ -391,7 +391,7 @@ START_TEST(nothing_old_remains)
         }
         note_pages();
         if (compact_pays(shard, true)) {
-            compact_step(fixture.store, shard);
+            compact_step(shard);
         }
         if (round % 20 == 0) {
             /* Addresses and ids hold the byte a few times by chance. */

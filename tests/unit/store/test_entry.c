@@ -35,6 +35,7 @@ static uint8_t key_bytes[STORE_KEY_MAX];
 static uint8_t value_bytes[STORE_COPY_MAX];
 static alignas(8) uint8_t place[PLACE_SIZE];
 static struct arena *arena;
+static struct prefixes prefixes;
 
 static void open_arena(void)
 {
@@ -56,7 +57,11 @@ static void assert_reads_back(const struct entry *entry, const struct entry_fiel
     struct slice value =
         fields->block == NULL ? fields->value : slice_of(fields->block->bytes, fields->block->size);
 
-    ck_assert(slice_equal(entry_key(entry), fields->key));
+    uint8_t room[STORE_KEY_MAX];
+
+    ck_assert(slice_equal(entry_key(entry, &prefixes, room), fields->key));
+    ck_assert(entry_has_key(entry, &prefixes, fields->key));
+    ck_assert(entry_is_packed(entry) == (fields->prefix != NULL));
     ck_assert(slice_equal(entry_value(entry), value));
     ck_assert_ptr_eq(entry_block(entry), fields->block);
     ck_assert_uint_eq(entry_flags(entry), fields->flags);
@@ -117,6 +122,60 @@ START_TEST(test_fields_read_back)
             try_all_fields(fields, try_entry);
         }
     }
+}
+END_TEST
+
+/* The prefix of a number, `size` bytes of the key's. */
+static const struct prefix *give_prefix(uint8_t number, uint8_t size)
+{
+    struct prefix *prefix = &prefixes.rows[number];
+
+    prefix->number = number;
+    prefix->size = size;
+    memcpy(prefix->bytes, key_bytes, size);
+    return prefix;
+}
+
+/* A key that is packed: with much behind its prefix, a byte, and nothing. */
+START_TEST(test_packed_fields_read_back)
+{
+    static const struct {
+        uint8_t number, prefix_size, key_size;
+    } rows[] = {{0, 8, 250}, {1, 64, 250}, {31, 32, 33}, {5, 8, 8}};
+
+    fill_bytes();
+    for (size_t i = 0; i < ITEMS(rows); i++) {
+        struct entry_fields fields = {.key = slice_of(key_bytes, rows[i].key_size),
+                                      .value = slice_of(value_bytes, 100)};
+        size_t size = entry_size_for(&fields);
+
+        fields.prefix = give_prefix(rows[i].number, rows[i].prefix_size);
+        ck_assert_uint_eq(entry_size_for(&fields), size - rows[i].prefix_size + 1);
+        try_all_fields(fields, try_entry);
+    }
+}
+END_TEST
+
+/* Keys that differ in a byte of the prefix, behind it, or in length; and the packed bytes themselves. */
+START_TEST(test_packed_key_is_no_other)
+{
+    struct entry_fields fields = {.key = slice_of(key_bytes, 20)};
+    uint8_t other[32];
+    struct entry *entry;
+
+    fill_bytes();
+    fields.prefix = give_prefix(2, 10);
+    entry = make(&fields);
+    for (size_t i = 0; i < 20; i++) {
+        memcpy(other, key_bytes, sizeof other);
+        ck_assert(entry_has_key(entry, &prefixes, slice_of(other, 20)));
+        other[i] ^= 1;
+        ck_assert(!entry_has_key(entry, &prefixes, slice_of(other, 20)));
+    }
+    ck_assert(!entry_has_key(entry, &prefixes, slice_of(key_bytes, 19)));
+    ck_assert(!entry_has_key(entry, &prefixes, slice_of(key_bytes, 21)));
+    ck_assert(!entry_has_key(entry, &prefixes, slice_of(key_bytes, 10)));
+    ck_assert(!entry_has_key(entry, &prefixes, entry_own_key(entry)));
 }
 END_TEST
 
@@ -341,7 +400,8 @@ START_TEST(test_cost_counts_the_block)
 }
 END_TEST
 
-SUITE_MAIN("store/entry", test_fields_read_back, test_block_fields_read_back,
-           test_block_outlives_its_entry, test_freed_is_zeroed, test_block_without_memory,
-           test_timer_is_not_armed, test_every_deadline_is_held, test_remake_keeps_the_timer,
-           test_fetched, test_cost_counts_every_field, test_cost_counts_the_block)
+SUITE_MAIN("store/entry", test_packed_fields_read_back, test_packed_key_is_no_other,
+           test_fields_read_back, test_block_fields_read_back, test_block_outlives_its_entry,
+           test_freed_is_zeroed, test_block_without_memory, test_timer_is_not_armed,
+           test_every_deadline_is_held, test_remake_keeps_the_timer, test_fetched,
+           test_cost_counts_every_field, test_cost_counts_the_block)

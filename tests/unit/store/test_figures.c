@@ -311,6 +311,23 @@ START_TEST(test_shards)
 }
 END_TEST
 
+/* As many shards as the configuration says, however much data there may be. */
+START_TEST(test_shards_as_told)
+{
+    fixture_prepare(&fixture);
+    fixture.config.n_shards = 2;
+    fixture_start(&fixture);
+    for (size_t i = 0; i < 100; i++) {
+        write_sized(numbered(i), 10, STORE_NO_DEADLINE);
+    }
+    ask(store_report_shards);
+    CHECK_LINE("shards", "2");
+    CHECK_LINE("sessions_mean", "50");
+    report_release(&report);
+    fixture_close(&fixture);
+}
+END_TEST
+
 /* Memory that grows by a known amount fills at a known time. */
 START_TEST(test_time_to_full)
 {
@@ -382,6 +399,28 @@ START_TEST(test_footprint)
 }
 END_TEST
 
+/* What keys share is missing in their places. */
+START_TEST(test_shared_bytes)
+{
+    static const char beginning[] = "all-keys-of-a-site-begin-alike:";
+    char key[sizeof beginning + KEY_SIZE];
+    size_t whole = 0;
+
+    fixture_open(&fixture);
+    for (size_t i = 0; i < MANY; i++) {
+        (void)snprintf(key, sizeof key, "%s%zu", beginning, 100000 + i);
+        HOT_ASSERT(fixture_write(&fixture, STORE_SET, key, "value", STORE_NO_DEADLINE) == SESS_OK);
+        whole += offsetof(struct entry, packed) + strlen(key) + strlen("value");
+    }
+    ask(store_report_footprint);
+    ck_assert_uint_gt(figure("shared_bytes"), MANY * (sizeof beginning - 1 - 1) * 9 / 10);
+    ck_assert_uint_le(whole - figure("shared_bytes"), figure("place_bytes") + whole / 100);
+    ck_assert_uint_ge(whole - figure("shared_bytes") + 8 * MANY, figure("place_bytes"));
+    report_release(&report);
+    fixture_close(&fixture);
+}
+END_TEST
+
 /* The index's figures, small and after it has grown. */
 START_TEST(test_index)
 {
@@ -405,4 +444,4 @@ END_TEST
 
 SUITE_MAIN("store/figures", test_empty, test_sizes_follow_entries, test_session_sizes,
            test_remaining, test_dead_do_not_count, test_ages, test_estimate, test_shards,
-           test_time_to_full, test_footprint, test_index)
+           test_shards_as_told, test_time_to_full, test_footprint, test_shared_bytes, test_index)

@@ -384,6 +384,29 @@ START_TEST(count_expired_tells_looks_and_what_goes)
 }
 END_TEST
 
+/* Who is hidden is there for a restore: the dump may be older. */
+START_TEST(a_restore_replaces_nobody_who_is_hidden)
+{
+    struct grace grace;
+    struct store_write write = {.mode = STORE_RESTORE,
+                                .key = SLICE_LITERAL("hidden"),
+                                .value = SLICE_LITERAL("2"),
+                                .expiry = store_expiry_at(FAR_S),
+                                .cas = 7};
+
+    begin(&grace);
+    ck_assert_int_eq(
+        store_write(grace.store.store, &write, grace.store.now_s, &grace.store.outcome),
+        SESS_NOT_STORED);
+    write.key = SLICE_LITERAL("past");
+    ck_assert_int_eq(
+        store_write(grace.store.store, &write, grace.store.now_s, &grace.store.outcome), SESS_OK);
+    put_right(&grace);
+    ck_assert(fixture_holds(&grace.store, "hidden", slice_from_text("1")));
+    end(&grace);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store/grace");
@@ -402,6 +425,7 @@ int main(void)
     tcase_add_loop_test(is_ended, what_is_past_has_no_end_any_more, 0, SUITE_ROWS(ends));
     tcase_add_test(is_ended, refused_store_over_it_changes_nothing);
     tcase_add_test(is_ended, store_over_it_stays);
+    tcase_add_test(hides, a_restore_replaces_nobody_who_is_hidden);
     tcase_add_test(around, flush_ends_it);
     tcase_add_test(around, flush_at_once_is_at_once);
     tcase_add_test(around, walk_tells_what_is_hidden);

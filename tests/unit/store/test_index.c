@@ -15,6 +15,7 @@ enum {
 };
 
 static const struct hash_key test_key = {.low = 1, .high = 2};
+static const struct prefixes no_prefixes;
 
 struct table {
     struct arena *arena;
@@ -54,7 +55,7 @@ static void table_open(struct table *table, size_t limit)
     budget_init(&table->held, SIZE_MAX);
     budget_init(&table->budget, limit == SIZE_MAX ? limit : limit * table->page_size);
     pages.arena = table->arena;
-    ck_assert_int_eq(index_init(&table->index, &test_key, &pages), SESS_OK);
+    ck_assert_int_eq(index_init(&table->index, &test_key, &no_prefixes, &pages), SESS_OK);
 }
 
 static void table_close(struct table *table)
@@ -236,7 +237,7 @@ START_TEST(test_pieces_are_given_back)
         insert(&table, i);
     }
     /* Full enough to be small, and not so full that looking up gets slow. */
-    ck_assert_uint_ge(table.index.n_buckets * 5, N_KEYS);
+    ck_assert_uint_ge(table.index.n_buckets * INDEX_FILL, N_KEYS);
     ck_assert_uint_lt(table.index.n_buckets, N_KEYS / 4);
     ck_assert_uint_gt(count_used_pieces(&table.index), 0);
     check_all(&table);
@@ -278,12 +279,12 @@ START_TEST(test_equal_hashes)
     table.index.n_entries = N_EQUAL;
     ck_assert_uint_eq(count_used_pieces(&table.index), (N_EQUAL - 1) / INDEX_BUCKET_SLOTS);
     for (size_t i = 0; i < N_EQUAL; i += 3) {
-        uint64_t *slot = index_find(&table.index, hash, entry_key(entries[i]));
+        uint64_t *slot = index_find(&table.index, hash, entry_own_key(entries[i]));
 
         ck_assert_ptr_nonnull(slot);
         ck_assert_ptr_eq(index_entry(*slot), entries[i]);
         index_remove(&table.index, hash, slot);
-        ck_assert_ptr_null(index_find(&table.index, hash, entry_key(entries[i])));
+        ck_assert_ptr_null(index_find(&table.index, hash, entry_own_key(entries[i])));
         free(entries[i]);
     }
     for (size_t i = 0; i < N_EQUAL; i++) {
@@ -292,7 +293,7 @@ START_TEST(test_equal_hashes)
         if (i % 3 == 0) {
             continue;
         }
-        slot = index_find(&table.index, hash, entry_key(entries[i]));
+        slot = index_find(&table.index, hash, entry_own_key(entries[i]));
         ck_assert_ptr_nonnull(slot);
         ck_assert_ptr_eq(index_entry(*slot), entries[i]);
     }
@@ -321,7 +322,7 @@ START_TEST(test_init_without_memory)
     pages.arena = arena;
     budget_init(&held, SIZE_MAX);
     budget_init(&budget, arena_page_size(arena) - 1);
-    ck_assert_int_eq(index_init(&index, &test_key, &pages), SESS_NO_MEMORY);
+    ck_assert_int_eq(index_init(&index, &test_key, &no_prefixes, &pages), SESS_NO_MEMORY);
     index_fini(&index);
     index_fini(&index);
     ck_assert_uint_eq(budget_used(&budget), 0);
@@ -414,7 +415,8 @@ static size_t fill_first_segments(struct table *table)
 {
     size_t n = 0;
 
-    while (table->index.n_entries < INDEX_SEGMENTS_FIRST * table->index.segment_buckets * 5) {
+    while (table->index.n_entries <
+           INDEX_SEGMENTS_FIRST * table->index.segment_buckets * INDEX_FILL) {
         insert(table, n++);
     }
     ck_assert_uint_eq(table->index.n_segments, INDEX_SEGMENTS_FIRST);

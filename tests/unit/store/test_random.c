@@ -22,7 +22,7 @@ enum {
 
 /* What a key holds, if it holds anything. */
 struct held {
-    char name[24];
+    char name[32];
     struct shard *shard;
     bool is_there;
     uint8_t *bytes; /* of LARGEST */
@@ -67,7 +67,10 @@ static void name_keys(void)
         struct held *held = &model.held[i];
 
         do {
-            (void)snprintf(held->name, sizeof held->name, "key-%u", number++);
+            /* Every other one begins with what will become a prefix. */
+            (void)snprintf(held->name, sizeof held->name, "%s-%u",
+                           number % 2 == 0 ? "key" : "shared.prefix.of.keys", number);
+            number++;
             held->shard = inside_shard(model.fixture.store, slice_from_text(held->name));
         } while (shard_number(held) >= N_SHARDS);
         held->bytes = malloc(LARGEST);
@@ -185,6 +188,14 @@ static void hold(struct held *held, struct slice value, uint32_t flags, int64_t 
     held->last_cas = cas;
 }
 
+/* Bytes that the key takes of a new entry. */
+static size_t key_room(const struct held *held)
+{
+    const struct prefix *prefix = prefixes_find(&model.fixture.store->prefixes, key_of(held));
+
+    return strlen(held->name) + (prefix == NULL ? 0 : 1 - (size_t)prefix->size);
+}
+
 /* Whether a value takes no more than the live one does: such a change never fails for memory.
  * is_large: it is a block. */
 static bool takes_no_more(const struct held *held, size_t size, uint32_t flags, bool is_large)
@@ -198,8 +209,8 @@ static bool takes_no_more(const struct held *held, size_t size, uint32_t flags, 
         return false;
     }
     block = entry_block(entry);
-    needs = sizeof *entry + 14 + (flags == 0 ? 0 : 4) +
-            (held->shard->next_cas >= 1ULL << 40 ? 8 : 0) + strlen(held->name) +
+    needs = offsetof(struct entry, packed) + (flags == 0 ? 0 : 4) +
+            (held->shard->next_cas >= 1ULL << 40 ? 8 : 0) + key_room(held) +
             (is_large ? sizeof block : size);
     return heap_round(needs) <= heap_round(entry_size(entry)) &&
            (!is_large || (block != NULL && block_cost(store->arena, size) <=
@@ -634,6 +645,7 @@ static void run(struct limits limits)
         }
     }
     check_ticked();
+    ck_assert_uint_eq(model.fixture.store->prefixes.n_prefixes, 1);
     ck_assert_uint_ge(model.n_answers[SESS_NO_MEMORY], limits.n_refused);
     ck_assert_uint_gt(model.n_answers[SESS_OK], N_OPERATIONS / 3);
     fixture_close(&model.fixture);

@@ -9,6 +9,7 @@
 
 enum { NOW_S = 1700000000, MEMORY = 64 << 20, N_KEYS = 2000, PLACE_SIZE = 64 };
 
+static const struct prefixes no_prefixes;
 static const struct hash_key key_of_hash = {.low = 1, .high = 2};
 
 /* An index of entries whose keys are numbers, and their timers. */
@@ -30,7 +31,7 @@ static void open_table(struct table *table)
     pages.arena = table->arena;
     budget_init(&table->data, MEMORY);
     budget_init(&table->held, MEMORY);
-    ck_assert_int_eq(index_init(&table->index, &key_of_hash, &pages), SESS_OK);
+    ck_assert_int_eq(index_init(&table->index, &key_of_hash, &no_prefixes, &pages), SESS_OK);
     timers_init(&table->timers, NOW_S, &pages);
 }
 
@@ -74,7 +75,7 @@ static void take_out(struct table *table, uint64_t *slot)
     struct entry *entry = index_entry(*slot);
     uint32_t number;
 
-    memcpy(&number, entry_key(entry).data, sizeof number);
+    memcpy(&number, entry_own_key(entry).data, sizeof number);
     HOT_ASSERT(table->entries[number] == entry);
     timer_forget(&table->timers, entry);
     index_remove(&table->index, hash_at(number), slot);
