@@ -14,6 +14,8 @@ from svg import Bar, Heading, bar_chart
 
 NAME = "BENCHMARKS.md"
 PLOTS = "bench"
+QUIET_LOAD = 2.5  # at most
+BUSY = "\n**Others used the machine, too**: rates and tails tell of them; the ratios of processor time tell least of them.\n"
 DEPTH_PARTS = ("depth1", "depth16", "paced")
 COLUMNS = (*FIGURES, *((f"over_{base}", f"÷ {base}", 3) for base in BASES))
 HEAD = """# Measured
@@ -31,8 +33,13 @@ def machine():
                   if line.startswith("model name")), platform.machine())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {"processor": model, "processors": str(os.cpu_count()), "memory": f"{memory:.0f} GiB",
-            "system": f"{platform.system()} {platform.release()}",
+            "system": f"{platform.system()} {platform.release().partition('-')[0]}",
             "TCP": Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text(encoding="ascii").strip()}
+
+
+def is_busy(results):
+    """Whether others used the machine, too: a server and the load generator are two."""
+    return max(*results["load_average"], *results["load_average_at_end"]) > QUIET_LOAD
 
 
 def table(columns, rows):
@@ -59,7 +66,8 @@ def tell_machine(results):
             ("processors of servers and load generator", "one each" if results["pinned"] else "NOT apart"),
             ("rounds", str(results["rounds"])),
             *((name, version) for name, version in results["versions"].items())]
-    return "## Machine and versions\n\n" + table(["", ""], [[name, f"{value}"] for name, value in rows])
+    return ("## Machine and versions\n\n" + table(["", ""], [[name, f"{value}"] for name, value in rows])
+            + (BUSY if is_busy(results) else ""))
 
 
 def tell_aims(results):
