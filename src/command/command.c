@@ -80,6 +80,16 @@ enum sess_status command_run(struct command_context *context, const struct reque
     return handlers[request->command->id](context, request, out);
 }
 
+uint64_t command_foresee(const struct command_context *context, const struct request *request)
+{
+    return store_fetch(context->shared->store, request->key);
+}
+
+void command_foresee_entry(const struct command_context *context, uint64_t hash)
+{
+    store_fetch_entry(context->shared->store, hash);
+}
+
 void command_reject(struct command_context *context, const struct request *request,
                     struct buffer *out)
 {

@@ -6,6 +6,7 @@
 #ifndef SESSIOND_SRC_NET_LOOP_H
 #define SESSIOND_SRC_NET_LOOP_H
 
+#include "ahead.h"
 #include "sessiond/command/context.h"
 #include "sessiond/net/config.h"
 #include "sessiond/net/metrics.h"
@@ -44,6 +45,7 @@ struct loop {
     /* changing */
     struct command_context context;
     struct net_metrics metrics;
+    struct ahead ahead;             /* of the connection whose turn it is */
     struct buffer output;           /* replies of this turn, of one connection after the other; all
                                        of its room is made at the start */
     struct connection_list ready;   /* have a turn next */

@@ -115,21 +115,15 @@ static enum step go_on_replying(struct turn *turn)
     return STEP_GO_ON;
 }
 
-/* One request: parse, run, reply. */
-static enum step run_one(struct turn *turn)
+/* One request: run, reply. */
+static enum step run_one(struct turn *turn, const struct ahead_request *ahead)
 {
     struct connection *connection = turn->connection;
-    struct parser before = connection->parser;
-    struct request request;
-    size_t used;
-    enum parse_result result = parser_next(&connection->parser, turn->input, &request, &used);
-    struct slice rest = slice_from(turn->input, used);
 
-    switch (result) {
+    turn->input = ahead->rest;
+    switch (ahead->result) {
     case PARSE_REQUEST:
-        if (command_run(turn->context, &request, &turn->loop->output) == SESS_BUSY) {
-            /* It is parsed again from where it began. */
-            connection->parser = before;
+        if (command_run(turn->context, &ahead->request, &turn->loop->output) == SESS_BUSY) {
             return STEP_STALL;
         }
         take_attached(turn);
@@ -137,10 +131,9 @@ static enum step run_one(struct turn *turn)
         turn->context->stream = NULL;
         break;
     case PARSE_UPLOAD:
-        turn->input = rest;
-        return begin_upload(turn, &request);
+        return begin_upload(turn, &ahead->request);
     case PARSE_ERROR:
-        command_reject(turn->context, &request, &turn->loop->output);
+        command_reject(turn->context, &ahead->request, &turn->loop->output);
         break;
     case PARSE_CLOSE_BINARY:
         tell_binary(turn);
@@ -150,10 +143,8 @@ static enum step run_one(struct turn *turn)
         turn->context->must_close = true;
         break;
     case PARSE_MORE:
-        turn->input = rest;
         return STEP_WAIT;
     }
-    turn->input = rest;
     return STEP_GO_ON;
 }
 
@@ -166,6 +157,39 @@ static bool share_is_used_up(const struct turn *turn)
     return turn->n_served >= NET_TURN_COMMANDS || made >= LOOP_OUTPUT_SHARE ||
            made >= turn->loop->config->options->output_limit ||
            turn->connection->outgoing.value != NULL || turn->connection->stream != NULL;
+}
+
+/* It is parsed again from where it began. */
+static void put_back(struct turn *turn, const struct ahead_request *ahead)
+{
+    turn->connection->parser = ahead->before;
+    turn->input = ahead->input;
+}
+
+/* Run requests that are parsed, up to the end of the share. */
+static enum step run_some(struct turn *turn)
+{
+    struct ahead *ahead = &turn->loop->ahead;
+    enum step step = STEP_GO_ON;
+
+    ahead_parse(ahead, &turn->connection->parser, turn->input, turn->context);
+    for (unsigned i = 0; i < ahead->n_requests && step == STEP_GO_ON; i++) {
+        const struct ahead_request *next = &ahead->requests[i];
+
+        if (turn->context->must_close) {
+            break;
+        }
+        if (share_is_used_up(turn)) {
+            put_back(turn, next);
+            break;
+        }
+        step = run_one(turn, next);
+        turn->n_served += step == STEP_GO_ON;
+        if (step == STEP_STALL && next->result == PARSE_REQUEST) {
+            put_back(turn, next);
+        }
+    }
+    return step;
 }
 
 /* Run what has arrived. */
@@ -187,8 +211,7 @@ static void run_requests(struct turn *turn)
             metric_add(&turn->loop->metrics.conn_yields, connection->has_more);
             return;
         }
-        step = run_one(turn);
-        turn->n_served += step == STEP_GO_ON;
+        step = turn->input.size > 0 ? run_some(turn) : STEP_WAIT;
     }
     connection->is_stalled = step == STEP_STALL;
     connection->has_more = connection->is_stalled;

@@ -190,14 +190,15 @@ static enum parse_result begin_keys(struct parser *parser, struct slice line, st
         return fail(parser, request, reply, reply == REPLY_LINE_TOO_LONG);
     }
     keys = rest;
+    rest = words_skip_blanks(rest);
+    if (rest.size > 0 && arguments_key_is_valid(rest)) {
+        request->key = rest;
+        request->is_last_key = true;
+        return succeed(parser, PARSE_REQUEST);
+    }
     key = words_next(&rest);
     if (key.size == 0 && command_needs_key(request->command)) {
         return fail(parser, request, REPLY_ERROR, false);
-    }
-    if (rest.size == 0 && arguments_key_is_valid(key)) {
-        request->key = key;
-        request->is_last_key = true;
-        return succeed(parser, PARSE_REQUEST);
     }
     for (; key.size > 0; key = words_next(&rest)) {
         if (!arguments_key_is_valid(key)) {

@@ -23,9 +23,14 @@ static size_t filled_bytes(const struct heap *heap, size_t page_size)
 
 static size_t table_bytes(const struct shard *shard)
 {
-    return shard->heap.capacity * sizeof *shard->heap.pages +
-           shard->index.segments_capacity * sizeof *shard->index.segments +
-           shard->timers.wheel.capacity * sizeof *shard->timers.wheel.places;
+    size_t bytes = shard->heap.capacity * sizeof *shard->heap.pages +
+                   shard->timers.wheel.capacity * sizeof *shard->timers.wheel.places;
+
+    for (const struct index_segments *segments = shard->index.segments; segments != NULL;
+         segments = segments->older) {
+        bytes += sizeof *segments + segments->capacity * sizeof segments->at[0];
+    }
+    return bytes;
 }
 
 /* Of its key an entry has what is behind the prefix, and one byte for that. */

@@ -2,6 +2,9 @@
  * Memory: pages of home buckets and of overflow pieces, charged to the data budget. */
 #include "index.h"
 
+#include "sessiond/base/prefetch.h"
+
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +13,8 @@ enum {
     TAG_SHIFT = 40, /* the tag comes from other bits of the hash than bucket and shard */
     BUCKETS_FIRST = 4,
     CACHE_LINE = 64,
+    LINES_OF_KEY = 2,   /* of an entry: its key begins in the first one */
+    LINES_OF_ENTRY = 8, /* and of its value, or much of it */
 };
 
 #define ADDRESS_MASK ((1ULL << ADDRESS_BITS) - 1)
@@ -21,6 +26,20 @@ static uint64_t slot_make(uint64_t hash, const struct entry *entry)
     return (hash >> TAG_SHIFT & 0xffff) << ADDRESS_BITS | (uint64_t)(uintptr_t)entry;
 }
 
+/* Slots are written under the lock, and by these two alone, since fetching reads them without. */
+static void set_slot(uint64_t *slot, uint64_t value)
+{
+    __atomic_store_n(slot, value, __ATOMIC_RELAXED);
+}
+
+static void clear_slots(struct index_bucket *piece)
+{
+    for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+        set_slot(&piece->slots[i], 0);
+    }
+    piece->overflow = NULL;
+}
+
 struct entry *index_entry(uint64_t slot)
 {
     return (struct entry *)(uintptr_t)(slot & ADDRESS_MASK);
@@ -28,7 +47,9 @@ struct entry *index_entry(uint64_t slot)
 
 struct index_bucket *index_bucket_of(struct index *index, size_t number)
 {
-    return &index->segments[number / index->segment_buckets][number % index->segment_buckets];
+    struct index_segments *segments = atomic_load_explicit(&index->segments, memory_order_acquire);
+
+    return &segments->at[number / index->segment_buckets][number % index->segment_buckets];
 }
 
 static size_t home_number(const struct index *index, uint64_t hash)
@@ -43,26 +64,40 @@ struct index_bucket *index_bucket_of_low(struct index *index, uint32_t low)
     return index_bucket_of(index, home_number(index, low));
 }
 
+/* Room for one more segment. */
+static enum sess_status grow_segments(struct index *index)
+{
+    struct index_segments *older = index->segments;
+    size_t capacity = older == NULL ? INDEX_SEGMENTS_FIRST : 2 * older->capacity;
+    struct index_segments *grown;
+
+    if (older != NULL && index->n_segments < older->capacity) {
+        return SESS_OK;
+    }
+    grown = malloc(sizeof *grown + capacity * sizeof grown->at[0]);
+    if (grown == NULL) {
+        return SESS_NO_MEMORY;
+    }
+    *grown = (struct index_segments){.older = older, .capacity = capacity};
+    if (older != NULL) {
+        memcpy(grown->at, older->at, index->n_segments * sizeof grown->at[0]);
+    }
+    atomic_store_explicit(&index->segments, grown, memory_order_release);
+    return SESS_OK;
+}
+
 static enum sess_status add_segment(struct index *index, size_t limit)
 {
     struct index_bucket *segment;
 
-    if (index->n_segments == index->segments_capacity) {
-        size_t capacity =
-            index->segments_capacity == 0 ? INDEX_SEGMENTS_FIRST : 2 * index->segments_capacity;
-        struct index_bucket **grown = realloc(index->segments, capacity * sizeof *grown);
-
-        if (grown == NULL) {
-            return SESS_NO_MEMORY;
-        }
-        index->segments = grown;
-        index->segments_capacity = capacity;
+    if (grow_segments(index) != SESS_OK) {
+        return SESS_NO_MEMORY;
     }
     segment = pages_add(&index->pages, limit);
     if (segment == NULL) {
         return SESS_NO_MEMORY;
     }
-    index->segments[index->n_segments++] = segment;
+    index->segments->at[index->n_segments++] = segment;
     return SESS_OK;
 }
 
@@ -104,7 +139,12 @@ void index_fini(struct index *index)
     if (index->pages.arena != NULL) {
         pages_release(&index->pages);
     }
-    free(index->segments);
+    for (struct index_segments *segments = index->segments; segments != NULL;) {
+        struct index_segments *older = segments->older;
+
+        free(segments);
+        segments = older;
+    }
     *index = (struct index){0};
 }
 
@@ -203,7 +243,7 @@ static void place(struct index *index, struct index_bucket *piece, uint64_t slot
     for (;; piece = piece->overflow) {
         for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
             if (piece->slots[i] == 0) {
-                piece->slots[i] = slot;
+                set_slot(&piece->slots[i], slot);
                 return;
             }
         }
@@ -217,7 +257,7 @@ static void place(struct index *index, struct index_bucket *piece, uint64_t slot
 
 static void give_back(struct index *index, struct index_bucket *piece)
 {
-    memset(piece, 0, sizeof *piece);
+    clear_slots(piece);
     piece->overflow = index->spare;
     index->spare = piece;
 }
@@ -231,9 +271,12 @@ static size_t next_split(const struct index *index)
 /* There is a home bucket more. */
 static void count_bucket(struct index *index)
 {
-    index->n_buckets++;
-    if (index->n_buckets == 2 * index->round) {
-        index->round *= 2;
+    size_t n_buckets = index->n_buckets + 1;
+
+    /* Behind its segment, for those who look without the lock. */
+    atomic_store_explicit(&index->n_buckets, n_buckets, memory_order_release);
+    if (n_buckets == 2 * index->round) {
+        atomic_store_explicit(&index->round, n_buckets, memory_order_relaxed);
     }
 }
 
@@ -249,36 +292,63 @@ void index_expect(struct index *index, size_t n_entries)
     }
 }
 
-void index_fetch(struct index *index, uint64_t hash)
+static void fetch_lines(const struct entry *entry, size_t n_lines)
 {
-    __builtin_prefetch(index_bucket_of(index, home_number(index, hash)), 1);
-    if (split_is_due(index)) {
-        __builtin_prefetch(index_bucket_of(index, next_split(index)), 1);
+    for (size_t i = 0; i < n_lines; i++) {
+        prefetch((const uint8_t *)entry + i * PREFETCH_LINE);
     }
 }
 
-/* An entry's key begins in its first cache line and ends in the second one. */
-static void fetch_slot(uint64_t slot)
+/* The home bucket of a hash; a wrong one, or NULL, while somebody else changes the index. */
+static const struct index_bucket *peek(struct index *index, uint64_t hash)
 {
-    const uint8_t *entry = (const uint8_t *)index_entry(slot);
+    size_t n_buckets = atomic_load_explicit(&index->n_buckets, memory_order_acquire);
+    size_t round = atomic_load_explicit(&index->round, memory_order_relaxed);
+    size_t number = (size_t)hash & (2 * round - 1);
 
-    __builtin_prefetch(entry);
-    __builtin_prefetch(entry + CACHE_LINE);
+    if (number >= n_buckets) {
+        number -= round;
+    }
+    return number < n_buckets ? index_bucket_of(index, number) : NULL;
 }
 
-void index_fetch_entries(struct index *index, uint64_t hash)
+void index_fetch(struct index *index, uint64_t hash)
 {
-    const struct index_bucket *home = index_bucket_of(index, home_number(index, hash));
-    const struct index_bucket *split =
-        split_is_due(index) ? index_bucket_of(index, next_split(index)) : home;
+    const struct index_bucket *home = peek(index, hash);
+
+    if (home != NULL) {
+        prefetch(home);
+    }
+}
+
+void index_fetch_entry(struct index *index, uint64_t hash)
+{
+    const struct index_bucket *home = peek(index, hash);
     uint64_t tag = slot_make(hash, NULL);
 
-    for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
-        if (home->slots[i] != 0 && (home->slots[i] & ~ADDRESS_MASK) == tag) {
-            fetch_slot(home->slots[i]);
+    for (size_t i = 0; home != NULL && i < INDEX_BUCKET_SLOTS; i++) {
+        uint64_t slot = __atomic_load_n(&home->slots[i], __ATOMIC_RELAXED);
+
+        if (slot != 0 && (slot & ~ADDRESS_MASK) == tag) {
+            fetch_lines(index_entry(slot), LINES_OF_ENTRY);
         }
-        if (split != home && split->slots[i] != 0) {
-            fetch_slot(split->slots[i]);
+    }
+}
+
+void index_fetch_split(struct index *index)
+{
+    if (split_is_due(index)) {
+        prefetch(index_bucket_of(index, next_split(index)));
+    }
+}
+
+void index_fetch_split_entries(struct index *index)
+{
+    const struct index_bucket *split = index_bucket_of(index, next_split(index));
+
+    for (size_t i = 0; i < INDEX_BUCKET_SLOTS && split_is_due(index); i++) {
+        if (split->slots[i] != 0) {
+            fetch_lines(index_entry(split->slots[i]), LINES_OF_KEY);
         }
     }
 }
@@ -291,7 +361,7 @@ static void split_bucket(struct index *index)
     struct index_bucket piece = *old;
     struct index_bucket *overflow = old->overflow;
 
-    memset(old, 0, sizeof *old);
+    clear_slots(old);
     count_bucket(index);
     for (;;) {
         for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
@@ -321,7 +391,7 @@ void index_insert(struct index *index, uint64_t hash, struct entry *entry)
 
 void index_replace(uint64_t *slot, struct entry *entry)
 {
-    *slot = (*slot & ~ADDRESS_MASK) | (uint64_t)(uintptr_t)entry;
+    set_slot(slot, (*slot & ~ADDRESS_MASK) | (uint64_t)(uintptr_t)entry);
 }
 
 static size_t last_used(const struct index_bucket *piece)
@@ -346,8 +416,8 @@ void index_remove(struct index *index, uint64_t hash, uint64_t *slot)
         piece = piece->overflow;
     }
     last = last_used(piece) - 1;
-    *slot = piece->slots[last];
-    piece->slots[last] = 0;
+    set_slot(slot, piece->slots[last]);
+    set_slot(&piece->slots[last], 0);
     if (last == 0 && before != NULL) {
         before->overflow = NULL;
         give_back(index, piece);

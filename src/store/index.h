@@ -24,13 +24,24 @@ struct index_bucket {
     struct index_bucket *overflow;      /* NULL, or the next piece of this bucket */
 };
 
+/* Where the home buckets are, a page of them each. When there is no room for another one, a copy takes its place, and it
+ * stays for those who look without the lock. */
+struct index_segments {
+    struct index_segments *older; /* NULL, or the one that it is a copy of */
+    size_t capacity;
+    struct index_bucket *at[];
+};
+
 struct index {
-    struct index_bucket **segments; /* each one page of home buckets */
-    size_t segment_buckets;         /* immutable: buckets in a page, a power of 2 */
-    size_t n_segments;              /* allocated segments */
-    size_t segments_capacity;       /* of the array */
-    size_t n_buckets;               /* home buckets in use */
-    size_t round;                   /* home buckets when the running doubling began: a power of 2 */
+    size_t segment_buckets; /* immutable: buckets in a page, a power of 2 */
+
+    /* written under the lock, read by anyone */
+    struct index_segments *_Atomic segments;
+    _Atomic size_t n_buckets; /* home buckets in use */
+    _Atomic size_t round;     /* home buckets when the running doubling began: a power of 2 */
+
+    /* under the lock */
+    size_t n_segments; /* allocated segments */
     size_t n_entries;
     struct index_bucket *spare;      /* overflow pieces for use, linked by `overflow` */
     size_t n_pieces;                 /* overflow pieces, spare ones too */
@@ -48,10 +59,14 @@ SESS_MUST_CHECK enum sess_status index_init(struct index *index, const struct ha
  *  not grow bucket by bucket then. */
 void index_expect(struct index *index, size_t n_entries);
 
-/** Hints for the processor that a key of this hash is about to be found or inserted: fetch its home bucket;
- *  and, a while later, the entries that will be looked at. */
+/** Hints for the processor that a key of this hash is about to be looked up: fetch its home bucket; and, a while later,
+ *  its entry. Without the lock: what is fetched may be another one by now, or nothing. */
 void index_fetch(struct index *index, uint64_t hash);
-void index_fetch_entries(struct index *index, uint64_t hash);
+void index_fetch_entry(struct index *index, uint64_t hash);
+
+/** The same for an insert, which may split a bucket: fetch that; and, a while later, the entries in it. */
+void index_fetch_split(struct index *index);
+void index_fetch_split_entries(struct index *index);
 
 /** Give back what the index took. The entries are not its own; its pages go with the arena. */
 void index_fini(struct index *index);

@@ -153,3 +153,16 @@ void store_sum(void *store, uint64_t *totals)
         metric_sum(&store_metric_table, &self->shards[i].metrics, totals);
     }
 }
+
+uint64_t store_fetch(struct store *store, struct slice key)
+{
+    struct place place = shard_place(store, key);
+
+    index_fetch(&place.shard->index, place.hash);
+    return place.hash;
+}
+
+void store_fetch_entry(struct store *store, uint64_t hash)
+{
+    index_fetch_entry(&shard_of(store, hash)->index, hash);
+}

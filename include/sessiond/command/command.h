@@ -14,6 +14,12 @@
 SESS_MUST_CHECK enum sess_status command_run(struct command_context *context,
                                              const struct request *request, struct buffer *out);
 
+/** Hints that a request with a key will be run soon: fetch where its key is looked up; and, a while later, what is found
+ *  there. Nothing depends on them.
+ *  returns  a hash of the key, for the second call */
+uint64_t command_foresee(const struct command_context *context, const struct request *request);
+void command_foresee_entry(const struct command_context *context, uint64_t hash);
+
 /** Answer what the parser could not read (PARSE_ERROR). */
 void command_reject(struct command_context *context, const struct request *request,
                     struct buffer *out);

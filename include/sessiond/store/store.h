@@ -37,6 +37,11 @@ SESS_MUST_CHECK enum sess_status store_create(const struct store_config *config,
 /** Frees all entries, zeroed, and sets *store to NULL. No other call may be under way. */
 void store_destroy(struct store **store);
 
+/** Hints for the processor that a key will be looked up soon: fetch its bucket; and, a while later, its entry. They take
+ *  no lock. returns the key's hash, for the second call */
+uint64_t store_fetch(struct store *store, struct slice key);
+void store_fetch_entry(struct store *store, uint64_t hash);
+
 /** Wired call: whom to ask before each change. Before the first change; NULL asks nobody. */
 void store_on_mutation(struct store *store, mutation_fn hook, void *context);
 

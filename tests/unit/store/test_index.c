@@ -546,7 +546,9 @@ START_TEST(test_fetch)
         struct named named = name_of(i);
 
         index_fetch(&table.index, named.hash);
-        index_fetch_entries(&table.index, named.hash);
+        index_fetch_split(&table.index);
+        index_fetch_entry(&table.index, named.hash);
+        index_fetch_split_entries(&table.index);
         insert(&table, i);
     }
     check_all(&table);

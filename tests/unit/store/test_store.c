@@ -426,6 +426,7 @@ static void *be_busy(void *context)
         int64_t now_s = atomic_load(self->now_s);
         struct store_outcome outcome;
 
+        store_fetch_entry(self->store, store_fetch(self->store, name));
         switch (test_random_below(&self->random, 8)) {
         case 0:
         case 1:
