@@ -80,6 +80,7 @@ static enum sess_status add_sections(struct registry *registry, struct net_serve
          report_session_counts, registry},
         {"sessions", NULL, store_report_sessions, store},
         {"shards", "how evenly sessions are spread in memory", store_report_shards, store},
+        {"memory", "what the memory of sessions is made of", store_report_footprint, store},
     };
     enum sess_status status = SESS_OK;
 

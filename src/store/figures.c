@@ -2,13 +2,12 @@
  * buckets. Memory: the stack. */
 #include "sessiond/store/figures.h"
 
-#include "shard.h"
+#include "sample.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 enum {
-    SAMPLE_BUCKETS = 8, /* of a shard, spread over all */
     NAME_SIZE = 48,
     SIZES_IN_OCTAVE = 4,
     SMALLEST_OCTAVE = 8, /* as a size class: no entry is much smaller than 64 bytes */
@@ -152,9 +151,9 @@ static size_t class_of_remaining(int64_t remaining_s)
     return age;
 }
 
-static void look_at_entry(const struct shard *shard, const struct entry *entry,
-                          struct sample *sample)
+static void look_at_entry(const struct shard *shard, const struct entry *entry, void *context)
 {
+    struct sample *sample = context;
     int64_t deadline_s = entry_deadline(entry);
 
     sample->n_seen++;
@@ -162,19 +161,6 @@ static void look_at_entry(const struct shard *shard, const struct entry *entry,
         sample->no_deadline += deadline_s == STORE_NO_DEADLINE;
         sample->ages[class_of_age(shard, entry)]++;
         sample->remaining[class_of_remaining(deadline_s - shard->now_s)]++;
-    }
-}
-
-static void look_at_bucket(struct shard *shard, size_t number, struct sample *sample)
-{
-    const struct index_bucket *piece = index_bucket_of(&shard->index, number);
-
-    for (; piece != NULL; piece = piece->overflow) {
-        for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
-            if (piece->slots[i] != 0) {
-                look_at_entry(shard, index_entry(piece->slots[i]), sample);
-            }
-        }
     }
 }
 
@@ -194,19 +180,11 @@ static void add_sample(struct lives *lives, const struct sample *sample, double 
     lives->n_seen += sample->n_seen;
 }
 
-/* What is in a bucket says the hash, which knows nothing of times: any bucket is a fair sample. At most
- * SAMPLE_BUCKETS are visited, spread over the index, and all of a small shard. */
-static void sample_shard(struct shard *shard, struct lives *lives)
+static void add_lives(struct shard *shard, struct lives *lives)
 {
     struct sample sample = {.n_seen = 0};
-    size_t n_buckets = shard->index.n_buckets;
 
-    for (size_t i = 0; i < n_buckets; i += (n_buckets + SAMPLE_BUCKETS - 1) / SAMPLE_BUCKETS) {
-        look_at_bucket(shard, i, &sample);
-    }
-    if (sample.n_seen > 0) {
-        add_sample(lives, &sample, (double)shard->index.n_entries / (double)sample.n_seen);
-    }
+    add_sample(lives, &sample, sample_shard(shard, look_at_entry, &sample));
     if (shard->now_s > lives->now_s) {
         lives->now_s = shard->now_s;
     }
@@ -256,7 +234,7 @@ void store_report_sessions(void *store, struct report *report)
     report_sizes(self, report);
     for (size_t i = 0; i < self->n_shards; i++) {
         (void)pthread_mutex_lock(&self->shards[i].lock);
-        sample_shard(&self->shards[i], &lives);
+        add_lives(&self->shards[i], &lives);
         (void)pthread_mutex_unlock(&self->shards[i].lock);
     }
     report_lives(&lives, report);

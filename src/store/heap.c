@@ -209,6 +209,7 @@ void heap_reopen(struct heap *heap, size_t number, size_t end)
     memset(page->start + end, 0, page->end - end);
     memory_poison(page->start + end, page->end - end);
     heap->ends -= page->end - end;
+    page->top = (uint32_t)heap_page_touched(page);
     page->end = (uint32_t)end;
     heap->open = number;
 }

@@ -25,7 +25,8 @@ enum {
 struct heap_page {
     uint8_t *start;
     uint32_t live; /* bytes of places in use */
-    uint32_t end;  /* bytes from `start` on that are places, in use or not; the rest is untouched */
+    uint32_t end;  /* bytes from `start` on that are places, in use or not; the rest is zeros */
+    uint32_t top;  /* bytes that have been places once, as of the last heap_reopen */
 };
 
 struct heap {
@@ -93,6 +94,12 @@ size_t heap_loosest(const struct heap *heap);
 static inline size_t heap_page_free(const struct heap *heap, size_t number)
 {
     return heap->page_size - HEAP_HEADER_SIZE - heap->pages[number].live;
+}
+
+/** Bytes of a page, from its start on, that have been written to: behind them it takes no memory. */
+static inline size_t heap_page_touched(const struct heap_page *page)
+{
+    return page->top > page->end ? page->top : page->end;
 }
 
 /** Bytes that are free in all pages. */

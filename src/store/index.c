@@ -29,7 +29,9 @@ static uint64_t slot_make(uint64_t hash, const struct entry *entry)
 /* Slots are written under the lock, and by these two alone, since fetching reads them without. */
 static void set_slot(uint64_t *slot, uint64_t value)
 {
-    __atomic_store_n(slot, value, __ATOMIC_RELAXED);
+    _Atomic uint64_t *shared = (_Atomic uint64_t *)slot;
+
+    atomic_store_explicit(shared, value, memory_order_relaxed);
 }
 
 static void clear_slots(struct index_bucket *piece)
@@ -332,7 +334,8 @@ void index_fetch_entry(struct index *index, uint64_t hash)
     uint64_t tag = slot_make(hash, NULL);
 
     for (size_t i = 0; home != NULL && i < INDEX_BUCKET_SLOTS; i++) {
-        uint64_t slot = __atomic_load_n(&home->slots[i], __ATOMIC_RELAXED);
+        uint64_t slot =
+            atomic_load_explicit((const _Atomic uint64_t *)&home->slots[i], memory_order_relaxed);
 
         if (slot != 0 && (slot & ~ADDRESS_MASK) == tag) {
             fetch_lines(index_entry(slot), LINES_OF_ENTRY);

@@ -1,7 +1,7 @@
 /* A server that does as little as one on libevent can: the limit that a store is measured against.
  *
- * One recv a wake, a reply of a fixed text for each request that begins in it, one send. It knows the mixed
- * workload of this bench and nothing else: get, set, touch, told apart by their first letter. It stores nothing,
+ * One recv a wake, a reply of a fixed text for each request that begins in it, one send. It knows what this bench
+ * asks of it and nothing else: get, set, add, touch, delete, told apart by their first letter. It stores nothing,
  * checks nothing, and gives up a connection that sends what it does not expect. A reply to `get` has as many bytes
  * as the mean reply of a store: a key, and a value of VALUE-BYTES.
  *
@@ -87,7 +87,7 @@ static char *answer(struct connection *connection, const char *at, const char *e
         }
         if (*at == 'g') {
             out = put(out, server->get_reply, server->get_length);
-        } else if (*at == 's') {
+        } else if (*at == 's' || *at == 'a') {
             size_t value = last_number(at, newline) + 2;
             size_t here = (size_t)(end - newline - 1);
 
@@ -95,7 +95,7 @@ static char *answer(struct connection *connection, const char *at, const char *e
             newline += value - connection->skip;
             out = put(out, "STORED\r\n", 8);
         } else {
-            out = put(out, "TOUCHED\r\n", 9);
+            out = put(out, *at == 'd' ? "DELETED\r\n" : "TOUCHED\r\n", 9);
         }
         at = newline + 1;
     }

@@ -1,71 +1,38 @@
-/* Requests for sessions, in memcached's text protocol or Redis's, and the check of their replies. */
+/* Choices, and what they mean for the sessions. */
 #include "workload.h"
 
-#include "sessiond/base/number.h"
+enum {
+    BATCH_STRIDE = 7919, /* between the sessions of a multi-get, which so are no neighbours */
+};
+/* Numbers that name sessions: the lower ones are indexes. A number is shifted by 8 bits to name a key. */
+#define NUMBER_PASSING (UINT64_C(1) << 50)
+#define NUMBER_ONESHOT (UINT64_C(1) << 51)
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+const char *const operation_names[OPERATIONS] = {"get",    "set",  "touch", "add",
+                                                 "delete", "lock", "unlock"};
 
-/* As Django names them: version 1, its session engine's prefix, 32 random characters. */
-static const char key_prefix[] = ":1:django.contrib.sessions.cache";
-static const char two_weeks[] = "1209600";
-static const char lock_prefix[] = "lock.";
-
-const char *const operation_names[OPERATIONS] = {"get", "set", "touch", "lock", "unlock"};
-
-/* The finaliser of splitmix64. */
-static uint64_t mix_bits(uint64_t x)
+void workload_prepare(struct workload *workload, bool are_there)
 {
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-    return x ^ (x >> 31);
-}
+    const struct plan *plan = &workload->plan;
 
-static uint64_t next_random(struct workload *workload)
-{
-    workload->random_state += 0x9e3779b97f4a7c15U;
-    return mix_bits(workload->random_state);
-}
-
-static char *put(char *out, const char *text, size_t length)
-{
-    memcpy(out, text, length);
-    return out + length;
-}
-
-static void make_key_line(char *out, uint64_t index)
-{
-    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-
-    out = put(put(out, "VALUE ", KEY_AT), key_prefix, sizeof(key_prefix) - 1);
-    for (size_t at = sizeof(key_prefix) - 1; at < KEY_LENGTH; at++) {
-        *out++ = alphabet[mix_bits((index << 8) | at) % (sizeof(alphabet) - 1)];
-    }
-    (void)put(out, " 0 ", 3);
-}
-
-void workload_prepare(struct workload *workload)
-{
     workload->random_state = workload->seed;
-    workload->key_lines = calloc(workload->keys, KEY_LINE);
-    if (workload->key_lines == NULL) {
-        perror("load: calloc");
-        exit(EXIT_FAILURE);
+    workload->shares_sum = 0;
+    for (unsigned i = 0; i < SHARES; i++) {
+        workload->shares_sum += plan->shares[i];
     }
-    for (size_t i = 0; i < workload->keys; i++) {
-        make_key_line(workload->key_lines[i], i);
+    workload->sessions.forms = plan->keys;
+    workload->sessions.second_percent = plan->second_percent;
+    sessions_prepare(&workload->sessions, are_there);
+    popularity_prepare(&workload->popularity, workload->sessions.n, plan->zipf_percent);
+    for (size_t i = 0; i < FORMS; i++) {
+        lengths_prepare(&workload->lengths[i], &plan->lengths[i]);
     }
 }
 
 void workload_release(struct workload *workload)
 {
-    free(workload->key_lines);
-}
-
-const char *workload_key(const struct workload *workload, size_t index)
-{
-    return workload->key_lines[index] + KEY_AT;
+    popularity_release(&workload->popularity);
+    sessions_release(&workload->sessions);
 }
 
 bool visit_is_open(const struct visit *visit)
@@ -73,255 +40,242 @@ bool visit_is_open(const struct visit *visit)
     return visit->step != 0;
 }
 
-static enum operation choose_write(struct workload *workload)
+size_t workload_n_keys(const struct workload *workload, const struct request *request)
 {
-    uint64_t set = workload->percent[SET];
-
-    return next_random(workload) % (set + workload->percent[TOUCH]) < set ? SET : TOUCH;
+    return request->operation == GET && !request->is_passing ? workload->batch : 1;
 }
 
-static size_t choose_of_lane(struct workload *workload, size_t lane)
+uint64_t workload_index(const struct workload *workload, const struct request *request, size_t k)
 {
-    uint64_t n_lane = (workload->keys - lane + workload->lanes - 1) / workload->lanes;
-
-    return lane + workload->lanes * (next_random(workload) % n_lane);
+    return k == 0 ? request->index : (request->index + k * BATCH_STRIDE) % workload->sessions.n;
 }
 
-/* PHP's four requests for one page, one after the other. */
-static struct request visit_next(struct workload *workload, struct visit *visit)
+const struct key_line *workload_line(const struct workload *workload, const struct request *request,
+                                     size_t k, struct key_line *room)
+{
+    const struct sessions *sessions = &workload->sessions;
+
+    if (request->is_passing) {
+        sessions_name(sessions, sessions_form(sessions, request->index), request->index, room);
+        return room;
+    }
+    return &sessions->lines[workload_index(workload, request, k)];
+}
+
+size_t workload_value_length(const struct workload *workload, const uint64_t head[2])
+{
+    const struct lengths *lengths = &workload->lengths[sessions_form(&workload->sessions, head[0])];
+    uint64_t from = head[1] % 100 < workload->plan.resize_percent ? head[0] ^ head[1] : head[0];
+
+    return lengths->cells[draw_mix(from) % LENGTH_CELLS];
+}
+
+size_t workload_value_max(const struct workload *workload)
+{
+    const struct length_form *forms = workload->plan.lengths;
+
+    return forms[0].most > forms[1].most ? forms[0].most : forms[1].most;
+}
+
+/* ---- sessions, held until the reply ---------------------------------------------------------- */
+
+static bool hold_batch(struct workload *workload, struct request *request)
+{
+    size_t n_keys = workload_n_keys(workload, request);
+    size_t k = 0;
+
+    while (k < n_keys && sessions_hold(&workload->sessions, workload_index(workload, request, k),
+                                       request->held == HELD_ALONE)) {
+        k++;
+    }
+    if (k < n_keys) {
+        while (k-- > 0) {
+            sessions_let_go(&workload->sessions, workload_index(workload, request, k),
+                            request->held == HELD_ALONE);
+        }
+        return false;
+    }
+    return true;
+}
+
+/* Whether it makes the session appear or go. */
+static bool changes_presence(const struct request *request)
+{
+    return request->operation == DELETE
+               ? request->was_there
+               : !request->was_there && (request->operation == SET || request->operation == ADD);
+}
+
+static bool try_hold(struct workload *workload, struct request *request)
+{
+    request->was_there = sessions_is_there(&workload->sessions, request->index);
+    request->held = changes_presence(request) ? HELD_ALONE : HELD_SHARED;
+    if (!hold_batch(workload, request)) {
+        return false;
+    }
+    if (request->held == HELD_ALONE) {
+        sessions_set_there(&workload->sessions, request->index, !request->was_there);
+    }
+    return true;
+}
+
+/* The session that was chosen, or the next one that is free. */
+static bool hold_near(struct workload *workload, struct request *request)
+{
+    for (uint64_t i = 0; i < workload->sessions.n; i++) {
+        if (try_hold(workload, request)) {
+            return true;
+        }
+        request->index = (request->index + 1) % workload->sessions.n;
+    }
+    return false;
+}
+
+void workload_answered(struct workload *workload, const struct request *request)
+{
+    for (size_t k = 0; k < workload_n_keys(workload, request) && request->held != HELD_NOT; k++) {
+        sessions_let_go(&workload->sessions, workload_index(workload, request, k),
+                        request->held == HELD_ALONE);
+    }
+}
+
+/* Of a session that never was, if no run before had the same seed. */
+static uint64_t new_number(struct workload *workload)
+{
+    return NUMBER_PASSING | (workload->seed & UINT16_MAX) << 32 | workload->n_passing++;
+}
+
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+static bool begin_page(struct workload *workload, struct visit *visit)
+{
+    struct sessions *sessions = &workload->sessions;
+
+    visit->index = popularity_draw(&workload->popularity, &workload->random_state);
+    for (uint64_t i = 0; i < sessions->n; i++) {
+        if (sessions_hold(sessions, visit->index, true)) {
+            if (draw_next(&workload->random_state) % 100 < workload->plan.renew_percent) {
+                sessions_renew(sessions, visit->index, new_number(workload));
+            }
+            return true;
+        }
+        visit->index = (visit->index + 1) % sessions->n;
+    }
+    return false;
+}
+
+/* What is not there has to be stored. */
+static enum operation choose_write(struct workload *workload, uint64_t index)
+{
+    const uint64_t *shares = workload->plan.shares;
+    uint64_t roll = draw_next(&workload->random_state) % (shares[SHARE_SET] + shares[SHARE_TOUCH]);
+
+    if (roll < shares[SHARE_SET] || !sessions_is_there(&workload->sessions, index)) {
+        sessions_set_there(&workload->sessions, index, true);
+        return SET;
+    }
+    return TOUCH;
+}
+
+static bool choose_of_page(struct workload *workload, struct visit *visit, struct request *request)
 {
     const enum operation steps[] = {LOCK, GET, SET, UNLOCK};
-    struct request request = {steps[visit->step], 0};
 
-    if (request.operation == LOCK) {
-        visit->index = choose_of_lane(workload, visit->lane);
-    } else if (request.operation == SET) {
-        request.operation = choose_write(workload);
+    request->operation = steps[visit->step];
+    if (request->operation == LOCK && !begin_page(workload, visit)) {
+        return false;
     }
-    request.index = visit->index;
+    request->index = visit->index;
+    request->held = request->operation == UNLOCK ? HELD_ALONE : HELD_NOT;
+    request->was_there =
+        request->operation == UNLOCK ||
+        (request->operation != LOCK && sessions_is_there(&workload->sessions, visit->index));
+    if (request->operation == SET) {
+        request->operation = choose_write(workload, visit->index);
+    }
     visit->step = (visit->step + 1) % (sizeof(steps) / sizeof(steps[0]));
-    return request;
+    return true;
 }
 
-static struct request choose_mixed(struct workload *workload)
-{
-    uint64_t random = next_random(workload);
-    uint64_t roll = (random >> 32) % 100;
-    struct request request = {TOUCH, (random & UINT32_MAX) % workload->keys};
+/* ---- single requests ------------------------------------------------------------------------- */
 
-    if (roll < workload->percent[GET]) {
-        request.operation = GET;
-    } else if (roll < workload->percent[GET] + workload->percent[SET]) {
-        request.operation = SET;
+static enum share choose_share(struct workload *workload)
+{
+    uint64_t roll = draw_next(&workload->random_state) % workload->shares_sum;
+    unsigned share = 0;
+
+    while (roll >= workload->plan.shares[share]) {
+        roll -= workload->plan.shares[share++];
     }
-    return request;
+    return (enum share)share;
 }
 
-struct request workload_choose(struct workload *workload, struct visit *visit)
+/* Those that are stored are the same ones again and again, or they would fill the server. */
+static bool choose_passing(struct workload *workload, enum share share, struct request *request)
 {
-    return workload->php ? visit_next(workload, visit) : choose_mixed(workload);
-}
-
-/* The head of a value says how long it is, so any stored value can be checked. */
-static size_t value_length(const struct workload *workload, const uint64_t head[2])
-{
-    return workload->value_min +
-           mix_bits(head[0] ^ head[1]) % (workload->value_max - workload->value_min + 1);
-}
-
-/* The length of a value and the end of its line. */
-static char *put_length(char *out, size_t length)
-{
-    return put(out + number_format_u64(length, (uint8_t *)out), "\r\n", 2);
-}
-
-static char *put_text(char *out, const char *text)
-{
-    return put(out, text, strlen(text));
-}
-
-static char *put_key(const struct workload *workload, char *out, size_t index)
-{
-    return put(out, workload_key(workload, index), KEY_LENGTH);
-}
-
-/* With its length in front of it and the end of the line behind it. */
-static char *put_value(struct workload *workload, char *out, size_t index)
-{
-    uint64_t head[2] = {index, next_random(workload)};
-    size_t length = value_length(workload, head);
-
-    out = put_length(out, length);
-    memcpy(out, head, VALUE_HEAD);
-    memset(out + VALUE_HEAD, 'v', length - VALUE_HEAD);
-    workload->stored_bytes += KEY_LENGTH + length;
-    return put(out + length, "\r\n", 2);
-}
-
-static char *put_set(struct workload *workload, char *out, size_t index)
-{
-    out = put_key(workload, put_text(out, "set "), index);
-    out = put_text(put_text(put_text(out, " 0 "), two_weeks), " ");
-    return put_value(workload, out, index);
-}
-
-/* Of a RESP request: `head`, the count of words and the verb, and the key. */
-static char *put_resp_head(const struct workload *workload, char *out, const char *head,
-                           size_t index)
-{
-    out = put_length(put_text(put_text(out, head), "\r\n$"), KEY_LENGTH);
-    return put_text(put_key(workload, out, index), "\r\n");
-}
-
-static char *put_resp_two_weeks(char *out)
-{
-    out = put_length(put_text(out, "$"), sizeof(two_weeks) - 1);
-    return put_text(put_text(out, two_weeks), "\r\n");
-}
-
-static char *put_resp_request(struct workload *workload, char *out, struct request request)
-{
-    switch (request.operation) {
-    case GET:
-        return put_resp_head(workload, out, "*2\r\n$3\r\nGET", request.index);
-    case SET:
-        out = put_resp_head(workload, out, "*5\r\n$3\r\nSET", request.index);
-        out = put_value(workload, put_text(out, "$"), request.index);
-        return put_resp_two_weeks(put_text(out, "$2\r\nEX\r\n"));
-    default:
-        out = put_resp_head(workload, out, "*3\r\n$6\r\nEXPIRE", request.index);
-        return put_resp_two_weeks(out);
+    request->is_passing = true;
+    request->held = HELD_NOT;
+    if (share == SHARE_ONESHOT) {
+        request->operation = SET;
+        request->index = NUMBER_ONESHOT | workload->n_oneshot++ % workload->sessions.n;
+    } else {
+        request->operation = GET;
+        request->index = new_number(workload);
     }
+    return true;
 }
 
-static char *put_lock(const struct workload *workload, char *out, size_t index)
+/* Any session may end; what is added has gone before, if any has. */
+static uint64_t choose_index(struct workload *workload, enum share share)
 {
-    out = put_key(workload, put_text(put_text(out, "add "), lock_prefix), index);
-    return put_text(out, " 0 30 1\r\n1\r\n");
-}
-
-static char *put_unlock(const struct workload *workload, char *out, size_t index)
-{
-    out = put_key(workload, put_text(put_text(out, "delete "), lock_prefix), index);
-    return put_text(out, "\r\n");
-}
-
-static char *put_touch(const struct workload *workload, char *out, size_t index)
-{
-    out = put_key(workload, put_text(out, "touch "), index);
-    return put_text(put_text(put_text(out, " "), two_weeks), "\r\n");
-}
-
-static char *put_get(const struct workload *workload, char *out, size_t index)
-{
-    return put_text(put_key(workload, put_text(out, "get "), index), "\r\n");
-}
-
-static char *put_request(struct workload *workload, char *out, struct request request)
-{
-    switch (request.operation) {
-    case GET:
-        return put_get(workload, out, request.index);
-    case SET:
-        return put_set(workload, out, request.index);
-    case LOCK:
-        return put_lock(workload, out, request.index);
-    case UNLOCK:
-        return put_unlock(workload, out, request.index);
-    default:
-        return put_touch(workload, out, request.index);
+    if (share == SHARE_DELETE) {
+        return draw_next(&workload->random_state) % workload->sessions.n;
     }
+    return share == SHARE_ADD && workload->n_gone > 0
+               ? workload->gone[--workload->n_gone]
+               : popularity_draw(&workload->popularity, &workload->random_state);
 }
 
-size_t workload_write(struct workload *workload, char *out, struct request request)
+static bool choose_single(struct workload *workload, struct request *request)
 {
-    char *end = workload->resp ? put_resp_request(workload, out, request)
-                               : put_request(workload, out, request);
+    static const enum operation operations[] = {[SHARE_GET] = GET,
+                                                [SHARE_SET] = SET,
+                                                [SHARE_TOUCH] = TOUCH,
+                                                [SHARE_ADD] = ADD,
+                                                [SHARE_DELETE] = DELETE};
+    enum share share = choose_share(workload);
 
-    return (size_t)(end - out);
+    if (share == SHARE_MISS || share == SHARE_ONESHOT) {
+        return choose_passing(workload, share, request);
+    }
+    request->operation = operations[share];
+    request->index = choose_index(workload, share);
+    if (!hold_near(workload, request)) {
+        return false;
+    }
+    if (request->operation == DELETE && request->was_there && workload->n_gone < GONE_ROOM) {
+        workload->gone[workload->n_gone++] = request->index;
+    }
+    return true;
 }
 
-static long check_bytes(const char *input, size_t size, const char *text, size_t length)
+bool workload_choose(struct workload *workload, struct visit *visit, struct request *request)
 {
-    if (memcmp(input, text, size < length ? size : length) != 0) {
-        return REPLY_WRONG;
-    }
-    return size < length ? REPLY_PARTIAL : (long)length;
+    *request = (struct request){.held = HELD_NOT};
+    return workload->plan.pages ? choose_of_page(workload, visit, request)
+                                : choose_single(workload, request);
 }
 
-/* A value from its length on; behind it comes `behind`. */
-static long check_value(const struct workload *workload, const char *input, size_t size,
-                        size_t index, const char *behind)
+bool workload_choose_absent(struct workload *workload, struct request *request)
 {
-    char line[NUMBER_DIGITS + 2] = {0};
-    uint64_t head[2];
-    size_t line_length, length;
-    long end;
-    const char *newline = memchr(input, '\n', size < sizeof(line) ? size : sizeof(line));
+    struct sessions *sessions = &workload->sessions;
 
-    if (newline == NULL) {
-        return size < sizeof(line) ? REPLY_PARTIAL : REPLY_WRONG;
+    if (sessions->n_absent == 0) {
+        return false;
     }
-    line_length = (size_t)(newline + 1 - input);
-    if (size <= line_length + VALUE_HEAD) {
-        return REPLY_PARTIAL;
+    while (sessions_is_there(sessions, workload->fill_next)) {
+        workload->fill_next = (workload->fill_next + 1) % sessions->n;
     }
-    memcpy(head, newline + 1, VALUE_HEAD);
-    length = value_length(workload, head);
-    (void)put_length(line, length);
-    if (head[0] != index || memcmp(input, line, line_length) != 0) {
-        return REPLY_WRONG;
-    }
-    line_length += length;
-    if (size <= line_length) {
-        return REPLY_PARTIAL;
-    }
-    end = check_bytes(input + line_length, size - line_length, behind, strlen(behind));
-    return end <= 0 ? end : (long)line_length + end;
-}
-
-static long check_get(const struct workload *workload, const char *input, size_t size, size_t index)
-{
-    const char *line = workload->resp ? "$" : workload->key_lines[index];
-    const char *behind = workload->resp ? "\r\n" : "\r\nEND\r\n";
-    long begin = check_bytes(input, size, line, workload->resp ? 1 : KEY_LINE);
-    long rest = begin <= 0
-                    ? begin
-                    : check_value(workload, input + begin, size - (size_t)begin, index, behind);
-
-    return rest <= 0 ? rest : begin + rest;
-}
-
-/* The one text that a server without a store answers to every get. */
-static long check_canned(const struct workload *workload, const char *input, size_t size)
-{
-    static const char end[] = "\r\nEND\r\n";
-    char digits[NUMBER_DIGITS];
-    size_t value = (workload->value_min + workload->value_max) / 2;
-    size_t length = KEY_LINE + number_format_u64(value, (uint8_t *)digits) + 2 + value;
-
-    if (memcmp(input, "VALUE ", size < KEY_AT ? size : KEY_AT) != 0) {
-        return REPLY_WRONG;
-    }
-    if (size < length + sizeof(end) - 1) {
-        return REPLY_PARTIAL;
-    }
-    return memcmp(input + length, end, sizeof(end) - 1) == 0 ? (long)(length + sizeof(end) - 1)
-                                                             : REPLY_WRONG;
-}
-
-long workload_check(const struct workload *workload, const char *input, size_t size,
-                    struct request request)
-{
-    static const char *const replies[][OPERATIONS] = {
-        {NULL, "STORED\r\n", "TOUCHED\r\n", "STORED\r\n", "DELETED\r\n"},
-        {NULL, "+OK\r\n", ":1\r\n", NULL, NULL},
-    };
-    const char *reply = replies[workload->resp][request.operation];
-
-    if (request.operation != GET) {
-        return check_bytes(input, size, reply, strlen(reply));
-    }
-    return workload->canned ? check_canned(workload, input, size)
-                            : check_get(workload, input, size, request.index);
+    *request = (struct request){.operation = SET, .index = workload->fill_next};
+    return try_hold(workload, request);
 }

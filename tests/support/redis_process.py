@@ -1,4 +1,4 @@
-"""Starts a Redis for the journal's measurement.
+"""Starts a Redis for the measurements.
 
 Debian's package redis-server would start a service. Its program is in redis-tools, too, as redis-check-rdb:
 that one is Redis itself when it is called redis-server.
@@ -12,6 +12,7 @@ from sessiond_process import START_DEADLINE_S, _DaemonProcess
 
 PROGRAMS = ("redis-server", "redis-check-rdb")
 READY_LINE = "Ready to accept connections"
+KEEPING = ("--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
 
 
 def redis_binary():
@@ -20,15 +21,16 @@ def redis_binary():
 
 
 class RedisProcess(_DaemonProcess):
-    """A running Redis that syncs each change before it answers, and keeps its files in `directory`.
+    """A running Redis whose directory is `directory`.
 
-    It never rewrites its file while it is measured.
+    keeps   it syncs each change before it answers, and never rewrites its file; else nothing is on disk
     """
 
-    def __init__(self, directory, binary):
+    def __init__(self, directory, binary, keeps=True):
         super().__init__()
         self._directory = directory
         self._binary = binary
+        self._kept = KEEPING if keeps else ("--appendonly", "no")
         self.port = None
 
     def start(self):
@@ -42,8 +44,7 @@ class RedisProcess(_DaemonProcess):
 
     def _command(self):
         return ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._directory),
-                "--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0",
-                "--save", "", "--daemonize", "no"]
+                *self._kept, "--save", "", "--daemonize", "no"]
 
     @property
     def address(self):

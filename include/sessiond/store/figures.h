@@ -17,6 +17,22 @@ struct index_metrics {
 };
 extern const struct metric_table store_index_metric_table;
 
+#define FOOTPRINT_METRICS(X)                                                                       \
+    X(index_bytes, GAUGE, "bytes of the index")                                                    \
+    X(timer_bytes, GAUGE, "bytes of the timers' records")                                          \
+    X(heap_bytes, GAUGE, "bytes of the pages that sessions stand in, as far as they were filled")  \
+    X(unfilled_bytes, GAUGE, "bytes of these pages that nothing has stood in yet: no memory")      \
+    X(place_bytes, GAUGE,                                                                          \
+      "bytes of the sessions in them: headers, keys, values, and up to 7 more")                    \
+    X(header_bytes, GAUGE, "bytes of the headers, but for flags and the like that a few have")     \
+    X(shared_bytes, GAUGE,                                                                         \
+      "bytes of keys that sessions need not have, as many begin alike: an estimate")               \
+    X(block_bytes, GAUGE, "bytes of large values, which are blocks of their own")                  \
+    X(table_bytes, GAUGE, "bytes of the tables that say where those pages are")
+struct footprint_metrics {
+    FOOTPRINT_METRICS(METRIC_DECLARE)
+};
+
 /** Add up the index's figures (a registry_sum_fn; context is the store). */
 void store_sum_index(void *store, uint64_t *totals);
 
@@ -28,5 +44,8 @@ void store_report_sizes(void *store, struct report *report);
 
 /** `stats shards` (likewise). */
 void store_report_shards(void *store, struct report *report);
+
+/** `stats memory` (likewise): the rows of FOOTPRINT_METRICS. O(pages of sessions). */
+void store_report_footprint(void *store, struct report *report);
 
 #endif

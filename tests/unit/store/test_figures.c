@@ -352,6 +352,75 @@ START_TEST(test_time_to_full)
 }
 END_TEST
 
+static size_t figure(const char *name)
+{
+    return (size_t)strtoull(line(name), NULL, 10);
+}
+
+/* The parts are all that is charged; sessions stand in their pages, behind each other and rounded. */
+START_TEST(test_footprint)
+{
+    size_t places = 0;
+    size_t before;
+
+    fixture_open(&fixture);
+    ask(store_report_footprint);
+    ck_assert_uint_eq(figure("index_bytes"), budget_used(&fixture.data));
+    ck_assert_uint_eq(figure("heap_bytes") + figure("unfilled_bytes") + figure("block_bytes"), 0);
+    for (size_t i = 0; i < MANY; i++) {
+        HOT_ASSERT(fixture_write(&fixture, STORE_SET, numbered(i), "value", fixture.now_s + 1000) ==
+                   SESS_OK);
+        places +=
+            heap_round(offsetof(struct entry, packed) + strlen(numbered(i)) + strlen("value"));
+    }
+    ask(store_report_footprint);
+    ck_assert_uint_eq(figure("index_bytes") + figure("timer_bytes") + figure("heap_bytes") +
+                          figure("unfilled_bytes"),
+                      budget_used(&fixture.data));
+    ck_assert_uint_eq(figure("place_bytes"), places);
+    ck_assert_uint_eq(figure("header_bytes"), MANY * offsetof(struct entry, packed));
+    ck_assert_uint_ge(figure("timer_bytes"), MANY * sizeof(uint32_t));
+    ck_assert_uint_ge(figure("heap_bytes"), places);
+    ck_assert_uint_lt(figure("unfilled_bytes"), fixture.store->n_shards * fixture.store->page_size);
+    ck_assert_uint_gt(figure("table_bytes"), 0);
+    ck_assert_uint_eq(figure("block_bytes"), 0);
+    before = figure("heap_bytes");
+    for (size_t i = 0; i < MANY; i++) {
+        HOT_ASSERT(fixture_delete(&fixture, numbered(i)) == SESS_OK);
+    }
+    ask(store_report_footprint);
+    ck_assert_uint_eq(figure("place_bytes"), 0);
+    ck_assert_msg(figure("heap_bytes") == before, "each shard keeps a page, which has its memory");
+    write_sized("large", 500000, STORE_NO_DEADLINE);
+    ask(store_report_footprint);
+    ck_assert_uint_ge(figure("block_bytes"), 500000);
+    report_release(&report);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* What keys share is missing in their places. */
+START_TEST(test_shared_bytes)
+{
+    static const char beginning[] = "all-keys-of-a-site-begin-alike:";
+    char key[sizeof beginning + KEY_SIZE];
+    size_t whole = 0;
+
+    fixture_open(&fixture);
+    for (size_t i = 0; i < MANY; i++) {
+        (void)snprintf(key, sizeof key, "%s%zu", beginning, 100000 + i);
+        HOT_ASSERT(fixture_write(&fixture, STORE_SET, key, "value", STORE_NO_DEADLINE) == SESS_OK);
+        whole += offsetof(struct entry, packed) + strlen(key) + strlen("value");
+    }
+    ask(store_report_footprint);
+    ck_assert_uint_gt(figure("shared_bytes"), MANY * (sizeof beginning - 1 - 1) * 9 / 10);
+    ck_assert_uint_le(whole - figure("shared_bytes"), figure("place_bytes") + whole / 100);
+    ck_assert_uint_ge(whole - figure("shared_bytes") + 8 * MANY, figure("place_bytes"));
+    report_release(&report);
+    fixture_close(&fixture);
+}
+END_TEST
+
 /* The index's figures, small and after it has grown. */
 START_TEST(test_index)
 {
@@ -375,4 +444,4 @@ END_TEST
 
 SUITE_MAIN("store/figures", test_empty, test_sizes_follow_entries, test_session_sizes,
            test_remaining, test_dead_do_not_count, test_ages, test_estimate, test_shards,
-           test_shards_as_told, test_time_to_full, test_index)
+           test_shards_as_told, test_time_to_full, test_footprint, test_shared_bytes, test_index)
