@@ -3,7 +3,8 @@
  * SipHash-2-4 is here because it is what the paper gives test vectors for: it proves the rounds. */
 #include "sessiond/base/hash.h"
 
-#include <endian.h>
+#include "sessiond/base/bytes.h"
+
 #include <sys/random.h>
 
 struct sip_state {
@@ -36,14 +37,6 @@ static inline void sip_rounds(struct sip_state *s, int rounds)
     }
 }
 
-static inline uint64_t load_word(const uint8_t *bytes)
-{
-    uint64_t word;
-
-    memcpy(&word, bytes, sizeof word);
-    return le64toh(word);
-}
-
 /* The last word: the bytes left over, and the length in its top byte. */
 static inline uint64_t load_tail(struct slice bytes, size_t start)
 {
@@ -74,7 +67,7 @@ static inline uint64_t sip_hash(const struct hash_key *key, struct slice bytes, 
     size_t whole = bytes.size - bytes.size % sizeof(uint64_t);
 
     for (size_t i = 0; i < whole; i += sizeof(uint64_t)) {
-        absorb(&s, load_word(bytes.data + i), rounds);
+        absorb(&s, bytes_u64(bytes.data + i), rounds);
     }
     absorb(&s, load_tail(bytes, whole), rounds);
     s.v2 ^= 0xff;

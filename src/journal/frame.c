@@ -1,8 +1,8 @@
 /* The codec of frames. Pure. Memory: none. */
 #include "frame.h"
 
-#include "bytes.h"
 #include "checksum.h"
+#include "sessiond/base/bytes.h"
 
 #define FRAME_MAGIC 0x4d524653U /* "SFRM" */
 

@@ -1,7 +1,7 @@
 /* Reading frames. Threads, memory: see the header. */
 #include "reader.h"
 
-#include "bytes.h"
+#include "sessiond/base/bytes.h"
 
 #include <inttypes.h>
 

@@ -1,7 +1,7 @@
 /* The codec of records. Pure. Memory: none. */
 #include "record.h"
 
-#include "bytes.h"
+#include "sessiond/base/bytes.h"
 
 #include "sessiond/store/terms.h"
 

@@ -1,8 +1,8 @@
 /* Segments as files: names, headers, making, opening. Threads: one at a time. Memory: a block on the stack. */
 #include "segment.h"
 
-#include "bytes.h"
 #include "checksum.h"
+#include "sessiond/base/bytes.h"
 
 #include "sessiond/base/failpoint.h"
 #include "sessiond/base/hash.h"

@@ -31,7 +31,7 @@ const struct command *command_find(struct slice word)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command *command = &commands[i];
 
-        if (word.size == command->word_size && memcmp(word.data, command->word, word.size) == 0) {
+        if (slice_equal(word, slice_of(command->word, command->word_size))) {
             return command;
         }
     }

@@ -6,9 +6,8 @@
 #ifndef SESSIOND_SRC_PROTOCOL_SCAN_H
 #define SESSIOND_SRC_PROTOCOL_SCAN_H
 
+#include "sessiond/base/bytes.h"
 #include "sessiond/base/slice.h"
-
-#include <endian.h>
 
 #define SCAN_EACH_BYTE(byte) (~(uint64_t)0 / 255 * (byte))
 
@@ -24,36 +23,25 @@ static inline uint64_t scan_mark_equal(uint64_t word, uint8_t byte)
     return scan_mark_below(word ^ SCAN_EACH_BYTE(byte), 1);
 }
 
-static inline uint64_t scan_load(const uint8_t *bytes)
-{
-    uint64_t word;
-
-    memcpy(&word, bytes, sizeof word);
-    return le64toh(word);
-}
-
 /* Bytes in front of the lowest mark. */
 static inline size_t scan_lowest(uint64_t marks)
 {
     return (size_t)__builtin_ctzll(marks) / 8;
 }
 
-/** Bytes in front of the first blank (0x20), or all. */
-static inline size_t scan_to_blank(struct slice text)
+static inline uint64_t scan_mark_blank(uint64_t word)
 {
-    size_t at = 0;
+    return scan_mark_equal(word, ' ');
+}
 
-    for (; at + sizeof(uint64_t) <= text.size; at += sizeof(uint64_t)) {
-        uint64_t marks = scan_mark_equal(scan_load(text.data + at), ' ');
+static inline bool scan_is_no_blank(uint8_t byte)
+{
+    return byte != ' ';
+}
 
-        if (marks != 0) {
-            return at + scan_lowest(marks);
-        }
-    }
-    while (at < text.size && text.data[at] != ' ') {
-        at++;
-    }
-    return at;
+static inline uint64_t scan_mark_no_key(uint64_t word)
+{
+    return scan_mark_below(word, ' ' + 1) | scan_mark_equal(word, 0x7f);
 }
 
 static inline bool scan_is_of_key(uint8_t byte)
@@ -61,23 +49,35 @@ static inline bool scan_is_of_key(uint8_t byte)
     return byte > ' ' && byte != 0x7f;
 }
 
-/** Bytes in front of the first one that may not stand in a key (0x20 or below, or 0x7F), or all. */
-static inline size_t scan_key(struct slice text)
+/* Bytes in front of the first one that ends the run: `mark` says where in eight bytes, `is_inside` of a single one. */
+static inline size_t scan(struct slice text, uint64_t (*mark)(uint64_t word),
+                          bool (*is_inside)(uint8_t byte))
 {
     size_t at = 0;
 
     for (; at + sizeof(uint64_t) <= text.size; at += sizeof(uint64_t)) {
-        uint64_t word = scan_load(text.data + at);
-        uint64_t marks = scan_mark_below(word, ' ' + 1) | scan_mark_equal(word, 0x7f);
+        uint64_t marks = mark(bytes_u64(text.data + at));
 
         if (marks != 0) {
             return at + scan_lowest(marks);
         }
     }
-    while (at < text.size && scan_is_of_key(text.data[at])) {
+    while (at < text.size && is_inside(text.data[at])) {
         at++;
     }
     return at;
+}
+
+/** Bytes in front of the first blank (0x20), or all. */
+static inline size_t scan_to_blank(struct slice text)
+{
+    return scan(text, scan_mark_blank, scan_is_no_blank);
+}
+
+/** Bytes in front of the first one that may not stand in a key (0x20 or below, or 0x7F), or all. */
+static inline size_t scan_key(struct slice text)
+{
+    return scan(text, scan_mark_no_key, scan_is_of_key);
 }
 
 #endif

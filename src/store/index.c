@@ -56,9 +56,10 @@ struct index_bucket *index_bucket_of(struct index *index, size_t number)
 
 static size_t home_number(const struct index *index, uint64_t hash)
 {
-    size_t number = (size_t)hash & (2 * index->round - 1);
+    size_t round = index->round;
+    size_t number = (size_t)hash & (2 * round - 1);
 
-    return number < index->n_buckets ? number : number - index->round;
+    return number < index->n_buckets ? number : number - round;
 }
 
 struct index_bucket *index_bucket_of_low(struct index *index, uint32_t low)
@@ -309,14 +310,9 @@ static void fetch_lines(const struct entry *entry, size_t n_lines)
 /* The home bucket of a hash; a wrong one, or NULL, while somebody else changes the index. */
 static const struct index_bucket *peek(struct index *index, uint64_t hash)
 {
-    size_t n_buckets = atomic_load_explicit(&index->n_buckets, memory_order_acquire);
-    size_t round = atomic_load_explicit(&index->round, memory_order_relaxed);
-    size_t number = (size_t)hash & (2 * round - 1);
+    size_t number = home_number(index, hash);
 
-    if (number >= n_buckets) {
-        number -= round;
-    }
-    return number < n_buckets ? index_bucket_of(index, number) : NULL;
+    return number < index->n_buckets ? index_bucket_of(index, number) : NULL;
 }
 
 void index_fetch(struct index *index, uint64_t hash)
@@ -352,9 +348,13 @@ void index_fetch_split(struct index *index)
 
 void index_fetch_split_entries(struct index *index)
 {
-    const struct index_bucket *split = index_bucket_of(index, next_split(index));
+    const struct index_bucket *split;
 
-    for (size_t i = 0; i < INDEX_BUCKET_SLOTS && split_is_due(index); i++) {
+    if (!split_is_due(index)) {
+        return;
+    }
+    split = index_bucket_of(index, next_split(index));
+    for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
         if (split->slots[i] != 0) {
             fetch_lines(index_entry(split->slots[i]), LINES_OF_KEY);
         }

@@ -9,11 +9,11 @@
  * Numbers are little-endian; other bytes are skipped. seeds.py writes such inputs from true directories. */
 #include "fuzz.h"
 
-#include "bytes.h"
 #include "checksum.h"
 #include "frame.h"
 #include "memory_directory.h"
 #include "recovery.h"
+#include "sessiond/base/bytes.h"
 #include "sessiond/journal/inspect.h"
 #include "sessiond/store/store.h"
 #include "sessiond/store/walk.h"

@@ -3,8 +3,8 @@
  * The oracle applies all whole frames but those, and so knows every session that is intact. */
 #include "inspected_journal.h"
 
-#include "bytes.h"
 #include "checksum.h"
+#include "sessiond/base/bytes.h"
 
 enum { BEHIND_S = 3 };
 

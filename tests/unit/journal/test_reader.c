@@ -1,7 +1,7 @@
 /* Unit tests of reading a segment: frames wherever they may be, of any size, and nothing else. */
 #include "written_journal.h"
 
-#include "bytes.h"
+#include "sessiond/base/bytes.h"
 
 enum { SIZE = 4 << 20, LARGE = (2 << 20) + 100 };
 

@@ -1,8 +1,8 @@
 /* Unit tests of segments as files: their names, and what their headers refuse. */
 #include "written_journal.h"
 
-#include "bytes.h"
 #include "checksum.h"
+#include "sessiond/base/bytes.h"
 
 enum { SIZE = 5 * FRAME_BLOCK };
 

@@ -1,8 +1,8 @@
-/* Numbers in files: little-endian, at any address, whatever the machine is.
+/* Numbers as bytes: little-endian, at any address, whatever the machine is.
  *
- * Private to the journal. Pure. */
-#ifndef SESSIOND_SRC_JOURNAL_BYTES_H
-#define SESSIOND_SRC_JOURNAL_BYTES_H
+ * For files, and for reading text a word at a time. Pure; a number of n bits reads or writes n / 8 bytes. */
+#ifndef SESSIOND_BASE_BYTES_H
+#define SESSIOND_BASE_BYTES_H
 
 #include <endian.h>
 #include <stdint.h>
