@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "pace.h"
+#include "room.h"
 #include "wire.h"
 
 #include <arpa/inet.h>
@@ -40,17 +41,6 @@ static int64_t now_ns(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void *allocate(size_t count, size_t size)
-{
-    void *room = calloc(count, size);
-
-    if (room == NULL) {
-        perror("load: calloc");
-        exit(EXIT_FAILURE);
-    }
-    return room;
 }
 
 static void fail(struct client *client, const char *what)

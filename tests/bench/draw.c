@@ -1,6 +1,8 @@
 /* Tables, so that a draw costs the load generator little. */
 #include "draw.h"
 
+#include "room.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,11 +37,7 @@ void popularity_prepare(struct popularity *popularity, uint64_t n, uint64_t expo
     if (exponent_percent == 0) {
         return;
     }
-    popularity->ranks = calloc(POPULARITY_CELLS + 1, sizeof(*popularity->ranks));
-    if (popularity->ranks == NULL) {
-        perror("load: calloc");
-        exit(EXIT_FAILURE);
-    }
+    popularity->ranks = allocate(POPULARITY_CELLS + 1, sizeof(*popularity->ranks));
     for (uint64_t i = 1; i <= n; i++) {
         all += pow((double)i, -exponent);
     }

@@ -8,6 +8,8 @@
  *     null_server [VALUE-BYTES]      prints its port as sessiond does; ends by SIGTERM
  *
  * One thread. Not measured here: anything that a session needs. */
+#include "room.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -54,12 +56,6 @@ static void close_connection(struct connection *connection, int fd)
     event_free(connection->event);
     (void)close(fd);
     free(connection);
-}
-
-static char *put(char *out, const char *text, size_t length)
-{
-    memcpy(out, text, length);
-    return out + length;
 }
 
 /* The number at the end of a line that `end` points behind: of a set, the bytes of its value. */

@@ -2,6 +2,7 @@
 #include "sessions.h"
 
 #include "draw.h"
+#include "room.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,23 +13,6 @@ enum {
     ALONE = 1 << 14,
     HOLDERS = ALONE - 1,
 };
-
-static void *allocate(size_t count, size_t size)
-{
-    void *room = calloc(count, size);
-
-    if (room == NULL) {
-        perror("load: calloc");
-        exit(EXIT_FAILURE);
-    }
-    return room;
-}
-
-static char *put(char *out, const char *text, size_t length)
-{
-    memcpy(out, text, length);
-    return out + length;
-}
 
 unsigned sessions_form(const struct sessions *sessions, uint64_t index)
 {

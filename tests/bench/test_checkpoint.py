@@ -5,17 +5,16 @@
 Not tested: any figure.
 """
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
+from measurement_case import FailedRunCase, run_measurement
+
 HERE = Path(__file__).resolve().parent
 LOAD = sys.argv.pop() if len(sys.argv) > 1 else None
-DEADLINE_S = 300  # ctest has a shorter one
 START = ["ready_s", "cpu_s", "recovered_ms", "files_mb"]
 HOUR = ["changed_mb", "told_ratio", "written_ratio", "checkpoints", "journal_ratio", "directory_ratio"]
 ROWS = {
@@ -28,7 +27,9 @@ AIMS = {"hour": [], "tail": ["tail.p99.9_ratio"], "start": ["start.ready_s", "st
 SESSIONS = 4000  # fills a file of the journal in three rounds
 
 
-class CheckpointBenchTest(unittest.TestCase):
+class CheckpointBenchTest(FailedRunCase, unittest.TestCase):
+    FAILED_RUN = ("--only", "tail")
+
     def setUp(self):
         self._directory = tempfile.TemporaryDirectory(prefix="bench-checkpoint-test-")
         self.addCleanup(self._directory.cleanup)
@@ -43,10 +44,9 @@ class CheckpointBenchTest(unittest.TestCase):
                    "--milliseconds", "100", "--starts", "1", "--memory-mb", "64", "--hour-sessions", "1000",
                    "--hour-operations", "600", "--hour-steps", "2", "--directory", data, "--load", load,
                    "--sessiond", os.environ["SESSIOND"], "--clocked", os.environ["SESSIOND"], "--json", file, *options]
-        ended = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=DEADLINE_S,
-                               check=False)
+        ended, results = run_measurement(command, file)
         self.assertEqual(list(data.iterdir()), [], "data was left behind")
-        return ended, json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        return ended, results
 
     def check(self, part):
         ended, results = self.run_bench("--only", part)
@@ -80,15 +80,6 @@ class CheckpointBenchTest(unittest.TestCase):
         for part in ("read_mostly", "rewrite_mostly"):
             self.assertGreaterEqual(rows[f"{part}.checkpoints"]["median"], 1)
             self.assertGreater(rows[f"{part}.told_ratio"]["median"], 1)
-
-    def test_a_failed_run_fails(self):
-        """A load generator that says a reply was wrong ends it, and no figures are told."""
-        fake = self.directory / "load"
-        fake.write_text("#!/bin/sh\necho 'load: wrong reply to get' >&2\nexit 1\n", encoding="ascii")
-        fake.chmod(0o755)
-        ended, results = self.run_bench("--only", "tail", load=fake)
-        self.assertEqual((ended.returncode, results), (1, None))
-        self.assertIn("wrong reply to get", ended.stderr)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,17 @@
 Not tested: any figure. Redis is a package of the measurement alone; without it its rows are there and empty.
 """
 
-import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
+from measurement_case import FailedRunCase, run_measurement
+
 HERE = Path(__file__).resolve().parent
 LOAD = sys.argv.pop() if len(sys.argv) > 1 else None
-DEADLINE_S = 300  # ctest has a shorter one
 ON_OFF = ["cpu_on_us", "cpu_off_us", "cpu_ratio", "p99.9_on_us", "p99.9_off_us", "p99.9_ratio", "rate_ratio"]
 ROWS = [
     *(f"{part}.{name}" for part in ("mixed", "php") for name in ON_OFF),
@@ -29,7 +28,7 @@ AIMS = ["mixed.cpu_ratio", "mixed.p99.9_ratio", "php.cpu_ratio", "always.over_bo
 REDIS_ROWS = ["always.redis_rate", "always.redis_cpu_us", "always.over_redis"]
 
 
-class JournalBenchTest(unittest.TestCase):
+class JournalBenchTest(FailedRunCase, unittest.TestCase):
     def setUp(self):
         self._directory = tempfile.TemporaryDirectory(prefix="bench-journal-test-")
         self.addCleanup(self._directory.cleanup)
@@ -43,10 +42,9 @@ class JournalBenchTest(unittest.TestCase):
         command = [sys.executable, HERE / "journal", "--quick", "--pairs", "2", "--operations", "400", "--syncs", "5",
                    "--directory", data, "--load", load,
                    "--sessiond", os.environ["SESSIOND"], "--json", file, *options]
-        ended = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=DEADLINE_S,
-                               check=False)
+        ended, results = run_measurement(command, file)
         self.assertEqual(list(data.iterdir()), [], "data was left behind")
-        return ended, json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        return ended, results
 
     def test_every_row(self):
         ended, results = self.run_bench()
@@ -78,15 +76,6 @@ class JournalBenchTest(unittest.TestCase):
         for pair in runs["always"]:
             self.assertEqual(pair["always"]["set"], 400)
             self.assertGreater(pair["always"]["journal_syncs"], 0)
-
-    def test_a_failed_run_fails(self):
-        """A load generator that says a reply was wrong ends it, and no figures are told."""
-        fake = self.directory / "load"
-        fake.write_text("#!/bin/sh\necho 'load: wrong reply to get' >&2\nexit 1\n", encoding="ascii")
-        fake.chmod(0o755)
-        ended, results = self.run_bench(load=fake)
-        self.assertEqual((ended.returncode, results), (1, None))
-        self.assertIn("wrong reply to get", ended.stderr)
 
 
 if __name__ == "__main__":

@@ -5,21 +5,20 @@
 Not tested: any figure. Redis is a package of the measurement alone; without it its rows are missing.
 """
 
-import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 from xml.etree import ElementTree
 
+from measurement_case import FailedRunCase, run_measurement
+
 HERE = Path(__file__).resolve().parent
 NULL_SERVER = sys.argv.pop() if len(sys.argv) > 2 else None
 LOAD = sys.argv.pop() if len(sys.argv) > 1 else None
-DEADLINE_S = 300  # ctest has a shorter one
 FURTHER = "further=memcached -l 127.0.0.1 -p {port} -U 0 -t 1" + (" -u root" if os.geteuid() == 0 else "")
 HAS_REDIS = any(map(shutil.which, ("redis-server", "redis-check-rdb")))
 NAMES = ["sessiond", "memcached", *(["redis"] if HAS_REDIS else []), "further", "null"]
@@ -31,7 +30,7 @@ DEPTHS = ["depth1", "depth16", "paced"]
 WORKLOADS = ["php", "php_connect", "django", "django_batch", "rack", "rack_depth8", "wiki", "wiki_proxy"]
 
 
-class RunTest(unittest.TestCase):
+class RunTest(FailedRunCase, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         """One run of everything, which the tests look at."""
@@ -48,9 +47,7 @@ class RunTest(unittest.TestCase):
         command = [sys.executable, HERE / "run", "--quick", "--pairs", "2", "--operations", "400", "--sessions", "1000",
                    "--settle", "0", "--load", load, "--null-server", NULL_SERVER, "--sessiond", os.environ["SESSIOND"],
                    "--json", file, *options]
-        ended = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=DEADLINE_S,
-                               check=False)
-        return ended, json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        return run_measurement(command, file)
 
     def setUp(self):
         self.assertEqual(self.ended.returncode, 0, self.ended.stderr)
@@ -136,15 +133,6 @@ class RunTest(unittest.TestCase):
         for text in ("further", "=x {port}", "further=memcached", "memcached=x {port}", "further=false {port}"):
             ended, results = self.run_bench("--only", "memory", "--server", text)
             self.assertEqual((ended.returncode, results), (1, None), text)
-
-    def test_a_failed_run_fails(self):
-        """A load generator that says a reply was wrong ends it, and no figures are told."""
-        fake = self.directory / "load"
-        fake.write_text("#!/bin/sh\necho 'load: wrong reply to get' >&2\nexit 1\n", encoding="ascii")
-        fake.chmod(0o755)
-        ended, results = self.run_bench(load=fake)
-        self.assertEqual((ended.returncode, results), (1, None))
-        self.assertIn("wrong reply to get", ended.stderr)
 
 
 if __name__ == "__main__":

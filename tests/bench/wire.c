@@ -1,6 +1,7 @@
 /* Texts put behind each other; a request is written only once, so nothing is kept of it. */
 #include "wire.h"
 
+#include "room.h"
 #include "sessiond/base/number.h"
 
 #include <string.h>
@@ -16,12 +17,6 @@ struct words {
     uint64_t head[2];
     size_t value_length;
 };
-
-static char *put(char *out, const char *text, size_t length)
-{
-    memcpy(out, text, length);
-    return out + length;
-}
 
 static char *put_text(char *out, const char *text)
 {

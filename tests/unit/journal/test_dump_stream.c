@@ -275,23 +275,30 @@ START_TEST(what_was_flushed_is_not_told)
 }
 END_TEST
 
-/* A large value waits until replies have room for it, and says nothing meanwhile. */
-START_TEST(a_large_value_waits_for_room)
+/* A dump of each kind, up to its large value: for that the replies have no room. */
+static struct stream *begin_stalled(struct tape *tape)
 {
-    struct tape tape = {.position = 0};
     struct stream *stream;
     enum sess_status status = SESS_OK;
-    size_t size;
 
     open_store(LARGE + 1000);
     store_each_kind();
     ck_assert(budget_charge(&replies, 2000));
     stream = begin();
     for (unsigned i = 0; status == SESS_OK && i < PIECES_MAX; i++) {
-        status = more(stream, &tape);
+        status = more(stream, tape);
     }
     ck_assert_int_eq(status, SESS_BUSY);
-    size = tape.bytes.size;
+    return stream;
+}
+
+/* A large value waits until replies have room for it, and says nothing meanwhile. */
+START_TEST(a_large_value_waits_for_room)
+{
+    struct tape tape = {.position = 0};
+    struct stream *stream = begin_stalled(&tape);
+    size_t size = tape.bytes.size;
+
     ck_assert_int_eq(more(stream, &tape), SESS_BUSY);
     ck_assert_uint_eq(tape.bytes.size, size);
     budget_release(&replies, 2000);
@@ -305,17 +312,8 @@ END_TEST
 START_TEST(what_ends_meanwhile_is_left_out)
 {
     struct tape tape = {.position = 0};
-    struct stream *stream;
-    enum sess_status status = SESS_OK;
+    struct stream *stream = begin_stalled(&tape);
 
-    open_store(LARGE + 1000);
-    store_each_kind();
-    ck_assert(budget_charge(&replies, 2000));
-    stream = begin();
-    for (unsigned i = 0; status == SESS_OK && i < PIECES_MAX; i++) {
-        status = more(stream, &tape);
-    }
-    ck_assert_int_eq(status, SESS_BUSY);
     ck_assert_int_eq(fixture_delete(&fixture, "large"), SESS_OK);
     budget_release(&replies, 2000);
     finish(&stream, &tape);
