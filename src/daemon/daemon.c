@@ -217,9 +217,13 @@ static enum sess_status prepare(struct settings *settings, struct registry *regi
                                 struct wiring **wiring, struct sess_error *error)
 {
     char path[DATA_DIR_SIZE];
+    struct activation handed;
     struct identity identity;
     enum sess_status status = privileges_check(settings->daemon.user, error);
 
+    if (status == SESS_OK) {
+        status = activation_read(&handed, error);
+    }
     if (status == SESS_OK) {
         status = privileges_find(settings->daemon.user, &identity, error);
     }
@@ -230,7 +234,10 @@ static enum sess_status prepare(struct settings *settings, struct registry *regi
         status = open_alarms(alarms, error);
     }
     if (status == SESS_OK) {
-        status = wiring_create(settings, registry, wiring, error);
+        status = wiring_create(settings, registry, &handed, wiring, error);
+    }
+    if (status == SESS_OK) {
+        activation_tell(&handed);
     }
     if (status == SESS_OK && path[0] != '\0') {
         bool becomes = identity.name[0] != '\0';

@@ -155,7 +155,8 @@ static enum sess_status allow_connections(const struct wiring *wiring,
 }
 
 static enum sess_status make_server(struct wiring *wiring, const struct settings *settings,
-                                    struct registry *registry, struct sess_error *error)
+                                    struct registry *registry, const struct activation *handed,
+                                    struct sess_error *error)
 {
     struct net_config config = {
         .options = &settings->net,
@@ -170,6 +171,8 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .tick_context = &wiring->commands,
         .committed = is_committed,
         .committed_context = wiring,
+        .inherited = handed == NULL ? NULL : handed->sockets,
+        .n_inherited = handed == NULL ? 0 : handed->n_sockets,
     };
     enum sess_status status =
         allow_connections(wiring, settings, config.n_threads, &config.max_connections, error);
@@ -200,7 +203,8 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
 }
 
 enum sess_status wiring_create(const struct settings *settings, struct registry *registry,
-                               struct wiring **out, struct sess_error *error)
+                               const struct activation *handed, struct wiring **out,
+                               struct sess_error *error)
 {
     struct wiring *wiring = calloc(1, sizeof *wiring);
     enum sess_status status;
@@ -213,7 +217,7 @@ enum sess_status wiring_create(const struct settings *settings, struct registry 
         status = make_store(wiring, settings, error);
     }
     if (status == SESS_OK) {
-        status = make_server(wiring, settings, registry, error);
+        status = make_server(wiring, settings, registry, handed, error);
     }
     if (status == SESS_OK &&
         figures_register(registry, &wiring->process, wiring->server, wiring->store) != SESS_OK) {

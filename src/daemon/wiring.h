@@ -4,15 +4,18 @@
 #ifndef SESSIOND_SRC_DAEMON_WIRING_H
 #define SESSIOND_SRC_DAEMON_WIRING_H
 
+#include "activation.h"
 #include "sessiond/daemon/command_line.h"
 #include "sessiond/daemon/settings.h"
 
 struct wiring;
 
 /** Make clock, store, commands and server, in this order, and register their figures.
+ *  handed   sockets to listen with; NULL: none
  *  returns  OK (the caller owns *out) | as the rooms' own create calls */
 SESS_MUST_CHECK enum sess_status wiring_create(const struct settings *settings,
-                                               struct registry *registry, struct wiring **out,
+                                               struct registry *registry,
+                                               const struct activation *handed, struct wiring **out,
                                                struct sess_error *error);
 
 /** What is told when the disk fails: an eventfd, to be written to. To be set before wiring_recover. */

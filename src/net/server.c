@@ -62,6 +62,16 @@ enum sess_status net_server_open_admin(struct net_server *server, const char *ad
     return acceptor_open_admin(&server->acceptor, address, error);
 }
 
+bool net_server_has(const struct net_server *server, enum net_role role)
+{
+    for (size_t i = 0; i < server->acceptor.n_doors; i++) {
+        if (server->acceptor.doors[i].role == role) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void log_libevent(int severity, const char *text)
 {
     log_write(severity >= EVENT_LOG_ERR    ? LOG_LEVEL_ERROR
