@@ -44,6 +44,8 @@ struct wiring {
     struct directory *directory; /* NULL: memory only */
     struct journal *journal;     /* likewise */
     int failure_fd;
+    void (*progress)(void *context, uint64_t done, uint64_t all);
+    void *progress_context;
     struct process process;
 };
 
@@ -308,6 +310,8 @@ static enum sess_status open_journal(struct wiring *wiring, const struct setting
         .wake_context = wiring,
         .failed = on_failure,
         .failed_context = wiring,
+        .progress = wiring->progress,
+        .progress_context = wiring->progress_context,
     };
     enum sess_status status = journal_open(&config, &wiring->journal, error);
 
@@ -321,6 +325,13 @@ static enum sess_status open_journal(struct wiring *wiring, const struct setting
 void wiring_on_failure(struct wiring *wiring, int failure_fd)
 {
     wiring->failure_fd = failure_fd;
+}
+
+void wiring_on_progress(struct wiring *wiring,
+                        void (*progress)(void *context, uint64_t done, uint64_t all), void *context)
+{
+    wiring->progress = progress;
+    wiring->progress_context = context;
 }
 
 void wiring_on_reload(struct wiring *wiring,
@@ -361,6 +372,20 @@ enum sess_status wiring_recover(struct wiring *wiring, const struct settings *se
     return figures_register_journal(registry, wiring->journal) == SESS_OK
                ? SESS_OK
                : error_set(error, SESS_LIMIT, "too many figures for the registry");
+}
+
+const char *wiring_find_stuck(struct wiring *wiring)
+{
+    struct journal_look look = {.is_stuck = false};
+    bool has_turned = net_server_has_turned(wiring->server);
+
+    if (wiring->journal != NULL) {
+        look = journal_look(wiring->journal);
+    }
+    if (look.is_stuck) {
+        return "a thread of the journal";
+    }
+    return has_turned || look.is_write_held ? NULL : "a worker";
 }
 
 enum sess_status wiring_close_journal(struct wiring *wiring, struct sess_error *error)

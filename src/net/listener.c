@@ -126,7 +126,6 @@ enum sess_status listener_open(struct listener *listener, const struct net_addre
     }
     set_options(fd, address);
     listener->address = *address;
-    listener->is_inherited = false;
     if (bind_address(fd, address, mode) == 0 && listen(fd, NET_BACKLOG) == 0) {
         if (is_unix(address) ? is_socket_file(address, &listener->inode)
                              : learn_port(fd, &listener->address)) {
@@ -168,7 +167,7 @@ enum sess_status listener_adopt(struct listener *listener, int fd, struct sess_e
 {
     int flags;
 
-    *listener = (struct listener){.fd = -1, .is_inherited = true};
+    *listener = (struct listener){.fd = -1};
     if (socket_option(fd, SO_ACCEPTCONN) != 1 || socket_option(fd, SO_TYPE) != SOCK_STREAM) {
         return error_set(error, SESS_INVALID, "is no stream socket that listens");
     }
@@ -228,7 +227,7 @@ enum sess_status listener_accept(const struct listener *listener, int *fd, struc
 
 void listener_hand_over(const struct listener *listener, uid_t uid, gid_t gid)
 {
-    if (is_unix(&listener->address) && !listener->is_inherited &&
+    if (is_unix(&listener->address) && listener->inode != 0 &&
         lchown(unix_path(&listener->address), uid, gid) != 0) {
         log_write(LOG_LEVEL_WARNING, "cannot give %s to the user: %s",
                   unix_path(&listener->address), strerror(errno));
@@ -250,7 +249,7 @@ void listener_close(struct listener *listener)
 {
     if (listener->fd >= 0) {
         (void)close(listener->fd);
-        if (is_unix(&listener->address) && !listener->is_inherited) {
+        if (is_unix(&listener->address)) {
             remove_file(listener);
         }
         listener->fd = -1;

@@ -11,8 +11,7 @@
 struct listener {
     int fd;
     struct net_address address; /* with the port that was picked */
-    ino_t inode;                /* of a unix socket's file */
-    bool is_inherited;          /* the file is somebody else's */
+    ino_t inode;                /* of a unix socket's file; 0: the file is somebody else's */
 };
 
 /** Open, bind and listen. A unix socket that nobody answers on is replaced.

@@ -135,6 +135,16 @@ enum sess_status net_server_accept(struct net_server *server, int wake_fd)
     return acceptor_run(&server->acceptor, wake_fd);
 }
 
+bool net_server_has_turned(struct net_server *server)
+{
+    bool have_all = true;
+
+    for (unsigned i = 0; i < server->n_started; i++) {
+        have_all = worker_has_turned(server->workers[i]) && have_all;
+    }
+    return have_all;
+}
+
 static void stop(struct net_server *server, enum worker_stop how)
 {
     acceptor_close(&server->acceptor);

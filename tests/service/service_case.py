@@ -30,6 +30,7 @@ class Notices:
     def __init__(self, address):
         self.address = address
         self.all = []
+        self._unread = []  # by wait_for
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)
 
@@ -37,7 +38,11 @@ class Notices:
         self._socket.close()
 
     def collect(self, timeout_s=0.0):
-        """What has come, and what comes next within the time. Returns it."""
+        """What has come and was not waited for, and what comes next within the time. Returns it."""
+        new, self._unread = self._unread, []
+        return new + self._receive(0.0 if new else timeout_s)
+
+    def _receive(self, timeout_s):
         new = []
         self._socket.settimeout(timeout_s)
         with contextlib.suppress(BlockingIOError, TimeoutError):
@@ -53,12 +58,18 @@ class Notices:
         deadline = time.monotonic() + timeout_s
         seen = []
         while time.monotonic() < deadline:
-            new = self.collect(0.05)
-            seen += new
-            for notice in new:
+            self._unread += self._receive(0.0 if self._unread else 0.05)
+            while self._unread:
+                notice = self._unread.pop(0)
+                seen.append(notice)
                 if name in notice and re.fullmatch(pattern, notice[name]):
                     return notice
         raise AssertionError(f"no {name}={pattern} within {timeout_s} s; there was {seen}")
+
+    def has_said(self, status):
+        """Whether that STATUS has come and was not waited for; it stays so."""
+        self._unread += self._receive(0.0)
+        return any(notice.get("STATUS") == status for notice in self._unread)
 
     def comes(self, name, within_s):
         """Whether one with NAME comes within the time."""

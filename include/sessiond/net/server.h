@@ -52,6 +52,10 @@ void net_server_describe(const struct net_server *server, size_t index, char *ou
 /** Accept connections until `wake_fd` is readable. returns OK | IO */
 SESS_MUST_CHECK enum sess_status net_server_accept(struct net_server *server, int wake_fd);
 
+/** Whether each worker has finished a turn since the last call, or its start; each is then woken to have
+ *  one, so a call is worth a few system calls for each worker. While workers run. */
+bool net_server_has_turned(struct net_server *server);
+
 /** Stop: accept nothing more, answer what has arrived, send it, within stop_timeout; then join the
  *  workers. On a server that was not started it only closes the listeners. */
 void net_server_stop(struct net_server *server);
