@@ -49,6 +49,8 @@ def pretend_systemd():
     """From here on maintainer scripts believe that systemd runs."""
     os.makedirs("/run/systemd/system")
     Path("/usr/sbin/policy-rc.d").unlink(missing_ok=True)  # in a container it says that nothing may be started
+    Path("/usr/bin/mandb").unlink(missing_ok=True)  # an index of all pages takes seconds, each time
+    os.symlink("true", "/usr/bin/mandb")
     os.rename("/usr/bin/systemctl", "/usr/bin/systemctl.real")
     Path("/usr/bin/systemctl").write_text(SYSTEMCTL, encoding="ascii")
     os.chmod("/usr/bin/systemctl", 0o755)
