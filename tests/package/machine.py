@@ -34,14 +34,14 @@ echo "$*" >>{ASKED}
 echo enabled
 """
 
+is_inside = os.getpid() == 1
 can_enter = os.geteuid() == 0 and bool(shutil.which("unshare"))
-needs_machine = needs(can_enter, "root, to mount, and unshare")
+needs_machine = needs(is_inside, "root, to mount, and unshare")
 
 
 def enter():
     """Go on as the first process of a throw-away machine, where that can be made."""
-    if can_enter and "SESSIOND_MACHINE" not in os.environ:
-        os.environ["SESSIOND_MACHINE"] = "entered"
+    if can_enter and not is_inside:
         os.execv(HERE / "in_overlay", ["in_overlay", sys.executable, *sys.argv])
 
 

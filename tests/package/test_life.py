@@ -30,14 +30,8 @@ def accounts():
             if line.startswith("sessiond:")]
 
 
-@machine.needs_machine
 class Life(unittest.TestCase):
     """One story: each part goes on where the one before it ended."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.addClassCleanup(make_users())
-        machine.pretend_systemd()
 
     def site(self):
         """A site whose Python finds the engine where the package has put it. Its object cache is not used."""
@@ -57,7 +51,10 @@ class Life(unittest.TestCase):
         self.assertTrue(os.path.islink(WANTS), "the service is not enabled")
         self.assertFalse(os.path.exists("/etc/systemd/system/sockets.target.wants/sessiond.socket"))
 
+    @machine.needs_machine
     def test_life(self):
+        self.addCleanup(make_users())
+        machine.pretend_systemd()
         version = machine.run("dpkg-deb", "-f", machine.PACKAGE, "Version").strip()
         self.before = traces()
         self.install()
