@@ -47,8 +47,10 @@ static enum sess_status salvage_session(void *context, const struct inspected_se
         .deadline_s = session->deadline_s,
     };
 
-    salvage->salvaged.n_sessions++;
-    salvage->salvaged.n_uncertain += !session->is_certain;
+    if (!session->marks.is_held) {
+        salvage->salvaged.n_sessions++;
+        salvage->salvaged.n_uncertain += !session->is_certain;
+    }
     return dump_writer_add(&salvage->writer, &entry, salvage->error);
 }
 

@@ -108,11 +108,11 @@ static size_t put_line(const struct dump_entry *entry, char *out, size_t out_siz
     size_t size = (size_t)snprintf(out, out_size, "restore ");
 
     size += put_key(entry->key, is_plain_key, out + size);
-    size += (size_t)snprintf(out + size, out_size - size,
-                             " %" PRIu32 " %" PRId64 " %" PRIu64 " %zu %s%s%s%s\r\n", entry->flags,
-                             deadline_s, entry->cas, entry->value.size, is_plain_key ? "" : "b",
-                             entry->marks.is_stale ? "X" : "", entry->marks.has_winner ? "W" : "",
-                             entry->marks.is_clients_cas ? "E" : "");
+    size += (size_t)snprintf(
+        out + size, out_size - size, " %" PRIu32 " %" PRId64 " %" PRIu64 " %zu %s%s%s%s%s\r\n",
+        entry->flags, deadline_s, entry->cas, entry->value.size, is_plain_key ? "" : "b",
+        entry->marks.is_stale ? "X" : "", entry->marks.has_winner ? "W" : "",
+        entry->marks.is_clients_cas ? "E" : "", entry->marks.is_held ? "H" : "");
     return size;
 }
 

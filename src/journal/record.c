@@ -13,6 +13,7 @@ enum {
     FLUSH_SIZE = HEAD_SIZE + 16, /* time 8, whether it is still to come 8 */
     LINK_SIZE = HEAD_SIZE + 32,  /* segment 8, sequence 8, offset 8, CAS id 8 */
     SEAL_SIZE = HEAD_SIZE + 8,   /* segment 8 */
+    HOLD_SIZE = HEAD_SIZE + 8,   /* deadline 8 */
     CLOCK_SIZE = HEAD_SIZE + 16, /* up to when all has expired 8, time 8 */
     END_SIZE = HEAD_SIZE + 48,   /* segment 8, sequence 8, last 8, entries 8, CAS id 8, flush 8 */
     MARKED_SIZE = SET_SIZE + 4,  /* as SET, and marks 4 */
@@ -22,6 +23,9 @@ enum { MARK_STALE = 1, MARK_WINNER = 2, MARK_CLIENTS_CAS = 4, MARKS_ALL = 7 };
 
 enum record_type record_type_of(struct store_marks marks)
 {
+    if (marks.is_held) {
+        return RECORD_HOLD;
+    }
     return marks.is_stale || marks.has_winner || marks.is_clients_cas ? RECORD_MARKED : RECORD_SET;
 }
 
@@ -56,7 +60,8 @@ struct record record_of(const struct mutation *mutation)
         record.value = mutation->is_touch ? slice_of(NULL, 0) : mutation->value;
         break;
     case MUTATION_DELETE:
-        record.type = RECORD_DELETE;
+        record.type = mutation->deadline_s == 0 ? RECORD_DELETE : RECORD_HOLD;
+        record.marks.is_held = mutation->deadline_s != 0;
         break;
     case MUTATION_FLUSH:
         record.type = RECORD_FLUSH;
@@ -70,9 +75,10 @@ struct record record_of(const struct mutation *mutation)
 static size_t fixed_size(uint8_t type)
 {
     static const uint8_t sizes[] = {
-        [RECORD_SET] = SET_SIZE,     [RECORD_TOUCH] = TOUCH_SIZE, [RECORD_DELETE] = HEAD_SIZE,
-        [RECORD_FLUSH] = FLUSH_SIZE, [RECORD_LINK] = LINK_SIZE,   [RECORD_SEAL] = SEAL_SIZE,
-        [RECORD_CLOCK] = CLOCK_SIZE, [RECORD_END] = END_SIZE,     [RECORD_MARKED] = MARKED_SIZE,
+        [RECORD_SET] = SET_SIZE,       [RECORD_TOUCH] = TOUCH_SIZE, [RECORD_DELETE] = HEAD_SIZE,
+        [RECORD_HOLD] = HOLD_SIZE,     [RECORD_FLUSH] = FLUSH_SIZE, [RECORD_LINK] = LINK_SIZE,
+        [RECORD_SEAL] = SEAL_SIZE,     [RECORD_CLOCK] = CLOCK_SIZE, [RECORD_END] = END_SIZE,
+        [RECORD_MARKED] = MARKED_SIZE,
     };
 
     return type < sizeof sizes ? sizes[type] : 0;
@@ -92,6 +98,7 @@ static void encode_fixed(const struct record *record, uint8_t *out)
         }
         break;
     case RECORD_TOUCH:
+    case RECORD_HOLD:
         bytes_put_u64(out, (uint64_t)record->deadline_s);
         break;
     case RECORD_DELETE:
@@ -156,6 +163,10 @@ static size_t decode_fixed(const uint8_t *in, struct record *out)
             out->marks = marks_decode(bytes_u32(in + 24));
         }
         return bytes_u32(in);
+    case RECORD_HOLD:
+        out->marks.is_held = true;
+        out->deadline_s = (int64_t)bytes_u64(in);
+        return 0;
     case RECORD_TOUCH:
         out->deadline_s = (int64_t)bytes_u64(in);
         return 0;
@@ -207,7 +218,7 @@ static bool has_sound_begin(const struct record *record)
 static bool has_key(enum record_type type)
 {
     return type == RECORD_SET || type == RECORD_TOUCH || type == RECORD_DELETE ||
-           type == RECORD_MARKED;
+           type == RECORD_MARKED || type == RECORD_HOLD;
 }
 
 enum sess_status record_decode(struct slice bytes, struct record *out, size_t *used)
@@ -244,6 +255,7 @@ struct store_image record_image(const struct record *record)
     static const enum image_kind kinds[] = {
         [RECORD_SET] = IMAGE_SET,     [RECORD_TOUCH] = IMAGE_TOUCH,  [RECORD_DELETE] = IMAGE_DELETE,
         [RECORD_FLUSH] = IMAGE_FLUSH, [RECORD_CLOCK] = IMAGE_EXPIRY, [RECORD_MARKED] = IMAGE_SET,
+        [RECORD_HOLD] = IMAGE_SET,
     };
 
     return (struct store_image){

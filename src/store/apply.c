@@ -118,7 +118,8 @@ static void apply_touch(struct place place, const struct store_image *image)
 {
     const uint64_t *slot = index_find(&place.shard->index, place.hash, image->key);
 
-    if (slot != NULL) {
+    /* An image may be ahead of the journal, and have a hold that comes later in it. */
+    if (slot != NULL && !entry_is_hold(index_entry(*slot))) {
         struct entry *entry = index_entry(*slot);
         int64_t before_s = entry_deadline(entry);
 
@@ -165,7 +166,7 @@ static void apply_flush(struct store *store, struct shard *shard)
             forget(store, shard, entry);
         }
     }
-    shard->flushed_below = 0;
+    shard->flushed_below = 1;
 }
 
 static enum sess_status apply(struct store *store, struct place place,
@@ -240,7 +241,7 @@ void store_begin(struct store *store, int64_t now_s, uint64_t first_cas, int64_t
         struct shard *shard = &store->shards[i];
 
         shard->next_cas = first_cas;
-        shard->flushed_below = 0;
+        shard->flushed_below = 1;
         shard_set_time(store, shard, &(int64_t){now_s});
         census_restart(&shard->census, shard->now_s, 0);
     }

@@ -80,6 +80,7 @@ static uint32_t bits_for(const struct entry_fields *fields)
     bits |= fields->marks.has_winner ? ENTRY_WIN : 0U;
     bits |= fields->block != NULL ? ENTRY_BY_REFERENCE : 0U;
     bits |= fields->prefix != NULL ? ENTRY_KEY_PACKED : 0U;
+    bits |= fields->marks.is_held ? ENTRY_HELD : 0U;
     return bits;
 }
 
@@ -259,7 +260,24 @@ struct store_marks entry_marks(const struct entry *entry)
         .is_stale = (bits & ENTRY_STALE) != 0,
         .has_winner = (bits & ENTRY_WIN) != 0,
         .is_clients_cas = (bits & ENTRY_HAS_FULL_CAS) != 0 && (short_number(entry) & 1) != 0,
+        .is_held = (bits & ENTRY_HELD) != 0,
     };
+}
+
+bool entry_is_hold(const struct entry *entry)
+{
+    return (bits_of(entry) & ENTRY_HELD) != 0;
+}
+
+void entry_become_hold(struct entry *entry, int64_t deadline_s)
+{
+    struct slice key = entry_own_key(entry);
+    uint32_t bits = ENTRY_HELD | (bits_of(entry) & ENTRY_KEY_PACKED);
+
+    memmove(entry->packed, key.data, key.size);
+    entry->word = bits << FLAG_SHIFT;
+    memset(entry->cas, 0, sizeof entry->cas);
+    entry_set_deadline(entry, deadline_s);
 }
 
 void entry_set_winner(struct entry *entry)

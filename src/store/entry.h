@@ -40,6 +40,7 @@ enum entry_bit {
     ENTRY_PROBATION = 1 << 8,    /* later: first-write-ttl is running */
     ENTRY_UNDO = 1 << 9,         /* later: flushed, may come back by unflush */
     ENTRY_KEY_PACKED = 1 << 10,  /* it begins with the number of a prefix */
+    ENTRY_HELD = 1 << 11,        /* a hold: no session, and its CAS id is 0 */
 };
 
 /* The latest deadline that an entry holds, in the year 4147. */
@@ -99,10 +100,17 @@ int64_t entry_deadline(const struct entry *entry);
 /** Set a deadline: 1 to ENTRY_DEADLINE_MAX, or STORE_NO_DEADLINE. It never needs more room. */
 void entry_set_deadline(struct entry *entry, int64_t deadline_s);
 
-/** Whether it was made before a flush: its CAS id is below the barrier, or its shard has seen more flushes. */
+/** Whether it was made before a flush: its CAS id is below the barrier, or its shard has seen more flushes. It holds of
+ *  a hold, too, since a barrier is 1 at least: so whoever asks whether an entry is live need not know of them. */
 bool entry_is_flushed(const struct entry *entry, uint64_t flushed_below, uint64_t n_flushes);
 
 struct store_marks entry_marks(const struct entry *entry);
+
+/** Whether it is a hold, in force or not. */
+bool entry_is_hold(const struct entry *entry);
+
+/** Let it be a hold of its key: what is behind the key is nobody's any more. Its size shrinks; its timer stays. */
+void entry_become_hold(struct entry *entry, int64_t deadline_s);
 
 /** Note that somebody was told to make it anew. */
 void entry_set_winner(struct entry *entry);

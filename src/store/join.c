@@ -141,7 +141,7 @@ static enum sess_status vivify(struct change *change, const struct joining *join
         .value = joining->more,
         .block = joining->block,
         .flags = write->flags,
-        .deadline_s = shard_deadline(change->place.shard, write->expiry),
+        .deadline_s = change_deadline(change, write->key, write->expiry),
     };
 
     change_use_cas(&fields, write->new_cas);

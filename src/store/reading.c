@@ -8,7 +8,7 @@ static void count_miss(const struct change *change)
 {
     struct shard *shard = change->place.shard;
 
-    if (change->present != NULL) {
+    if (change->present != NULL && !entry_is_hold(change->present)) {
         metric_add(entry_deadline(change->present) <= change->now_s ? &shard->metrics.get_expired
                                                                     : &shard->metrics.get_flushed,
                    1);
@@ -27,6 +27,7 @@ static void hand_over(struct change *change, struct store_reading *reading)
     reading->store = change->store;
     reading->locked = change->place.shard;
     reading->gone = change->gone;
+    reading->hold_until_s = change->hold_until_s;
     if (reading->block != NULL) {
         value_block_acquire(reading->block);
         reading->locked = NULL;
@@ -128,7 +129,7 @@ static enum sess_status look_at(struct change *change, const struct store_look *
     }
     if (look->renews) {
         status = change_touch(change, look->key, look->expiry);
-        sight->ttl_s = ttl_of(change, shard_deadline(change->place.shard, look->expiry));
+        sight->ttl_s = change->gone != NULL ? 0 : ttl_of(change, entry_deadline(change->present));
     }
     if (status != SESS_OK && block != NULL) {
         value_block_take_back(block, look->replies);
@@ -143,7 +144,7 @@ static enum sess_status vivify(struct change *change, const struct store_look *l
 {
     struct entry_fields fields = {
         .key = look->key,
-        .deadline_s = shard_deadline(change->place.shard, look->vivified),
+        .deadline_s = change_deadline(change, look->key, look->vivified),
         .marks = {.has_winner = true},
     };
     enum sess_status status;
@@ -155,6 +156,9 @@ static enum sess_status vivify(struct change *change, const struct store_look *l
     }
     change_use_cas(&fields, look->new_cas);
     status = change_put(change, &fields, &cas);
+    if (status == SESS_NOT_STORED) {
+        return SESS_NOT_FOUND;
+    }
     if (status == SESS_OK) {
         change_find(change, look->key);
         see(change, sight);
@@ -217,7 +221,7 @@ void store_read_end(struct store_reading *reading)
         return;
     }
     if (reading->gone != NULL) {
-        (void)!shard_free(reading->store, reading->locked, reading->gone);
+        (void)!shard_end(reading->store, reading->locked, reading->gone, reading->hold_until_s);
     }
     (void)pthread_mutex_unlock(&reading->locked->lock);
 }

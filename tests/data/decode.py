@@ -25,6 +25,7 @@ RECORDS = {
     4: ("FLUSH", "qQ", False),
     5: ("LINK", "QQQQ", False),
     6: ("SEAL", "Q", False),
+    8: ("HOLD", "q", True),
     9: ("CLOCK", "qq", False),
     11: ("END", "QQQQQq", False),
     12: ("MARKED", "IIqQI", True),
@@ -32,6 +33,7 @@ RECORDS = {
 
 
 STATES = ("SET", "MARKED")  # of a key, with a value
+IMAGES = (*STATES, "HOLD")  # what a checkpoint has of a key
 
 
 class Wrong(AssertionError):
@@ -153,6 +155,7 @@ class Contents:
 
     def __init__(self):
         self.entries = {}  # key: Entry
+        self.holds = {}  # key: deadline
         self.flush_at_s = NO_DEADLINE
         self.time_s = 0
         self.mark = 0
@@ -174,16 +177,22 @@ class Contents:
         name, fields, key, value = record
         if name in STATES:
             self.entries[key] = Entry(value, *fields[1:])
+            self.holds.pop(key, None)
+        elif name == "HOLD":
+            self.entries.pop(key, None)
+            self.holds[key] = fields[0]
         elif name == "TOUCH" and key in self.entries:
             self.entries[key] = self.entries[key]._replace(deadline_s=fields[0])
         elif name == "DELETE":
             self.entries.pop(key, None)
+            self.holds.pop(key, None)
         elif name == "FLUSH":
             self.flush_at_s = fields[0] if fields[1] else NO_DEADLINE
             if not fields[1]:
                 self.entries.clear()
         elif name == "CLOCK":
             self.entries = {key: entry for key, entry in self.entries.items() if entry.deadline_s > fields[0]}
+            self.holds = {key: deadline_s for key, deadline_s in self.holds.items() if deadline_s > fields[0]}
             self.time_s = fields[1]
 
 
@@ -198,7 +207,7 @@ def read_checkpoint(contents, file):
         if [record.name for record in frame.records] == ["END"]:
             break
         for record in frame.records:
-            demand(record.name in STATES, f"{file.name}: {record.name}")
+            demand(record.name in IMAGES, f"{file.name}: {record.name}")
             n_entries += 1
         contents.apply_all(frame)
     end = frame.records[0].fields

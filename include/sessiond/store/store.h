@@ -104,6 +104,7 @@ struct store_reading {
     struct store *store;  /* the store's own */
     struct shard *locked; /* the store's own */
     struct entry *gone;   /* the store's own */
+    int64_t hold_until_s; /* the store's own */
     struct value_block
         *block; /* NULL, or what holds the value: take a reference to keep it longer */
 };

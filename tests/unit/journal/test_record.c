@@ -35,6 +35,10 @@ static const struct record examples[] = {
      .marks = {.is_stale = true, .has_winner = true}},
     {.type = RECORD_TOUCH, .key = {(const uint8_t *)"a-key", 5}, .deadline_s = 77},
     {.type = RECORD_DELETE, .key = {(const uint8_t *)"a-key", 5}},
+    {.type = RECORD_HOLD,
+     .key = {(const uint8_t *)"a-key", 5},
+     .deadline_s = 78,
+     .marks = {.is_held = true}},
     {.type = RECORD_FLUSH, .deadline_s = 1234},
     {.type = RECORD_FLUSH, .deadline_s = 1234, .is_scheduled = true},
     {.type = RECORD_LINK,
@@ -70,7 +74,8 @@ static bool same(const struct record *a, const struct record *b)
            a->flags == b->flags && a->cas == b->cas && a->deadline_s == b->deadline_s &&
            a->is_scheduled == b->is_scheduled && a->segment == b->segment &&
            a->marks.is_stale == b->marks.is_stale && a->marks.has_winner == b->marks.has_winner &&
-           a->marks.is_clients_cas == b->marks.is_clients_cas && a->sequence == b->sequence &&
+           a->marks.is_clients_cas == b->marks.is_clients_cas &&
+           a->marks.is_held == b->marks.is_held && a->sequence == b->sequence &&
            a->offset == b->offset && a->time_s == b->time_s;
 }
 
@@ -187,8 +192,8 @@ START_TEST(a_type_that_does_not_exist_is_refused)
         struct record read;
         size_t used;
 
-        if ((type >= RECORD_SET && type <= RECORD_SEAL) || type == RECORD_CLOCK ||
-            type == RECORD_END || type == RECORD_MARKED) {
+        if ((type >= RECORD_SET && type <= RECORD_SEAL) || type == RECORD_HOLD ||
+            type == RECORD_CLOCK || type == RECORD_END || type == RECORD_MARKED) {
             continue;
         }
         for (uint8_t key_size = 0; key_size < 2; key_size++) {
@@ -274,6 +279,11 @@ START_TEST(a_mutation_becomes_the_state_that_came_out)
     mutation.kind = MUTATION_DELETE;
     mutation.is_touch = false;
     mutation.value = slice_of(NULL, 0);
+    record = record_of(&mutation);
+    ck_assert_int_eq(record.type, RECORD_HOLD);
+    ck_assert_int_eq(record.deadline_s, 500);
+    ck_assert(record.marks.is_held && record_is_state(&record));
+    mutation.deadline_s = 0;
     ck_assert_int_eq(record_of(&mutation).type, RECORD_DELETE);
 }
 END_TEST

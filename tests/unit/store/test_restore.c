@@ -47,7 +47,7 @@ static void walk(void)
 START_TEST(it_has_all_that_it_had)
 {
     const struct store_marks rows[] = {
-        {0}, {.is_stale = true}, {true, true, false}, {true, true, true}};
+        {0}, {true, false, false, false}, {true, true, false, false}, {true, true, true, false}};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct mutation *mutation = &fixture.recorder.last.mutation;
