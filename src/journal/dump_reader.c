@@ -305,10 +305,11 @@ enum sess_status dump_verify(dump_source_fn source, void *context, struct dump_f
     if (status != SESS_OK) {
         return status;
     }
+    *facts = (struct dump_facts){.created_s = reader.created_s};
     while (status == SESS_OK) {
         status = dump_reader_next(&reader, &entry, error);
+        facts->n_sessions += status == SESS_OK && !entry.marks.is_held;
     }
-    *facts = (struct dump_facts){.n_entries = reader.n_entries, .created_s = reader.created_s};
     dump_reader_fini(&reader);
     return status == SESS_NOT_FOUND ? SESS_OK : status;
 }

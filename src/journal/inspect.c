@@ -302,7 +302,8 @@ static enum sess_status visit_record(void *context, const struct record *record,
         !is_live(inspector, entry)) {
         return SESS_OK;
     }
-    session.deadline_s = entry->deadline_s;
+    /* A dump knows no probation: who is in it may well be somebody. */
+    session.deadline_s = entry->asked_s != 0 ? entry->asked_s : entry->deadline_s;
     session.is_certain = is_certain(inspector, entry);
     return visiting->visit(visiting->context, &session);
 }

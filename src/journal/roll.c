@@ -159,6 +159,7 @@ static enum sess_status set(struct roll *roll, const struct record *record,
     }
     entry->place = *place;
     entry->deadline_s = record->deadline_s;
+    entry->asked_s = record->marks.asked_s;
     entry->is_hold = record->marks.is_held;
     if (roll->n_entries > roll->n_buckets) {
         grow(roll);
@@ -171,6 +172,7 @@ static void touch(struct roll *roll, const struct record *record)
     struct roll_entry *entry = *find(roll, record->key);
 
     if (entry != NULL && !entry->is_hold) {
+        entry->asked_s = 0;
         entry->deadline_s = record->deadline_s;
     }
 }
@@ -181,6 +183,7 @@ enum sess_status roll_apply(struct roll *roll, const struct record *record,
     switch (record->type) {
     case RECORD_SET:
     case RECORD_MARKED:
+    case RECORD_PROBATION:
     case RECORD_HOLD:
         return set(roll, record, place);
     case RECORD_TOUCH:

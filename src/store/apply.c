@@ -114,7 +114,7 @@ static void apply_delete(struct store *store, struct place place, struct slice k
     }
 }
 
-static void apply_touch(struct place place, const struct store_image *image)
+static void apply_touch(struct store *store, struct place place, const struct store_image *image)
 {
     const uint64_t *slot = index_find(&place.shard->index, place.hash, image->key);
 
@@ -123,6 +123,9 @@ static void apply_touch(struct place place, const struct store_image *image)
         struct entry *entry = index_entry(*slot);
         int64_t before_s = entry_deadline(entry);
 
+        if (entry_is_on_probation(entry)) {
+            shard_end_probation(store, place.shard, entry);
+        }
         entry_set_deadline(entry, deadline_of(image));
         timer_set(&place.shard->timers, &place.shard->index, place.hash, entry, before_s,
                   deadline_of(image));
@@ -176,7 +179,7 @@ static enum sess_status apply(struct store *store, struct place place,
     case IMAGE_SET:
         return apply_set(store, place, image);
     case IMAGE_TOUCH:
-        apply_touch(place, image);
+        apply_touch(store, place, image);
         break;
     case IMAGE_DELETE:
         apply_delete(store, place, image->key);

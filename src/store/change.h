@@ -97,6 +97,10 @@ SESS_MUST_CHECK enum sess_status change_delete(struct change *change, struct sli
 SESS_MUST_CHECK enum sess_status change_touch(struct change *change, struct slice key,
                                               struct store_expiry expiry);
 
+/** The live entry, which is on probation, is looked at: give it the deadline that was asked for, unless it is too new, or
+ *  the journal says no. Returns whether it has it. */
+bool change_end_probation(struct change *change, struct slice key);
+
 /** store_write with the value in `block` (borrowed), or in write->value when block is NULL. */
 SESS_MUST_CHECK enum sess_status change_write(struct store *store, const struct store_write *write,
                                               struct value_block *block, int64_t now_s,

@@ -45,7 +45,7 @@ static enum sess_status count_live(struct change *change, const struct store_cou
         .key = count->key,
         .flags = entry_flags(present),
         .deadline_s = count->renews ? change_deadline(change, count->key, count->expiry)
-                                    : entry_deadline(present),
+                                    : entry_full_deadline(present),
         .marks = entry_marks(present),
     };
     uint64_t number = 0;

@@ -112,11 +112,20 @@ static bool has_word_lock(struct slice key)
     return false;
 }
 
+/* Seconds of an option that says nothing of locks. */
+static int64_t seconds_for(const _Atomic uint64_t *option_ms, struct slice key)
+{
+    uint64_t ms = atomic_load_explicit(option_ms, memory_order_relaxed);
+
+    return ms == 0 || has_word_lock(key) ? 0 : seconds_of(ms);
+}
+
+int64_t policy_first_s(const struct policy *policy, struct slice key)
+{
+    return policy == NULL ? 0 : seconds_for(&policy->options->first_write_ttl, key);
+}
+
 int64_t policy_hold_s(const struct policy *policy, struct slice key)
 {
-    uint64_t hold_ms =
-        policy == NULL ? 0
-                       : atomic_load_explicit(&policy->options->logout_hold, memory_order_relaxed);
-
-    return hold_ms == 0 || has_word_lock(key) ? 0 : seconds_of(hold_ms);
+    return policy == NULL ? 0 : seconds_for(&policy->options->logout_hold, key);
 }

@@ -36,6 +36,16 @@ static void hand_over(struct change *change, struct store_reading *reading)
     }
 }
 
+/* A use of a new session, which is a change then. */
+static void use(struct change *change, struct slice key, struct store_reading *reading)
+{
+    reading->has_changed =
+        entry_is_on_probation(change->present) && change_end_probation(change, key);
+    if (reading->has_changed) {
+        shard_outcome(change->place.shard, &reading->outcome);
+    }
+}
+
 static void begin(struct change *change, struct store_reading *reading)
 {
     entry_set_fetched(change->present);
@@ -55,6 +65,7 @@ enum sess_status store_read_begin(struct store *store, struct slice key, int64_t
         change_end(&change, 0, &reading->outcome);
         return SESS_NOT_FOUND;
     }
+    use(&change, key, reading);
     begin(&change, reading);
     return SESS_OK;
 }
@@ -71,6 +82,7 @@ enum sess_status store_read_touch_begin(struct store *store, struct slice key,
         count_miss(&change);
     }
     status = change_touch(&change, key, expiry);
+    reading->has_changed = true;
     shard_outcome(change.place.shard, &reading->outcome);
     if (status != SESS_OK) {
         change_end(&change, 0, &reading->outcome);
@@ -191,6 +203,10 @@ static enum sess_status try_look(struct store *store, const struct store_look *l
     if (status != SESS_OK) {
         change_end(&change, 0, &reading->outcome);
         return status;
+    }
+    reading->has_changed = look->renews || look->vivifies;
+    if (!reading->has_changed && !look->leaves_no_trace) {
+        use(&change, look->key, reading);
     }
     if (sight->has_won) {
         entry_set_winner(change.present);

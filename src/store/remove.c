@@ -53,7 +53,7 @@ static enum sess_status keep(struct change *change, const struct store_removal *
         .key = removal->key,
         .flags = removal->empties ? 0 : entry_flags(present),
         .deadline_s = removal->renews ? change_deadline(change, removal->key, removal->expiry)
-                                      : entry_deadline(present),
+                                      : entry_full_deadline(present),
         .marks = {.is_stale = removal->invalidates},
     };
 

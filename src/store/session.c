@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { PROBATION_MIN_S = 2 }; /* of seconds that are whole: after one that has passed for certain */
+
 int64_t change_deadline(struct change *change, struct slice key, struct store_expiry expiry)
 {
     int64_t deadline_s = shard_deadline(change->place.shard, expiry);
@@ -110,6 +112,35 @@ enum sess_status change_restore(struct change *change, struct entry_fields *fiel
     return status;
 }
 
+/* It lives for a short time, until it is used again. */
+static void begin_probation(const struct change *change, struct entry_fields *fields)
+{
+    int64_t first_s = policy_first_s(change->store->config.policy, fields->key);
+
+    if (first_s > 0 && fields->deadline_s - change->now_s > first_s) {
+        fields->marks.asked_s = fields->deadline_s;
+        fields->created_s = change->now_s;
+        fields->deadline_s = change->now_s + first_s;
+    }
+}
+
+/* The present session is on probation, and was made so lately that this may be the same request. Its deadline then stays
+ * as it is. */
+static bool is_early(const struct change *change, int64_t deadline_s)
+{
+    return change->now_s - entry_created_s(change->present, change->now_s) < PROBATION_MIN_S &&
+           deadline_s > entry_deadline(change->present);
+}
+
+static void go_on_probation(const struct change *change, struct entry_fields *fields)
+{
+    if (is_early(change, fields->deadline_s)) {
+        fields->marks.asked_s = fields->deadline_s;
+        fields->created_s = entry_created_s(change->present, change->now_s);
+        fields->deadline_s = entry_deadline(change->present);
+    }
+}
+
 enum sess_status change_put(struct change *change, struct entry_fields *fields, uint64_t *cas)
 {
     struct store_metrics *metrics = &change->place.shard->metrics;
@@ -119,6 +150,12 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
         metric_add(&metrics->sessions_revived_refused, 1);
         return SESS_NOT_STORED;
     }
+    fields->marks.asked_s = 0;
+    if (!change->is_live) {
+        begin_probation(change, fields);
+    } else if (entry_is_on_probation(change->present)) {
+        go_on_probation(change, fields);
+    }
     status = change_restate(change, fields, cas);
     if (status == SESS_OK) {
         metric_add(&metrics->total_items, 1);
@@ -127,12 +164,10 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
     return status;
 }
 
-static enum sess_status touch_live(struct change *change, struct slice key, int64_t deadline_s)
+static struct entry_fields fields_of(const struct entry *entry, struct slice key,
+                                     int64_t deadline_s)
 {
-    struct shard *shard = change->place.shard;
-    struct entry *entry = change->present;
-    int64_t old_s = entry_deadline(entry);
-    struct entry_fields fields = {
+    return (struct entry_fields){
         .key = key,
         .value = entry_value(entry),
         .block = entry_block(entry),
@@ -141,22 +176,62 @@ static enum sess_status touch_live(struct change *change, struct slice key, int6
         .cas = entry_cas(entry),
         .marks = entry_marks(entry),
     };
-    enum sess_status status = SESS_OK;
+}
 
-    if (deadline_s != old_s) {
-        status = change_announce(change, &fields, true);
-    }
+/* The live entry has this deadline from now on. */
+static enum sess_status set_deadline(struct change *change, struct slice key, int64_t deadline_s)
+{
+    struct shard *shard = change->place.shard;
+    struct entry *entry = change->present;
+    int64_t old_s = entry_deadline(entry);
+    struct entry_fields fields = fields_of(entry, key, deadline_s);
+    enum sess_status status;
+
+    fields.marks.asked_s = 0;
+    status = change_announce(change, &fields, true);
     if (status != SESS_OK) {
         return status;
     }
-    count_cap(change);
-    if (deadline_s == old_s) {
-        return SESS_OK;
+    if (entry_is_on_probation(entry)) {
+        shard_end_probation(change->store, shard, entry);
     }
     entry_set_deadline(entry, deadline_s);
     timer_set(&shard->timers, &shard->index, change->place.hash, entry, old_s, deadline_s);
-    metric_add(&shard->metrics.sessions_renewed, deadline_s > old_s);
     return SESS_OK;
+}
+
+/* It stays on probation, and gets this deadline behind it. */
+static enum sess_status ask_for(struct change *change, struct slice key, int64_t deadline_s)
+{
+    struct entry *entry = change->present;
+    struct entry_fields fields = fields_of(entry, key, entry_deadline(entry));
+    enum sess_status status;
+
+    fields.marks.asked_s = deadline_s;
+    status = change_announce(change, &fields, false);
+    if (status == SESS_OK) {
+        entry_set_asked(entry, deadline_s);
+    }
+    return status;
+}
+
+static enum sess_status touch_live(struct change *change, struct slice key, int64_t deadline_s)
+{
+    int64_t old_s = entry_full_deadline(change->present);
+    bool stays = entry_is_on_probation(change->present) && is_early(change, deadline_s);
+    enum sess_status status = SESS_OK;
+
+    if (stays) {
+        status = ask_for(change, key, deadline_s);
+    } else if (deadline_s != entry_deadline(change->present) ||
+               entry_is_on_probation(change->present)) {
+        status = set_deadline(change, key, deadline_s);
+    }
+    if (status == SESS_OK) {
+        count_cap(change);
+        metric_add(&change->place.shard->metrics.sessions_renewed, deadline_s > old_s);
+    }
+    return status;
 }
 
 enum sess_status change_touch(struct change *change, struct slice key, struct store_expiry expiry)
@@ -167,4 +242,11 @@ enum sess_status change_touch(struct change *change, struct slice key, struct st
         return change_delete(change, key);
     }
     return change->is_live ? touch_live(change, key, deadline_s) : SESS_NOT_FOUND;
+}
+
+bool change_end_probation(struct change *change, struct slice key)
+{
+    int64_t deadline_s = entry_full_deadline(change->present);
+
+    return !is_early(change, deadline_s) && set_deadline(change, key, deadline_s) == SESS_OK;
 }

@@ -146,6 +146,18 @@ void shard_count(struct shard *shard, size_t less, bool less_is_hold, size_t mor
     }
 }
 
+/* An entry has shrunk in its place. */
+static void give_rest_back(struct store *store, struct shard *shard, struct entry *entry,
+                           size_t before, size_t cost)
+{
+    size_t after = entry_size(entry);
+
+    memset((uint8_t *)entry + after, 0, heap_round(after) - after);
+    heap_shrink(&shard->heap, entry, before, after);
+    shard_count(shard, cost, false, shard_entry_cost(store, entry), entry_is_hold(entry));
+    budget_release(&store->held, cost - shard_entry_cost(store, entry));
+}
+
 struct value_block *shard_hold(struct store *store, struct shard *shard, struct entry *entry,
                                int64_t until_s)
 {
@@ -153,20 +165,24 @@ struct value_block *shard_hold(struct store *store, struct shard *shard, struct 
     size_t before = entry_size(entry);
     size_t cost = shard_entry_cost(store, entry);
     int64_t before_s = entry_deadline(entry);
-    size_t after;
 
     entry_become_hold(entry, until_s);
-    after = entry_size(entry);
-    memset((uint8_t *)entry + after, 0, heap_round(after) - after);
-    heap_shrink(&shard->heap, entry, before, after);
-    shard_count(shard, cost, false, shard_entry_cost(store, entry), true);
-    budget_release(&store->held, cost - shard_entry_cost(store, entry));
+    give_rest_back(store, shard, entry, before, cost);
     if (block != NULL) {
         budget_release(store->config.data, block_cost(store->arena, block->allocated));
     }
     timer_set(&shard->timers, &shard->index, index_hash(&shard->index, entry), entry, before_s,
               until_s);
     return block;
+}
+
+void shard_end_probation(struct store *store, struct shard *shard, struct entry *entry)
+{
+    size_t before = entry_size(entry);
+    size_t cost = shard_entry_cost(store, entry);
+
+    entry_end_probation(entry);
+    give_rest_back(store, shard, entry, before, cost);
 }
 
 struct value_block *shard_free(struct store *store, struct shard *shard, struct entry *entry)

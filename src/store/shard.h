@@ -176,6 +176,9 @@ void shard_count(struct shard *shard, size_t less, bool less_is_hold, size_t mor
 SESS_MUST_CHECK struct value_block *shard_hold(struct store *store, struct shard *shard,
                                                struct entry *entry, int64_t until_s);
 
+/** Let an entry be on probation no more: it takes less then. */
+void shard_end_probation(struct store *store, struct shard *shard, struct entry *entry);
+
 /** Free the place of an entry that nobody can find any more, and uncharge it.
  *  returns  NULL, or the entry's block: the caller releases it, best after unlocking */
 SESS_MUST_CHECK struct value_block *shard_free(struct store *store, struct shard *shard,

@@ -58,6 +58,7 @@ static void settle(struct store *store, struct shard *shard, uint32_t record, st
         if (!entry_is_hold(entry)) {
             metric_add(&shard->metrics.reclaimed, 1);
             metric_add(&shard->metrics.expired_unfetched, !entry_is_fetched(entry));
+            metric_add(&shard->metrics.sessions_unused, entry_is_on_probation(entry));
         }
         take(taken, store, shard, entry);
     }

@@ -13,7 +13,7 @@ enum sess_status change_write_dead(struct change *change, struct slice key)
 /* The value of an older version: whoever reads it is told, and it lives no longer than the one before it. */
 static void become_stale(const struct change *change, struct entry_fields *fields)
 {
-    fields->deadline_s = entry_deadline(change->present);
+    fields->deadline_s = entry_full_deadline(change->present);
     fields->marks.is_stale = true;
     fields->marks.has_winner = entry_marks(change->present).has_winner;
 }

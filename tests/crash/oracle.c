@@ -99,6 +99,7 @@ static void apply_set(struct key_state *key, const struct change *change)
 {
     if (change->is_touch) {
         key->deadline_s = change->deadline_s;
+        key->asked_s = 0;
         return;
     }
     *key = (struct key_state){
@@ -108,6 +109,7 @@ static void apply_set(struct key_state *key, const struct change *change)
         .flags = change->flags,
         .cas = change->cas,
         .is_stale = change->marks.is_stale,
+        .asked_s = change->marks.asked_s,
         .deadline_s = change->deadline_s,
     };
 }
@@ -156,9 +158,9 @@ struct key_state picture_look(const struct picture *picture, unsigned key, int64
 bool key_state_equal(const struct key_state *a, const struct key_state *b)
 {
     return a->is_there == b->is_there && a->held_until_s == b->held_until_s &&
-           (!a->is_there ||
-            (a->digest == b->digest && a->size == b->size && a->flags == b->flags &&
-             a->cas == b->cas && a->is_stale == b->is_stale && a->deadline_s == b->deadline_s));
+           (!a->is_there || (a->digest == b->digest && a->size == b->size && a->flags == b->flags &&
+                             a->cas == b->cas && a->is_stale == b->is_stale &&
+                             a->asked_s == b->asked_s && a->deadline_s == b->deadline_s));
 }
 
 /* How many keys differ, looked at anew from key `from` to `to`. */

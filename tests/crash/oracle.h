@@ -62,6 +62,7 @@ struct key_state {
     uint64_t cas;
     bool is_stale;
     int64_t deadline_s;
+    int64_t asked_s;      /* 0, or on probation: the deadline that it is to get */
     int64_t held_until_s; /* 0: it is not; there or not, but a key that is there is never held */
 };
 

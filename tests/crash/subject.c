@@ -26,6 +26,7 @@ static enum sess_status make_store(struct subject *subject)
         .now_s = clock_now(subject->clock).wall_s,
     };
 
+    subject->policy_options.first_write_ttl = SUBJECT_FIRST_S * UINT64_C(1000);
     subject->policy_options.logout_hold = SUBJECT_HOLD_S * UINT64_C(1000);
     subject->policy = (struct policy){.options = &subject->policy_options};
     budget_init(&subject->data, (size_t)16 << 20);
@@ -135,6 +136,7 @@ static void look_at_key(struct subject *subject, struct slice key, int64_t now_s
             .flags = reading.flags,
             .cas = reading.cas,
             .is_stale = sight.is_stale,
+            .asked_s = state->asked_s,
             .held_until_s = state->held_until_s,
         };
         store_read_end(&reading);
@@ -146,15 +148,15 @@ static void look_at_key(struct subject *subject, struct slice key, int64_t now_s
     store_on_mutation(subject->store, NULL, NULL);
 }
 
-/* A store_walk_fn. */
-static void note_hold(void *context, const struct store_image *image, struct value_block *block)
+/* A store_walk_fn: what no look tells. */
+static void note_unseen(void *context, const struct store_image *image, struct value_block *block)
 {
     struct picture *picture = context;
+    struct key_state *state = &picture->keys[oracle_number(image->key)];
 
     (void)block;
-    if (image->marks.is_held) {
-        picture->keys[oracle_number(image->key)].held_until_s = image->deadline_s;
-    }
+    state->asked_s = image->marks.asked_s;
+    state->held_until_s = image->marks.is_held ? image->deadline_s : 0;
 }
 
 void subject_look(struct subject *subject, int64_t now_s, struct picture *picture)
@@ -163,7 +165,7 @@ void subject_look(struct subject *subject, int64_t now_s, struct picture *pictur
 
     picture_clear(picture);
     picture->flush_at_s = subject->recovered->flush_at_s;
-    while (store_walk_step(subject->store, &walk, SIZE_MAX, note_hold, picture)) {
+    while (store_walk_step(subject->store, &walk, SIZE_MAX, note_unseen, picture)) {
     }
     for (unsigned key = 0; key < ORACLE_KEYS; key++) {
         look_at_key(subject, oracle_key(key), now_s, &picture->keys[key]);

@@ -18,6 +18,7 @@ enum {
     SUBJECT_CHECKPOINT = 24 << 10, /* bytes of changes between two checkpoints, at least */
     SUBJECT_BATCH = 4 << 10,
     SUBJECT_HOLD_S = 20,
+    SUBJECT_FIRST_S = 75, /* long enough that what ends one is waited for */
 };
 
 struct subject {
@@ -26,7 +27,8 @@ struct subject {
     struct clock *clock;         /* borrowed */
     struct budget data;
     struct budget in_flight;
-    struct policy_options policy_options; /* deleted keys are held for SUBJECT_HOLD_S */
+    struct policy_options
+        policy_options; /* deleted keys are held for SUBJECT_HOLD_S, and new ones live so long at first */
     struct policy policy;
     struct store *store;
     struct journal *journal;

@@ -119,7 +119,8 @@ class DumpTest(HoldCase):
         """Another daemon, without the option, that the dump was restored to."""
         path = os.path.join(self.directory, "other.sock")
         other = self.start("--admin-listen", f"unix:{path}")
-        self.run_tool("restore", self.dump, "--yes", "--socket", path)
+        told = self.run_tool("restore", self.dump, "--yes", "--socket", path)
+        self.assertIn(" 2 sessions restored; 0 were there", told)
         return other
 
     def test_a_dump_carries_it(self):

@@ -29,10 +29,11 @@ RECORDS = {
     9: ("CLOCK", "qq", False),
     11: ("END", "QQQQQq", False),
     12: ("MARKED", "IIqQI", True),
+    13: ("PROBATION", "IIqQIq", True),
 }
 
 
-STATES = ("SET", "MARKED")  # of a key, with a value
+STATES = ("SET", "MARKED", "PROBATION")  # of a key, with a value
 IMAGES = (*STATES, "HOLD")  # what a checkpoint has of a key
 
 
@@ -156,6 +157,7 @@ class Contents:
     def __init__(self):
         self.entries = {}  # key: Entry
         self.holds = {}  # key: deadline
+        self.asked = {}  # key: the deadline that it gets when it is used again, of those on probation
         self.flush_at_s = NO_DEADLINE
         self.time_s = 0
         self.mark = 0
@@ -176,13 +178,17 @@ class Contents:
     def apply(self, record):
         name, fields, key, value = record
         if name in STATES:
-            self.entries[key] = Entry(value, *fields[1:])
+            self.entries[key] = Entry(value, *fields[1:4])
+            self.asked.pop(key, None)
+            if name == "PROBATION":
+                self.asked[key] = fields[5]
             self.holds.pop(key, None)
         elif name == "HOLD":
             self.entries.pop(key, None)
             self.holds[key] = fields[0]
         elif name == "TOUCH" and key in self.entries:
             self.entries[key] = self.entries[key]._replace(deadline_s=fields[0])
+            self.asked.pop(key, None)
         elif name == "DELETE":
             self.entries.pop(key, None)
             self.holds.pop(key, None)

@@ -81,8 +81,8 @@ void dump_reader_fini(struct dump_reader *reader);
 
 /* What a whole dump says of itself. */
 struct dump_facts {
-    uint64_t n_entries;
-    int64_t created_s; /* wall seconds */
+    uint64_t n_sessions; /* without holds */
+    int64_t created_s;   /* wall seconds */
 };
 
 /** Read a dump to its end, to see whether it is whole.

@@ -20,7 +20,10 @@
       "counts.")                                                                                   \
     X(logout_hold, DURATION, "none", "1s", "1d", OPTION_RELOADABLE | OPTION_NONE,                  \
       "How long a session that was deleted cannot be saved again but by add; keys with the word "  \
-      "`lock` are left out.")
+      "`lock` are left out.")                                                                      \
+    X(first_write_ttl, DURATION, "none", "2s", "1d", OPTION_RELOADABLE | OPTION_NONE,              \
+      "How long a new session lives until it is read or written again, not within the first "      \
+      "second; from then on it lives as long as was asked for.")
 
 struct policy_options {
     POLICY_OPTIONS(OPTION_DECLARE)
@@ -49,6 +52,9 @@ SESS_MUST_CHECK enum sess_status policy_init(struct policy *policy,
 
 /** The longest time in seconds that a key may be given, or POLICY_NO_CAP. NULL is no policy. */
 int64_t policy_cap_s(const struct policy *policy, struct slice key);
+
+/** How many seconds a new session lives until it is used again; 0: as long as was asked for. NULL is no policy. */
+int64_t policy_first_s(const struct policy *policy, struct slice key);
 
 /** How many seconds a key is held when its session ends by a command; 0: not at all. NULL is no policy. */
 int64_t policy_hold_s(const struct policy *policy, struct slice key);

@@ -29,6 +29,9 @@ struct store_marks {
     bool
         is_held; /* no session is there, nor may an old one be saved again before the deadline: a hold. No
                      value, flags 0, CAS id 0, and no other mark */
+    int64_t
+        asked_s; /* 0, or: a new session on probation. When it is used again its deadline is this one, a later one
+                        than it has: wall seconds, or STORE_NO_DEADLINE */
 };
 
 struct policy;

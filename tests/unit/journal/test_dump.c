@@ -57,7 +57,7 @@ static const struct dump_entry entries[] = {
      0,
      9,
      1,
-     {true, true, true, false}},
+     {.is_stale = true, .has_winner = true, .is_clients_cas = true}},
     {{(const uint8_t *)"held", 4}, {NULL, 0}, 0, 0, 12345, {.is_held = true}},
     {{(const uint8_t *)long_key, sizeof long_key},
      {(const uint8_t *)large_value, sizeof large_value},

@@ -35,6 +35,13 @@ static const struct record examples[] = {
      .marks = {.is_stale = true, .has_winner = true}},
     {.type = RECORD_TOUCH, .key = {(const uint8_t *)"a-key", 5}, .deadline_s = 77},
     {.type = RECORD_DELETE, .key = {(const uint8_t *)"a-key", 5}},
+    {.type = RECORD_PROBATION,
+     .key = {(const uint8_t *)"a-key", 5},
+     .value = {(const uint8_t *)"some value", 10},
+     .flags = 0xfedcba98,
+     .cas = 0x0123456789abcdef,
+     .marks = {.is_stale = true, .asked_s = 0x7123456789abcdef},
+     .deadline_s = 77},
     {.type = RECORD_HOLD,
      .key = {(const uint8_t *)"a-key", 5},
      .deadline_s = 78,
@@ -75,8 +82,8 @@ static bool same(const struct record *a, const struct record *b)
            a->is_scheduled == b->is_scheduled && a->segment == b->segment &&
            a->marks.is_stale == b->marks.is_stale && a->marks.has_winner == b->marks.has_winner &&
            a->marks.is_clients_cas == b->marks.is_clients_cas &&
-           a->marks.is_held == b->marks.is_held && a->sequence == b->sequence &&
-           a->offset == b->offset && a->time_s == b->time_s;
+           a->marks.is_held == b->marks.is_held && a->marks.asked_s == b->marks.asked_s &&
+           a->sequence == b->sequence && a->offset == b->offset && a->time_s == b->time_s;
 }
 
 START_TEST(is_read_as_it_was_written)
@@ -111,7 +118,10 @@ END_TEST
 START_TEST(a_key_of_250_bytes_has_room)
 {
     uint8_t key[STORE_KEY_MAX];
-    struct record record = {.type = RECORD_MARKED, .key = slice_of(key, sizeof key), .cas = 1};
+    struct record record = {.type = RECORD_PROBATION,
+                            .key = slice_of(key, sizeof key),
+                            .cas = 1,
+                            .marks = {.asked_s = 1}};
     uint8_t bytes[RECORD_HEAD_MAX];
     struct record read;
     size_t used;
@@ -193,7 +203,8 @@ START_TEST(a_type_that_does_not_exist_is_refused)
         size_t used;
 
         if ((type >= RECORD_SET && type <= RECORD_SEAL) || type == RECORD_HOLD ||
-            type == RECORD_CLOCK || type == RECORD_END || type == RECORD_MARKED) {
+            type == RECORD_CLOCK || type == RECORD_END || type == RECORD_MARKED ||
+            type == RECORD_PROBATION) {
             continue;
         }
         for (uint8_t key_size = 0; key_size < 2; key_size++) {
