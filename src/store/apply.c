@@ -16,15 +16,20 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /* As an entry can hold it. One of 0 would be none. */
-static int64_t deadline_of(const struct store_image *image)
+static int64_t as_held(int64_t deadline_s)
 {
-    if (image->deadline_s == STORE_NO_DEADLINE) {
+    if (deadline_s == STORE_NO_DEADLINE) {
         return STORE_NO_DEADLINE;
     }
-    if (image->deadline_s > ENTRY_DEADLINE_MAX) {
+    if (deadline_s > ENTRY_DEADLINE_MAX) {
         return ENTRY_DEADLINE_MAX;
     }
-    return image->deadline_s < 1 ? 1 : image->deadline_s;
+    return deadline_s < 1 ? 1 : deadline_s;
+}
+
+static int64_t deadline_of(const struct store_image *image)
+{
+    return as_held(image->deadline_s);
 }
 
 /* There is no page, though there may be room in pieces. Returns whether a page was given back. */
@@ -76,6 +81,9 @@ static enum sess_status apply_set(struct store *store, struct place place,
     };
     enum sess_status status;
 
+    if (image->marks.asked_s != 0) {
+        fields.marks.asked_s = as_held(image->marks.asked_s);
+    }
     if (image->value.size > store->inline_max) {
         fields.block = block_create(store->arena, image->value.size, image->value.size);
         if (fields.block == NULL) {

@@ -1,12 +1,15 @@
 """Who has logged out stays so, whatever was in flight: across a crash, a checkpoint, a dump, and with the option off."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
-from crash_case import HERE, LONG_S, CrashCase
+from crash_case import HERE, LONG_S, WAIT_S, CrashCase
 from sessiond_process import sessiond_binary
 
 sys.path[:0] = [os.path.join(HERE, "..", "data")]
@@ -107,6 +110,60 @@ class CrashTest(HoldCase):
         with off.connect() as talk:
             self.assertEqual(talk.ask("delete stays"), "DELETED")
             self.assertEqual(talk.set("stays", b"v", LONG_S), "STORED")
+
+
+class Saver(threading.Thread):
+    """A client that saves all sessions again and again, whoever has logged out."""
+
+    def __init__(self, daemon, keys):
+        super().__init__(daemon=True)
+        self._daemon = daemon
+        self._keys = keys
+        self.stored = {key: -1.0 for key in keys}  # when the last save was sent that was stored
+        self.n_refused = 0
+        self.stop = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.stop.is_set():
+            with contextlib.suppress(OSError, AssertionError):  # the daemon is killed meanwhile
+                self._save_on()
+
+    def _save_on(self):
+        with self._daemon.connect() as talk:
+            while not self.stop.is_set():
+                for key in self._keys:
+                    sent = time.monotonic()
+                    reply = talk.set(key, b"v", LONG_S)
+                    if reply == "STORED":
+                        self.stored[key] = sent
+                    self.n_refused += reply == "NOT_STORED"
+
+
+class RaceTest(HoldCase):
+    def test_no_save_that_is_sent_behind_the_logout_is_stored(self):
+        """Many save while each is logged out, and the daemon is killed in the middle."""
+        keys = [f"key-{number}" for number in range(60)]
+        daemon = self.start("--logout-hold", f"{HOLD_S}s", keeps_port=True)
+        savers = [Saver(daemon, keys) for _ in range(4)]
+        self.wait_until(lambda: all(saver.stored[keys[-1]] >= 0 for saver in savers), "each has saved all")
+        ended = {}
+        for number, key in enumerate(keys):
+            with daemon.connect() as talk:
+                self.assertEqual(talk.ask(f"delete {key}"), "DELETED")
+            ended[key] = time.monotonic()
+            if number % 20 == 10:
+                daemon.kill()
+                daemon.start()
+        refused = [saver.n_refused for saver in savers]
+        self.wait_until(lambda: all(saver.n_refused > before + 2 * len(keys) for saver, before in zip(savers, refused)),
+                        "each has tried once more")
+        for saver in savers:
+            saver.stop.set()
+            saver.join(WAIT_S)
+            self.assertEqual([key for key in keys if saver.stored[key] > ended[key]], [])
+        with daemon.connect() as talk:
+            self.assertEqual([key for key in keys if talk.get(key) is not None], [])
 
 
 class DumpTest(HoldCase):

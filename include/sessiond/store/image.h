@@ -34,7 +34,8 @@ struct store_image {
     struct store_marks marks; /* SET */
     int64_t
         deadline_s; /* SET, TOUCH, EXPIRY: wall seconds from 1 on, past ones too, or STORE_NO_DEADLINE. What is
-                           later than an entry can hold is its latest */
+                           later than an entry can hold is its latest; so
+                           it is with what marks ask for */
 };
 
 /** The store, which is empty, is about to be filled: memory is taken in large pieces until store_begin.

@@ -15,7 +15,7 @@ enum { HOLD_S = 60, LIFE_S = 1000, END_S = FIXTURE_NOW_S + LIFE_S };
 #define KEY SLICE_LITERAL("key")
 
 static struct store_fixture fixture;
-static struct policy_options options = {.logout_hold = HOLD_S * 1000};
+static struct policy_options options = {.logout_hold = HOLD_S * UINT64_C(1000)};
 static struct policy policy = {.options = &options};
 
 static void open_holding(void)
@@ -126,7 +126,7 @@ START_TEST(late_saves_are_refused)
         assert_nothing_there();
     }
     ck_assert_uint_eq(fixture.recorder.n_calls, 2);
-    ck_assert_uint_eq(figure("sessions_revived_refused"), 2 * 5);
+    ck_assert_uint_eq(figure("sessions_revived_refused"), 10);
     ck_assert_uint_eq(figure("get_flushed") + figure("get_expired"), 0);
     ck_assert_int_eq(set_late(), SESS_OK);
     ck_assert_uint_eq(figure("curr_items"), 1);
@@ -146,7 +146,8 @@ START_TEST(a_late_upload_is_refused)
     size_t size;
 
     open_held();
-    ck_assert_int_eq(store_upload_begin(fixture.store, 2 * STORE_COPY_MAX, 0, &upload), SESS_OK);
+    ck_assert_int_eq(store_upload_begin(fixture.store, (size_t)2 * STORE_COPY_MAX, 0, &upload),
+                     SESS_OK);
     ck_assert_int_eq(store_upload_place(upload, SIZE_MAX, &place, &size), SESS_OK);
     memset(place, 'x', size);
     store_upload_received(upload, size);
@@ -278,7 +279,7 @@ START_TEST(expiry_flush_and_marks_begin_none)
     options.logout_hold = 0;
     ck_assert_int_eq(fixture_delete(&fixture, "key"), SESS_OK);
     ck_assert_int_eq(set_late(), SESS_OK);
-    options.logout_hold = HOLD_S * 1000;
+    options.logout_hold = HOLD_S * UINT64_C(1000);
     ck_assert_uint_eq(figure("sessions_held"), 0);
     ck_assert_uint_eq(figure("sessions_revived_refused"), 0);
     fixture_close(&fixture);
@@ -301,7 +302,7 @@ END_TEST
 /* Its place comes back, whatever life its session still had; and it counts as no session that expired. */
 START_TEST(it_goes_when_its_time_comes)
 {
-    const int64_t lives_s[] = {1, HOLD_S, 10 * LIFE_S, STORE_NO_DEADLINE - FIXTURE_NOW_S};
+    const int64_t lives_s[] = {1, HOLD_S, INT64_C(10) * LIFE_S, STORE_NO_DEADLINE - FIXTURE_NOW_S};
 
     for (size_t i = 0; i < sizeof lives_s / sizeof lives_s[0]; i++) {
         open_holding();

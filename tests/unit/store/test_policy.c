@@ -49,8 +49,8 @@ START_TEST(the_longest_prefix_counts)
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
         set_caps(orders[i]);
         ck_assert_int_eq(policy_init(&policy, &options, &error), SESS_OK);
-        ck_assert_int_eq(cap_of("key"), 14 * 86400);
-        ck_assert_int_eq(cap_of("a"), 14 * 86400);
+        ck_assert_int_eq(cap_of("key"), INT64_C(14) * 86400);
+        ck_assert_int_eq(cap_of("a"), INT64_C(14) * 86400);
         ck_assert_int_eq(cap_of("a:"), 3600);
         ck_assert_int_eq(cap_of("a:c"), 3600);
         ck_assert_int_eq(cap_of("a:b:d"), 7200);

@@ -18,7 +18,7 @@ enum {
 #define KEY SLICE_LITERAL("key")
 
 static struct store_fixture fixture;
-static struct policy_options options = {.first_write_ttl = FIRST_S * 1000};
+static struct policy_options options = {.first_write_ttl = FIRST_S * UINT64_C(1000)};
 static struct policy policy = {.options = &options};
 
 static void open_with_policy(void)
