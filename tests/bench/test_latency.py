@@ -14,8 +14,8 @@ from measurement_case import FailedRunCase, FiguresCase, run_measurement
 HERE = Path(__file__).resolve().parent
 LOAD = sys.argv.pop() if len(sys.argv) > 1 else None
 SESSIONS = 4000  # fills a file of the journal in three rounds
-IDLE_ROWS = ["rate", "p50_us", "p99_us", "p99.9_us", "max_us", "share"]
-ROWS = ["p50_us", "p99_us", "p99.9_us", "max_us", "share", "p99_ratio", "p99.9_ratio", "allowed"]
+IDLE_ROWS = ["rate", "reached", "p50_us", "p99_us", "p99.9_us", "max_us", "share"]
+ROWS = [*IDLE_ROWS, "p99_ratio", "p99.9_ratio", "allowed"]
 SCENES = {"idle": IDLE_ROWS, "expiry": ROWS, "squeeze": ROWS, "stuck": ROWS, "idle_disk": IDLE_ROWS, "checkpoint": ROWS}
 
 
@@ -50,6 +50,8 @@ class LatencyTest(FailedRunCase, FiguresCase, unittest.TestCase):
             self.assertEqual(rows[f"{scene}.p99.9_ratio"]["values"], [during["p99.9_us"] / alone["p99.9_us"]])
             most = max(alone["p99.9_us"] + 50, alone["p99.9_us"] * 1.2)
             self.assertEqual(rows[f"{scene}.allowed"]["values"], [during["p99.9_us"] / most])
+            self.assertEqual(rows[f"{scene}.rate"]["values"], rows[f"{idle}.rate"]["values"])
+            self.check_ratios(rows[f"{scene}.reached"]["values"], [during["rate"]], rows[f"{scene}.rate"]["values"])
             self.assertLessEqual(during["p99.9_us"], during["max_us"] * 65 / 64)
 
     def test_only_one(self):
