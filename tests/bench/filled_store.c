@@ -80,7 +80,7 @@ void filled_store_touch(struct filled_store *filled, uint64_t number)
     uint8_t room[FILLED_KEY_BYTES];
     struct store_outcome outcome;
 
-    need(store_touch(filled->store, name_session(number, room), life_of(number), filled->now_s,
+    need(store_touch(filled->store, name_session(number, room), 0, life_of(number), filled->now_s,
                      &outcome),
          "touch a session");
 }
@@ -91,7 +91,7 @@ size_t filled_store_get(struct filled_store *filled, uint64_t number, uint8_t *o
     struct store_reading reading;
     size_t size;
 
-    need(store_read_begin(filled->store, name_session(number, room), filled->now_s, &reading),
+    need(store_read_begin(filled->store, name_session(number, room), 0, filled->now_s, &reading),
          "find a session");
     size = reading.value.size;
     memcpy(out, reading.value.data, size);
