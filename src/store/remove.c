@@ -52,8 +52,8 @@ static enum sess_status keep(struct change *change, const struct store_removal *
     struct entry_fields fields = {
         .key = removal->key,
         .flags = removal->empties ? 0 : entry_flags(present),
-        .deadline_s = removal->renews ? shard_deadline(change->place.shard, removal->expiry)
-                                      : entry_deadline(present),
+        .deadline_s = removal->renews ? change_deadline(change, removal->key, removal->expiry)
+                                      : entry_full_deadline(present),
         .marks = {.is_stale = removal->invalidates},
     };
 
@@ -76,7 +76,7 @@ static enum sess_status try_remove(struct store *store, const struct store_remov
     uint64_t cas = 0;
     enum sess_status status;
 
-    change_begin(&change, store, removal->key, now_s);
+    change_begin(&change, store, removal->key, removal->hash, now_s);
     if (is_another(&change, removal)) {
         status = change.is_live ? SESS_EXISTS : SESS_NOT_FOUND;
     } else if (!is_kept(removal)) {

@@ -26,17 +26,26 @@ struct store_marks {
     bool has_winner; /* somebody was told to make it anew: nobody else is */
     bool
         is_clients_cas; /* the CAS id is what a client asked for, and none of the shard's sequence */
+    bool
+        is_held; /* no session is there, nor may an old one be saved again before the deadline: a hold. No
+                     value, flags 0, CAS id 0, and no other mark */
+    int64_t
+        asked_s; /* 0, or: a new session on probation. When it is used again its deadline is this one, a later one
+                        than it has: wall seconds, or STORE_NO_DEADLINE */
 };
+
+struct policy;
 
 struct store_config {
     size_t max_value_bytes; /* 0..64 MiB */
     struct budget *data;    /* charged for entries and index; borrowed */
     struct budget
         *in_flight; /* charged for uploads, over its limit by one value at most; borrowed */
-    struct hash_key hash_key; /* secret, one for each process */
-    uint64_t first_cas;       /* >= 1; CAS ids of new versions start here */
-    int64_t now_s;            /* wall seconds at the start */
-    unsigned n_shards;        /* a power of 2; 0: as suits the data */
+    const struct policy *policy; /* NULL: none (store/policy.h); borrowed */
+    struct hash_key hash_key;    /* secret, one for each process */
+    uint64_t first_cas;          /* >= 1; CAS ids of new versions start here */
+    int64_t now_s;               /* wall seconds at the start */
+    unsigned n_shards;           /* a power of 2; 0: as suits the data */
 };
 
 struct store_outcome {
@@ -73,18 +82,19 @@ enum store_mode {
     STORE_APPEND,  /* behind the value of a live entry, which keeps flags and deadline */
     STORE_PREPEND, /* in front of it */
     STORE_CAS,     /* only over the live entry with this CAS id */
-    STORE_RESTORE, /* only if there is none, nor one that a clock's grace hides, and before its deadline: with
-                      the CAS id and the marks that it had */
+    STORE_RESTORE, /* only if there is none, nor one that a clock's grace hides, nor a hold, and before its
+                      deadline: with the CAS id and the marks that it had; a hold is no session */
 };
 
 struct store_write {
     enum store_mode mode;
     struct slice key;           /* 1..STORE_KEY_MAX bytes */
+    uint64_t hash;              /* of the key, from store_fetch, or 0 */
     struct slice value;         /* copied */
     uint32_t flags;             /* not used by APPEND, PREPEND */
     struct store_expiry expiry; /* not used by APPEND, PREPEND */
     uint64_t cas; /* CAS: the id that the live entry must have; APPEND, PREPEND: the same,
-                                   unless it is 0; RESTORE: the id that it is to have, 1 to UINT64_MAX - 1 */
+                                   unless it is 0; RESTORE: the id that it is to have, 1 to UINT64_MAX - 1, or 0 of a hold */
     struct store_marks marks; /* RESTORE */
     uint64_t new_cas;         /* 0, or the id that the entry is to have: 1 to UINT64_MAX - 1 */
     bool takes_older; /* CAS: an id below the entry's is taken as well. The value is stored then,
@@ -95,6 +105,7 @@ struct store_write {
 /* A change of a stored number. */
 struct store_count {
     struct slice key;
+    uint64_t hash; /* as of a write */
     uint64_t delta;
     bool is_decrement; /* ends at 0; an increment wraps at 2^64 */
     uint64_t cas;      /* 0, or the id that the live entry must have */
@@ -109,6 +120,7 @@ struct store_count {
 /* A delete with conditions, or what is done in its place. */
 struct store_removal {
     struct slice key;
+    uint64_t hash;     /* as of a write */
     bool compares_cas; /* only the live entry with this id */
     uint64_t cas;
     bool invalidates; /* keep it, marked stale, with a new CAS id; the next reader wins */
@@ -121,6 +133,7 @@ struct store_removal {
 /* A look that may change what it looks at. */
 struct store_look {
     struct slice key;
+    uint64_t hash;          /* as of a write */
     struct budget *replies; /* NULL, or what a large value is lent from (store/value.h) */
     bool leaves_no_trace;   /* it is no access */
     bool renews;            /* a live entry has this deadline from now on */
