@@ -221,10 +221,15 @@ static void tell_ready(struct daemon *daemon)
 
 static void look_after(struct daemon *daemon)
 {
-    if (supervisor_is_due(&daemon->supervisor)) {
-        supervisor_look(&daemon->supervisor, figures_count_sessions(daemon->registry),
-                        wiring_find_stuck(daemon->wiring));
+    const char *stuck = NULL;
+
+    if (!supervisor_is_due(&daemon->supervisor)) {
+        return;
     }
+    if (daemon->supervisor.has_watchdog) {
+        stuck = wiring_find_stuck(daemon->wiring);
+    }
+    supervisor_look(&daemon->supervisor, figures_count_sessions(daemon->registry), stuck);
 }
 
 static enum sess_status serve(struct daemon *daemon, struct sess_error *error)

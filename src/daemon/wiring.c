@@ -4,6 +4,7 @@
  *     store -> journal  mutation               store_on_mutation
  *     worker -> journal committed?(ticket)     net_config.committed
  *     journal -> worker wake                   journal_config.wake
+ *     journal -> daemon progress               journal_config.progress
  *     command -> daemon reload                 command_shared.reload
  *     command -> journal dump                  command_shared.dump
  *
