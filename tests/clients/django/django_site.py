@@ -75,13 +75,13 @@ class SiteProcess(_DaemonProcess):
         super().__init__()
         self._directory = tempfile.TemporaryDirectory(prefix="sessiond-site-")
         database = database or shutil.copy(USERS_DATABASE, self._directory.name)
-        self._env = site_environment(mode, named(sessions.address), named(object_cache.address), database)
+        self.env = site_environment(mode, named(sessions.address), named(object_cache.address), database)
         if old:
-            self._env.update(SITE_OLD_MODE=old[0], SITE_OLD_SESSIONS=named(old[1].address))
+            self.env.update(SITE_OLD_MODE=old[0], SITE_OLD_SESSIONS=named(old[1].address))
         self.address = None
 
     def start(self):
-        self._spawn([sys.executable, str(SITE / "serve.py")], self._env)
+        self._spawn([sys.executable, str(SITE / "serve.py")], self.env)
         if not self.stdout.wait_for(lambda lines: lines, ANSWER_DEADLINE_S):
             self._raise("did not start")
         self.address = parse_address(self.stdout.lines()[0].rpartition(" ")[2])
