@@ -23,14 +23,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "clients" / "django")]
 
-from client_case import ClientCase, specification
+from client_case import ClientCase
 from django_site import LOGGED_IN, NOT_LOGGED_IN, Browser, SiteProcess, make_users, remove_users, replay
 from driven_client import node_environment
 from sessiond_process import MemcachedProcess, _DaemonProcess
 
-PAGES = ("DJANGO.md", "MOVING-IN.md", *(f"clients/{name}.md" for name in ("PHP", "NODE", "RAILS", "JAVA", "SOCKETS")))
+PAGES = ("../README.md", "DJANGO.md", "MOVING-IN.md", *(f"clients/{name}.md" for name in ("PHP", "NODE", "RAILS", "JAVA", "SOCKETS")))
 DEADLINE_S = 60
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"^ *<!-- (?P<word>test|not run|printed by): (?P<rest>[^\n]+) -->\n\Z", re.MULTILINE)
 DJANGO_KEY = ":1:django.contrib.sessions.cache"
 
@@ -147,6 +147,7 @@ class PageTest(ClientCase):
         self.assertEqual(replay(site, "/whoami/", gone).json, NOT_LOGGED_IN)
 
     def test_django_engine(self):
+        self.assertEqual(self.block("readme-django"), self.block("django-engine"))
         self.assert_site_works(self.django_site(self.block("django-engine")))
 
     def test_django_cache(self):
