@@ -13,7 +13,7 @@ PAGE = ROOT / "docs" / "OPERATIONS.md"
 STRING = r'"(?:[^"\\]|\\.)*"'
 CALL = re.compile(r"\blog_(?:write|limited)\(")
 FORMAT = re.compile(rf"{STRING}(?:\s*(?:{STRING}|PRI[a-zA-Z]+\d+))*")
-VARIES = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|j)?[a-zA-Z]")
+VARIES = re.compile(r"%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh|h|ll|l|z|j)?[a-zA-Z]")
 ROW = re.compile(r"^\| `([^|]+)` \| (error|warning|error or warning|as the next) \|", re.MULTILINE)
 ENDS = re.compile(r"^\| (`[^|]+) \| \d\d \|", re.MULTILINE)
 
@@ -72,6 +72,7 @@ class LogTableTest(unittest.TestCase):
             'log_write(LOG_LEVEL_WARNING, "a %s, %d%%", f(a), 1);': ["a …, …%"],
             'log_limited(&limit, 1, LOG_LEVEL_ERROR, "a %" PRIu64 " of %08" PRIx32 " (%zu"\n  " b)", n);': ["a … of … (… b)"],
             'log_write(is ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG, "%s: %s%s", a, b, c);': ["…: …"],
+            'log_write(LOG_LEVEL_ERROR, "%.*s, %-5d.", n, a, b);': ["…, …."],
             'log_write(level, "told (%llu", n);': ["told (…"],
             'log_write(LOG_LEVEL_INFO, "a");': [],
             "void log_write(enum log_level level, const char *format, ...)": [],
