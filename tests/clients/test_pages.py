@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "clients" / "django")]
 
 from client_case import ClientCase
-from django_site import LOGGED_IN, NOT_LOGGED_IN, Browser, SiteProcess, make_users, remove_users, replay
+from django_site import LOGGED_IN, NOT_LOGGED_IN, Browser, SiteProcess, make_users, replay
 from driven_client import node_environment
 from sessiond_process import MemcachedProcess, _DaemonProcess
 
@@ -34,8 +34,9 @@ FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
 MARK = re.compile(r"^ *<!-- (?P<word>test|not run|printed by): (?P<rest>[^\n]+) -->\n\Z", re.MULTILINE)
 DJANGO_KEY = ":1:django.contrib.sessions.cache"
 
-setUpModule = make_users
-tearDownModule = remove_users
+
+def setUpModule():
+    unittest.addModuleCleanup(make_users())
 
 
 def read_blocks(text, page):

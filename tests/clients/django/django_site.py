@@ -1,6 +1,6 @@
-"""The test site as a process, its one user, and a browser. Not a test.
+"""The test site as a process, and the browser that visits it.
 
-A test module begins with setUpModule = make_users, tearDownModule = remove_users.
+Not a test. Who starts a site calls make_users() first.
 """
 
 import http.cookiejar
@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from sessiond_process import _DaemonProcess, parse_address
+from sessiond_process import _DaemonProcess, parse_address  # noqa: E402
 
 SITE = HERE / "site"
 NAME, PASSWORD = "ada", "correct horse"
@@ -33,10 +33,10 @@ _users = tempfile.TemporaryDirectory(prefix="sessiond-site-")
 USERS_DATABASE = os.path.join(_users.name, "users.sqlite3")
 
 
-def site_environment(mode, sessions, object_cache, database):
+def site_environment(mode, sessions, object_cache, database, engine_path):
     return {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(SITE), str(ROOT / "packaging" / "django")]),
+        "PYTHONPATH": os.pathsep.join(map(str, [SITE, *engine_path])),
         "SITE_SESSION_MODE": mode,
         "SITE_SESSIONS": sessions,
         "SITE_OBJECT_CACHE": object_cache,
@@ -45,19 +45,16 @@ def site_environment(mode, sessions, object_cache, database):
 
 
 def make_users():
-    """Makes the database with its one user; each site gets a copy."""
+    """Makes the database with its one user; each site gets a copy. Returns what removes it."""
     env = {
-        **site_environment("pymemcache", "127.0.0.1:1", "127.0.0.1:1", USERS_DATABASE),
+        **site_environment("pymemcache", "127.0.0.1:1", "127.0.0.1:1", USERS_DATABASE, []),
         "DJANGO_SETTINGS_MODULE": "settings",
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
     }
     for command in (["migrate", "--verbosity", "0"],
                     ["createsuperuser", "--noinput", "--username", NAME, "--email", "ada@example.org", "--verbosity", "0"]):
         subprocess.run([sys.executable, "-m", "django", *command], env=env, check=True, timeout=60)
-
-
-def remove_users():
-    _users.cleanup()
+    return _users.cleanup
 
 
 def named(address):
@@ -67,15 +64,17 @@ def named(address):
 class SiteProcess(_DaemonProcess):
     """The running site; sessions and object_cache are the servers it uses.
 
-    database   the file with its users, and with its sessions in mode database; default: a copy of its own
-    old        (mode, server) where its sessions were before
+    engine_path  where Python looks for sessiond_django before its own places
+    database     the file with its users, and with its sessions in mode database; default: a copy of its own
+    old          (mode, server) where its sessions were before
+    env          may be changed before the start
     """
 
-    def __init__(self, mode, sessions, object_cache, database=None, old=None):
+    def __init__(self, mode, sessions, object_cache, engine_path=(ROOT / "packaging" / "django",), database=None, old=None):
         super().__init__()
         self._directory = tempfile.TemporaryDirectory(prefix="sessiond-site-")
         database = database or shutil.copy(USERS_DATABASE, self._directory.name)
-        self.env = site_environment(mode, named(sessions.address), named(object_cache.address), database)
+        self.env = site_environment(mode, named(sessions.address), named(object_cache.address), database, engine_path)
         if old:
             self.env.update(SITE_OLD_MODE=old[0], SITE_OLD_SESSIONS=named(old[1].address))
         self.address = None

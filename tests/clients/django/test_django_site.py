@@ -10,13 +10,13 @@ import time
 import unittest
 
 from django_site import (
-    ANSWER_DEADLINE_S, LOGGED_IN, NAME, NOT_LOGGED_IN, Browser, SiteProcess, make_users, named, remove_users, replay,
+    ANSWER_DEADLINE_S, LOGGED_IN, NAME, NOT_LOGGED_IN, Browser, SiteProcess, make_users, named, replay,
 )
-
 from sessiond_process import MemcachedProcess, SessiondProcess
 
-setUpModule = make_users
-tearDownModule = remove_users
+
+def setUpModule():
+    unittest.addModuleCleanup(make_users())
 
 
 class SiteCases:

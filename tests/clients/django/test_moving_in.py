@@ -7,16 +7,15 @@ import shutil
 import tempfile
 import unittest
 
-from django_site import (
-    LOGGED_IN, NOT_LOGGED_IN, USERS_DATABASE, Browser, SiteProcess, make_users, remove_users, replay,
-)
+from django_site import LOGGED_IN, NOT_LOGGED_IN, USERS_DATABASE, Browser, SiteProcess, make_users, replay
 from redis_process import RedisProcess, redis_binary
 from sessiond_process import MemcachedProcess, SessiondProcess
 
-setUpModule = make_users
-tearDownModule = remove_users
-
 KEY_PREFIX = ":1:django.contrib.sessions.cache"
+
+
+def setUpModule():
+    unittest.addModuleCleanup(make_users())
 
 
 class MovingCases:
@@ -91,6 +90,12 @@ class MovingCases:
         self.assertTrue(self.is_here(browser.session_id))
         self.assertFalse(self.is_there(browser.session_id))
 
+
+class MemcachedTest(MovingCases, unittest.TestCase):
+    """PyMemcacheCache sessions in memcached."""
+
+    mode = "pymemcache"
+
     def test_without_the_old_store_afterwards(self):
         stays, leaves = self.visitor(3), Browser(self.site)
         self.assertEqual(stays.get("/whoami/").json, LOGGED_IN)
@@ -103,12 +108,6 @@ class MovingCases:
             stays.use(after)
             self.assertEqual(stays.get("/whoami/").json, LOGGED_IN)
             self.assertEqual(replay(after, "/whoami/", gone).json, NOT_LOGGED_IN)
-
-
-class MemcachedTest(MovingCases, unittest.TestCase):
-    """PyMemcacheCache sessions in memcached."""
-
-    mode = "pymemcache"
 
 
 class RedisTest(MovingCases, unittest.TestCase):
