@@ -63,7 +63,8 @@ bool option_format(const struct option_binding *binding, const struct option_row
         if (index >= list->n_items) {
             return false;
         }
-        (void)snprintf(out, out_size, "%s", list->items[index]);
+        text = list->items[index];
+        (void)snprintf(out, out_size, "%s", text[0] == '\0' ? "none" : text);
         return true;
     }
     if (index > 0) {

@@ -105,7 +105,7 @@ static enum sess_status get_one(struct command_context *context, const struct re
     if (status == SESS_BUSY) {
         return status;
     }
-    if (renews(request)) {
+    if (renews(request) || (status == SESS_OK && reading.has_changed)) {
         note_change(context, &reading.outcome);
     } else {
         note_read(context, &reading.outcome);

@@ -172,7 +172,7 @@ static enum sess_status get_one(struct command_context *context, const struct re
     if (status == SESS_BUSY) {
         return status;
     }
-    if (look.renews || look.vivifies) {
+    if (look.renews || look.vivifies || (status == SESS_OK && reading.has_changed)) {
         note_change(context, &reading.outcome);
     } else {
         note_read(context, &reading.outcome);

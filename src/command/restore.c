@@ -19,7 +19,8 @@ struct store_write restore_write_of(const struct request *request, struct slice 
         .cas = request->cas,
         .marks = {.is_stale = meta_has(marks, 'X'),
                   .has_winner = meta_has(marks, 'W'),
-                  .is_clients_cas = meta_has(marks, 'E')},
+                  .is_clients_cas = meta_has(marks, 'E'),
+                  .is_held = meta_has(marks, 'H')},
     };
 }
 

@@ -47,8 +47,10 @@ static enum sess_status salvage_session(void *context, const struct inspected_se
         .deadline_s = session->deadline_s,
     };
 
-    salvage->salvaged.n_sessions++;
-    salvage->salvaged.n_uncertain += !session->is_certain;
+    if (!session->marks.is_held) {
+        salvage->salvaged.n_sessions++;
+        salvage->salvaged.n_uncertain += !session->is_certain;
+    }
     return dump_writer_add(&salvage->writer, &entry, salvage->error);
 }
 
@@ -180,10 +182,10 @@ static void tell_dump(const struct ctl_arguments *arguments, const struct dump_f
         (void)fputs("{\"dump\": ", stdout);
         summary_print_quoted(arguments->operand, stdout);
         (void)printf(", \"damaged\": false, \"sessions\": %" PRIu64 ", \"created\": %" PRId64 "}\n",
-                     facts->n_entries, facts->created_s);
+                     facts->n_sessions, facts->created_s);
     } else {
         (void)printf("%s: a whole dump of %" PRIu64 " sessions\n", arguments->operand,
-                     facts->n_entries);
+                     facts->n_sessions);
     }
 }
 

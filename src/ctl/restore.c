@@ -28,10 +28,11 @@ struct restoring {
     struct dump_file file;
     struct progress progress;
     struct buffer pending;
-    unsigned n_asked; /* and not answered yet */
-    size_t n_batch;   /* bytes of them */
-    uint64_t n_sent;  /* bytes of all */
-    uint64_t size;    /* bytes of the dump */
+    unsigned n_asked;        /* and not answered yet */
+    bool is_hold[BATCH_MAX]; /* of what was asked: it counts as no session */
+    size_t n_batch;          /* bytes of them */
+    uint64_t n_sent;         /* bytes of all */
+    uint64_t size;           /* bytes of the dump */
     uint64_t n[FATES];
     char refusal[ERROR_TEXT_SIZE]; /* the last; terminated */
 };
@@ -46,7 +47,7 @@ static enum sess_status send_pending(struct restoring *self, struct sess_error *
     return status;
 }
 
-static void count(struct restoring *self, const char *answer)
+static void count(struct restoring *self, bool is_hold, const char *answer)
 {
     static const char *const answers[] = {
         [FATE_RESTORED] = "STORED", [FATE_KEPT] = "NOT_STORED", [FATE_EXPIRED] = "NOT_FOUND"};
@@ -55,7 +56,9 @@ static void count(struct restoring *self, const char *answer)
     while (fate < FATE_REFUSED && strcmp(answer, answers[fate]) != 0) {
         fate++;
     }
-    self->n[fate]++;
+    if (!is_hold || fate == FATE_REFUSED) {
+        self->n[fate]++;
+    }
     if (fate == FATE_REFUSED) {
         (void)snprintf(self->refusal, sizeof self->refusal, "%.200s", answer);
     }
@@ -66,15 +69,15 @@ static enum sess_status settle(struct restoring *self, struct sess_error *error)
 {
     enum sess_status status = send_pending(self, error);
 
-    while (status == SESS_OK && self->n_asked > 0) {
+    for (unsigned i = 0; status == SESS_OK && i < self->n_asked; i++) {
         const char *answer = NULL;
 
         status = client_line(&self->client, &answer, error);
         if (status == SESS_OK) {
-            count(self, answer);
-            self->n_asked--;
+            count(self, self->is_hold[i], answer);
         }
     }
+    self->n_asked = 0;
     self->n_batch = 0;
     progress_tell(&self->progress, self->n_sent < self->size ? self->n_sent : self->size,
                   self->size);
@@ -108,11 +111,11 @@ static size_t put_line(const struct dump_entry *entry, char *out, size_t out_siz
     size_t size = (size_t)snprintf(out, out_size, "restore ");
 
     size += put_key(entry->key, is_plain_key, out + size);
-    size += (size_t)snprintf(out + size, out_size - size,
-                             " %" PRIu32 " %" PRId64 " %" PRIu64 " %zu %s%s%s%s\r\n", entry->flags,
-                             deadline_s, entry->cas, entry->value.size, is_plain_key ? "" : "b",
-                             entry->marks.is_stale ? "X" : "", entry->marks.has_winner ? "W" : "",
-                             entry->marks.is_clients_cas ? "E" : "");
+    size += (size_t)snprintf(
+        out + size, out_size - size, " %" PRIu32 " %" PRId64 " %" PRIu64 " %zu %s%s%s%s%s\r\n",
+        entry->flags, deadline_s, entry->cas, entry->value.size, is_plain_key ? "" : "b",
+        entry->marks.is_stale ? "X" : "", entry->marks.has_winner ? "W" : "",
+        entry->marks.is_clients_cas ? "E" : "", entry->marks.is_held ? "H" : "");
     return size;
 }
 
@@ -130,7 +133,7 @@ static enum sess_status ask(struct restoring *self, const struct dump_entry *ent
         }
     }
     explicit_bzero(line, sizeof line);
-    self->n_asked++;
+    self->is_hold[self->n_asked++] = entry->marks.is_held;
     if (status == SESS_OK && self->pending.size >= PENDING_MAX) {
         status = send_pending(self, error);
     }
@@ -206,7 +209,7 @@ static bool is_meant(const char *path, const struct dump_facts *facts)
     return consent_asked("The %" PRIu64
                          " sessions of %s, made %s, are stored where there are none of their "
                          "keys:\nwho has logged out since then is logged in again.",
-                         facts->n_entries, path, date);
+                         facts->n_sessions, path, date);
 }
 
 /* All of it is looked at before the first session is sent. */

@@ -69,7 +69,7 @@ static enum sess_status receive_all(struct receiving *receiving, struct dump_fac
 
 static enum ctl_exit receive_to_file(struct receiving *receiving, const char *named)
 {
-    struct dump_facts facts = {.n_entries = 0};
+    struct dump_facts facts = {.n_sessions = 0};
     struct sess_error error;
     enum sess_status status = client_open(named, &receiving->client, &error);
 
@@ -87,7 +87,7 @@ static enum ctl_exit receive_to_file(struct receiving *receiving, const char *na
     }
     (void)fprintf(receiving->file.is_output ? stderr : stdout,
                   "%s: a whole dump of %" PRIu64 " sessions\n", receiving->file.path,
-                  facts.n_entries);
+                  facts.n_sessions);
     return CTL_DONE;
 }
 

@@ -14,6 +14,10 @@ static const struct registry_alias session_rows[] = {
     {"expired", "reclaimed"},
     {"flushed", "sessions_flushed"},
     {"restored", "sessions_restored"},
+    {"capped", "sessions_capped"},
+    {"held", "sessions_held"},
+    {"revived_refused", "sessions_revived_refused"},
+    {"unused", "sessions_unused"},
     {"refused_no_memory", "store_no_memory"},
     {"refused_too_large", "store_too_large"},
 };

@@ -41,6 +41,9 @@ enum sess_status settings_register(struct settings *settings, struct registry *r
         status = registry_add_options(registry, &store_option_table, &settings->store, error);
     }
     if (status == SESS_OK) {
+        status = registry_add_options(registry, &policy_option_table, &settings->policy, error);
+    }
+    if (status == SESS_OK) {
         status = registry_add_options(registry, &journal_option_table, &settings->journal, error);
     }
     if (status == SESS_OK) {
@@ -147,9 +150,13 @@ enum sess_status settings_split_memory(const struct settings *settings, struct m
 enum sess_status settings_check(const struct settings *settings, struct sess_error *error)
 {
     struct memory_split split;
+    struct policy policy;
     char path[DATA_DIR_SIZE];
     enum sess_status status = settings_split_memory(settings, &split, error);
 
+    if (status == SESS_OK) {
+        status = policy_init(&policy, &settings->policy, error);
+    }
     if (status == SESS_OK) {
         status = net_check_listen(&settings->net, error);
     }

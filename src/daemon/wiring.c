@@ -30,6 +30,7 @@ enum { CHECKPOINT_AGE_MS = 30 * 60 * 1000 };
 
 struct wiring {
     struct memory_split split;
+    struct policy policy;
     struct clock *clock;
     struct budget connections;
     struct budget in_flight;
@@ -102,9 +103,15 @@ static enum sess_status make_store(struct wiring *wiring, const struct settings 
         .max_value_bytes = settings->store.max_value,
         .data = &wiring->data,
         .in_flight = &wiring->in_flight,
+        .policy = &wiring->policy,
         .first_cas = 1,
     };
-    enum sess_status status = clock_create(&wiring->clock);
+    enum sess_status status = policy_init(&wiring->policy, &settings->policy, error);
+
+    if (status != SESS_OK) {
+        return status;
+    }
+    status = clock_create(&wiring->clock);
 
     if (status != SESS_OK) {
         return error_set(error, status, "cannot read the clock: %s", status_text(status));

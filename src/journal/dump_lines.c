@@ -48,6 +48,9 @@ static size_t encode_marks(struct store_marks marks, char *out)
     if (marks.is_clients_cas) {
         out[size++] = 'E';
     }
+    if (marks.is_held) {
+        out[size++] = 'H';
+    }
     return size == 1 ? 0 : size;
 }
 

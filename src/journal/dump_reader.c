@@ -174,7 +174,7 @@ static bool decode_key(struct slice word, uint8_t *out, size_t *out_size)
     return size > 0;
 }
 
-/* Each letter at most once, and in their order. */
+/* Each letter at most once, and in their order; H stands alone. */
 static bool parse_marks(struct slice word, struct store_marks *marks)
 {
     size_t i = 0;
@@ -185,6 +185,8 @@ static bool parse_marks(struct slice word, struct store_marks *marks)
     i += marks->has_winner;
     marks->is_clients_cas = i < word.size && word.data[i] == 'E';
     i += marks->is_clients_cas;
+    marks->is_held = i == 0 && word.size == 1 && word.data[0] == 'H';
+    i += marks->is_held;
     return i > 0 && i == word.size;
 }
 
@@ -199,8 +201,9 @@ static bool parse_entry(struct dump_reader *reader, const struct slice *words,
     if (!decode_key(words[0], reader->key, &key_size) ||
         number_parse_u64(words[1], UINT32_MAX, &flags) != SESS_OK ||
         number_parse_u64(words[2], INT64_MAX - 1, &deadline_s) != SESS_OK ||
-        number_parse_u64(words[3], UINT64_MAX - 1, &out->cas) != SESS_OK || out->cas == 0 ||
-        number_parse_u64(words[4], DUMP_VALUE_MAX, &size) != SESS_OK) {
+        number_parse_u64(words[3], UINT64_MAX - 1, &out->cas) != SESS_OK ||
+        number_parse_u64(words[4], DUMP_VALUE_MAX, &size) != SESS_OK ||
+        (out->marks.is_held ? deadline_s == 0 || out->cas + flags + size != 0 : out->cas == 0)) {
         return false;
     }
     out->key = slice_of(reader->key, key_size);
@@ -302,10 +305,11 @@ enum sess_status dump_verify(dump_source_fn source, void *context, struct dump_f
     if (status != SESS_OK) {
         return status;
     }
+    *facts = (struct dump_facts){.created_s = reader.created_s};
     while (status == SESS_OK) {
         status = dump_reader_next(&reader, &entry, error);
+        facts->n_sessions += status == SESS_OK && !entry.marks.is_held;
     }
-    *facts = (struct dump_facts){.n_entries = reader.n_entries, .created_s = reader.created_s};
     dump_reader_fini(&reader);
     return status == SESS_NOT_FOUND ? SESS_OK : status;
 }

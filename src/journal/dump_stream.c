@@ -61,7 +61,8 @@ static void put_line(struct dump_stream *self, const struct store_image *image, 
         .value = image->value,
         .flags = image->flags,
         .cas = image->cas,
-        .deadline_s = image->deadline_s,
+        /* A dump knows no probation: who is in it may well be somebody. */
+        .deadline_s = image->marks.asked_s != 0 ? image->marks.asked_s : image->deadline_s,
         .marks = image->marks,
     };
 

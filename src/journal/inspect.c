@@ -136,7 +136,8 @@ static void take_gap(void *context, const struct inspected_gap *gap)
 /* A deadline that is now has passed, as in the store. */
 static bool is_live(const struct inspector *inspector, const struct roll_entry *entry)
 {
-    return !inspector->found.is_flush_due && entry->deadline_s > inspector->now_s;
+    return (entry->is_hold || !inspector->found.is_flush_due) &&
+           entry->deadline_s > inspector->now_s;
 }
 
 static bool is_certain(const struct inspector *inspector, const struct roll_entry *entry)
@@ -156,10 +157,10 @@ static void count_sessions(struct inspector *inspector)
     found->is_flush_due =
         found->flush_at_s != STORE_NO_DEADLINE && found->flush_at_s <= inspector->now_s;
     while ((entry = roll_next(inspector->roll, entry)) != NULL) {
-        bool lives = is_live(inspector, entry);
+        bool lives = !entry->is_hold && is_live(inspector, entry);
 
         found->n_sessions += lives;
-        found->n_expired += entry->deadline_s <= inspector->now_s;
+        found->n_expired += !entry->is_hold && entry->deadline_s <= inspector->now_s;
         found->n_uncertain += lives && !is_certain(inspector, entry);
     }
 }
@@ -301,7 +302,8 @@ static enum sess_status visit_record(void *context, const struct record *record,
         !is_live(inspector, entry)) {
         return SESS_OK;
     }
-    session.deadline_s = entry->deadline_s;
+    /* A dump knows no probation: who is in it may well be somebody. */
+    session.deadline_s = entry->asked_s != 0 ? entry->asked_s : entry->deadline_s;
     session.is_certain = is_certain(inspector, entry);
     return visiting->visit(visiting->context, &session);
 }

@@ -13,15 +13,23 @@ enum {
     FLUSH_SIZE = HEAD_SIZE + 16, /* time 8, whether it is still to come 8 */
     LINK_SIZE = HEAD_SIZE + 32,  /* segment 8, sequence 8, offset 8, CAS id 8 */
     SEAL_SIZE = HEAD_SIZE + 8,   /* segment 8 */
+    HOLD_SIZE = HEAD_SIZE + 8,   /* deadline 8 */
     CLOCK_SIZE = HEAD_SIZE + 16, /* up to when all has expired 8, time 8 */
     END_SIZE = HEAD_SIZE + 48,   /* segment 8, sequence 8, last 8, entries 8, CAS id 8, flush 8 */
     MARKED_SIZE = SET_SIZE + 4,  /* as SET, and marks 4 */
+    PROBATION_SIZE = MARKED_SIZE + 8, /* as MARKED, and deadline 8 */
 };
 
 enum { MARK_STALE = 1, MARK_WINNER = 2, MARK_CLIENTS_CAS = 4, MARKS_ALL = 7 };
 
 enum record_type record_type_of(struct store_marks marks)
 {
+    if (marks.is_held) {
+        return RECORD_HOLD;
+    }
+    if (marks.asked_s != 0) {
+        return RECORD_PROBATION;
+    }
     return marks.is_stale || marks.has_winner || marks.is_clients_cas ? RECORD_MARKED : RECORD_SET;
 }
 
@@ -56,7 +64,8 @@ struct record record_of(const struct mutation *mutation)
         record.value = mutation->is_touch ? slice_of(NULL, 0) : mutation->value;
         break;
     case MUTATION_DELETE:
-        record.type = RECORD_DELETE;
+        record.type = mutation->deadline_s == 0 ? RECORD_DELETE : RECORD_HOLD;
+        record.marks.is_held = mutation->deadline_s != 0;
         break;
     case MUTATION_FLUSH:
         record.type = RECORD_FLUSH;
@@ -70,9 +79,10 @@ struct record record_of(const struct mutation *mutation)
 static size_t fixed_size(uint8_t type)
 {
     static const uint8_t sizes[] = {
-        [RECORD_SET] = SET_SIZE,     [RECORD_TOUCH] = TOUCH_SIZE, [RECORD_DELETE] = HEAD_SIZE,
-        [RECORD_FLUSH] = FLUSH_SIZE, [RECORD_LINK] = LINK_SIZE,   [RECORD_SEAL] = SEAL_SIZE,
-        [RECORD_CLOCK] = CLOCK_SIZE, [RECORD_END] = END_SIZE,     [RECORD_MARKED] = MARKED_SIZE,
+        [RECORD_SET] = SET_SIZE,   [RECORD_TOUCH] = TOUCH_SIZE,         [RECORD_DELETE] = HEAD_SIZE,
+        [RECORD_HOLD] = HOLD_SIZE, [RECORD_PROBATION] = PROBATION_SIZE, [RECORD_FLUSH] = FLUSH_SIZE,
+        [RECORD_LINK] = LINK_SIZE, [RECORD_SEAL] = SEAL_SIZE,           [RECORD_CLOCK] = CLOCK_SIZE,
+        [RECORD_END] = END_SIZE,   [RECORD_MARKED] = MARKED_SIZE,
     };
 
     return type < sizeof sizes ? sizes[type] : 0;
@@ -83,15 +93,20 @@ static void encode_fixed(const struct record *record, uint8_t *out)
     switch (record->type) {
     case RECORD_SET:
     case RECORD_MARKED:
+    case RECORD_PROBATION:
         bytes_put_u32(out, (uint32_t)record->value.size);
         bytes_put_u32(out + 4, record->flags);
         bytes_put_u64(out + 8, (uint64_t)record->deadline_s);
         bytes_put_u64(out + 16, record->cas);
-        if (record->type == RECORD_MARKED) {
+        if (record->type != RECORD_SET) {
             bytes_put_u32(out + 24, marks_encode(record->marks));
+        }
+        if (record->type == RECORD_PROBATION) {
+            bytes_put_u64(out + 28, (uint64_t)record->marks.asked_s);
         }
         break;
     case RECORD_TOUCH:
+    case RECORD_HOLD:
         bytes_put_u64(out, (uint64_t)record->deadline_s);
         break;
     case RECORD_DELETE:
@@ -149,13 +164,21 @@ static size_t decode_fixed(const uint8_t *in, struct record *out)
     switch (out->type) {
     case RECORD_SET:
     case RECORD_MARKED:
+    case RECORD_PROBATION:
         out->flags = bytes_u32(in + 4);
         out->deadline_s = (int64_t)bytes_u64(in + 8);
         out->cas = bytes_u64(in + 16);
-        if (out->type == RECORD_MARKED) {
+        if (out->type != RECORD_SET) {
             out->marks = marks_decode(bytes_u32(in + 24));
         }
+        if (out->type == RECORD_PROBATION) {
+            out->marks.asked_s = (int64_t)bytes_u64(in + 28);
+        }
         return bytes_u32(in);
+    case RECORD_HOLD:
+        out->marks.is_held = true;
+        out->deadline_s = (int64_t)bytes_u64(in);
+        return 0;
     case RECORD_TOUCH:
         out->deadline_s = (int64_t)bytes_u64(in);
         return 0;
@@ -195,7 +218,8 @@ static bool has_fixed_bytes(const uint8_t *in)
 {
     return bytes_u16(in + 2) == 0 &&
            (in[0] != RECORD_FLUSH || bytes_u64(in + HEAD_SIZE + 8) <= 1) &&
-           (in[0] != RECORD_MARKED || bytes_u32(in + SET_SIZE) <= MARKS_ALL);
+           ((in[0] != RECORD_MARKED && in[0] != RECORD_PROBATION) ||
+            bytes_u32(in + SET_SIZE) <= MARKS_ALL);
 }
 
 /* A checkpoint holds what the journal says up to `last`: a start that began behind that would pass over frames. */
@@ -207,7 +231,7 @@ static bool has_sound_begin(const struct record *record)
 static bool has_key(enum record_type type)
 {
     return type == RECORD_SET || type == RECORD_TOUCH || type == RECORD_DELETE ||
-           type == RECORD_MARKED;
+           type == RECORD_MARKED || type == RECORD_PROBATION || type == RECORD_HOLD;
 }
 
 enum sess_status record_decode(struct slice bytes, struct record *out, size_t *used)
@@ -242,8 +266,10 @@ enum sess_status record_decode(struct slice bytes, struct record *out, size_t *u
 struct store_image record_image(const struct record *record)
 {
     static const enum image_kind kinds[] = {
-        [RECORD_SET] = IMAGE_SET,     [RECORD_TOUCH] = IMAGE_TOUCH,  [RECORD_DELETE] = IMAGE_DELETE,
-        [RECORD_FLUSH] = IMAGE_FLUSH, [RECORD_CLOCK] = IMAGE_EXPIRY, [RECORD_MARKED] = IMAGE_SET,
+        [RECORD_SET] = IMAGE_SET,       [RECORD_TOUCH] = IMAGE_TOUCH,
+        [RECORD_DELETE] = IMAGE_DELETE, [RECORD_FLUSH] = IMAGE_FLUSH,
+        [RECORD_CLOCK] = IMAGE_EXPIRY,  [RECORD_MARKED] = IMAGE_SET,
+        [RECORD_HOLD] = IMAGE_SET,      [RECORD_PROBATION] = IMAGE_SET,
     };
 
     return (struct store_image){

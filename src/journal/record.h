@@ -20,22 +20,24 @@
     X(FLUSH, 4, "all keys are gone, at once or at a time")                                         \
     X(LINK, 5, "where the segment goes on from; first in each segment")                            \
     X(SEAL, 6, "the segment is full, and its successor is there")                                  \
+    X(HOLD, 8, "a key is gone, and held: it is not saved again before a time")                     \
     X(CLOCK, 9, "the time is an earlier one: a clock that was behind was accepted")                \
     X(END, 11, "a checkpoint is whole; last in it")                                                \
-    X(MARKED, 12, "a key with its whole state, and marks of it")
+    X(MARKED, 12, "a key with its whole state, and marks of it")                                   \
+    X(PROBATION, 13, "a key with its whole state, marks, and the deadline that it is to get")
 #define RECORD_TYPE_ID(id, number, doc) RECORD_##id = (number),
 enum record_type { RECORD_TYPES(RECORD_TYPE_ID) };
 #undef RECORD_TYPE_ID
-/* Numbers that are kept for: flush undo 7, logout hold 8, key rotation 10. */
+/* Numbers that are kept for: flush undo 7, key rotation 10. */
 
-enum { RECORD_HEAD_MAX = 32 + 250 }; /* bytes of a record without its value, at most */
+enum { RECORD_HEAD_MAX = 40 + 250 }; /* bytes of a record without its value, at most */
 
 struct record {
     enum record_type type;
     struct slice key;
     struct slice value;
     uint32_t flags;
-    struct store_marks marks; /* MARKED */
+    struct store_marks marks; /* MARKED, PROBATION; HOLD: it is held */
     uint64_t cas;       /* LINK, END: ids up to this one may have been given out, written or not */
     int64_t deadline_s; /* FLUSH: when it takes effect. END: of a flush that was
                            still to come, or STORE_NO_DEADLINE. CLOCK: what ended up to then is gone */
@@ -53,13 +55,14 @@ struct record {
 /** The record of a mutation; its slices are borrowed from it. */
 struct record record_of(const struct mutation *mutation);
 
-/** The type of a key's whole state: SET, or MARKED if it has marks. */
+/** The type of a key's whole state: SET, MARKED if it has marks, PROBATION or HOLD if it is that. */
 enum record_type record_type_of(struct store_marks marks);
 
 /** Whether a record is a key's whole state. */
 static inline bool record_is_state(const struct record *record)
 {
-    return record->type == RECORD_SET || record->type == RECORD_MARKED;
+    return record->type == RECORD_SET || record->type == RECORD_MARKED ||
+           record->type == RECORD_HOLD || record->type == RECORD_PROBATION;
 }
 
 /** The id up to which ids were given out, by this record: none for one that a client chose. */
@@ -68,7 +71,7 @@ static inline uint64_t record_highest_cas(const struct record *record)
     return record->marks.is_clients_cas ? 0 : record->cas;
 }
 
-/** What a SET, MARKED, TOUCH, DELETE, FLUSH or CLOCK does to a store; its slices are the record's. */
+/** What a SET, MARKED, PROBATION, HOLD, TOUCH, DELETE, FLUSH or CLOCK does to a store; its slices are the record's. */
 struct store_image record_image(const struct record *record);
 
 /** Bytes of a record without key and value. */

@@ -66,20 +66,52 @@ static void free_entry(struct roll_entry *entry)
     free(entry);
 }
 
-static void clear(struct roll *roll)
+static bool is_any(const struct roll_entry *entry, int64_t time_s)
+{
+    (void)entry;
+    (void)time_s;
+    return true;
+}
+
+/* What a flush ends. */
+static bool is_session(const struct roll_entry *entry, int64_t time_s)
+{
+    (void)time_s;
+    return !entry->is_hold;
+}
+
+static bool is_over(const struct roll_entry *entry, int64_t time_s)
+{
+    return entry->deadline_s <= time_s;
+}
+
+/* The entry that a pointer points to, or NULL. */
+static void drop(struct roll *roll, struct roll_entry **link)
+{
+    struct roll_entry *entry = *link;
+
+    if (entry != NULL) {
+        *link = entry->next;
+        free_entry(entry);
+        roll->n_entries--;
+    }
+}
+
+static void drop_where(struct roll *roll,
+                       bool (*holds)(const struct roll_entry *entry, int64_t time_s),
+                       int64_t time_s)
 {
     for (size_t i = 0; i < roll->n_buckets; i++) {
-        struct roll_entry *entry = roll->buckets[i];
+        struct roll_entry **link = &roll->buckets[i];
 
-        while (entry != NULL) {
-            struct roll_entry *next = entry->next;
-
-            free_entry(entry);
-            entry = next;
+        while (*link != NULL) {
+            if (holds(*link, time_s)) {
+                drop(roll, link);
+            } else {
+                link = &(*link)->next;
+            }
         }
-        roll->buckets[i] = NULL;
     }
-    roll->n_entries = 0;
 }
 
 /* Twice as many buckets. Without memory for them those that are there get longer. */
@@ -127,6 +159,8 @@ static enum sess_status set(struct roll *roll, const struct record *record,
     }
     entry->place = *place;
     entry->deadline_s = record->deadline_s;
+    entry->asked_s = record->marks.asked_s;
+    entry->is_hold = record->marks.is_held;
     if (roll->n_entries > roll->n_buckets) {
         grow(roll);
     }
@@ -137,35 +171,9 @@ static void touch(struct roll *roll, const struct record *record)
 {
     struct roll_entry *entry = *find(roll, record->key);
 
-    if (entry != NULL) {
+    if (entry != NULL && !entry->is_hold) {
+        entry->asked_s = 0;
         entry->deadline_s = record->deadline_s;
-    }
-}
-
-/* The entry that a pointer points to, or NULL. */
-static void drop(struct roll *roll, struct roll_entry **link)
-{
-    struct roll_entry *entry = *link;
-
-    if (entry != NULL) {
-        *link = entry->next;
-        free_entry(entry);
-        roll->n_entries--;
-    }
-}
-
-static void drop_expired(struct roll *roll, int64_t time_s)
-{
-    for (size_t i = 0; i < roll->n_buckets; i++) {
-        struct roll_entry **link = &roll->buckets[i];
-
-        while (*link != NULL) {
-            if ((*link)->deadline_s <= time_s) {
-                drop(roll, link);
-            } else {
-                link = &(*link)->next;
-            }
-        }
     }
 }
 
@@ -175,6 +183,8 @@ enum sess_status roll_apply(struct roll *roll, const struct record *record,
     switch (record->type) {
     case RECORD_SET:
     case RECORD_MARKED:
+    case RECORD_PROBATION:
+    case RECORD_HOLD:
         return set(roll, record, place);
     case RECORD_TOUCH:
         touch(roll, record);
@@ -184,11 +194,11 @@ enum sess_status roll_apply(struct roll *roll, const struct record *record,
         break;
     case RECORD_FLUSH:
         if (!record->is_scheduled) {
-            clear(roll);
+            drop_where(roll, is_session, 0);
         }
         break;
     case RECORD_CLOCK:
-        drop_expired(roll, record->deadline_s);
+        drop_where(roll, is_over, record->deadline_s);
         break;
     case RECORD_LINK:
     case RECORD_SEAL:
@@ -222,7 +232,7 @@ void roll_destroy(struct roll **roll)
         return;
     }
     if (self->buckets != NULL) {
-        clear(self);
+        drop_where(self, is_any, 0);
     }
     free(self->buckets);
     free(self);

@@ -11,6 +11,8 @@ struct roll_entry {
     struct roll_entry *next;   /* in its bucket */
     struct island_place place; /* of the record with its value */
     int64_t deadline_s;        /* of the latest record */
+    int64_t asked_s;           /* 0, or the deadline that it gets behind its probation */
+    bool is_hold;              /* no session */
     uint8_t key_size;          /* bytes */
     uint8_t key[];
 };

@@ -100,11 +100,22 @@ static bool is_noreply(struct slice word)
     return slice_equal(word, SLICE_LITERAL("noreply"));
 }
 
+/* Nothing but a key and a time. */
+static bool is_hold(const struct request *request)
+{
+    const struct meta_flags *marks = &request->meta;
+
+    return request->exptime > 0 && request->cas == 0 && request->flags == 0 &&
+           request->value_size == 0 && !meta_has(marks, 'X') && !meta_has(marks, 'W') &&
+           !meta_has(marks, 'E');
+}
+
 /* Those that a dump's line ends in, and b in front of them; behind them all of the session is known. */
 static void read_marks(struct slice word, struct request *request, struct argument_fault *fault)
 {
-    const char *left = "bXWE";
+    const char *left = "bXWEH";
     uint64_t most;
+    bool is_sound;
 
     request->meta = (struct meta_flags){.set = 0};
     for (size_t i = 0; i < word.size && left != NULL; i++) {
@@ -116,7 +127,8 @@ static void read_marks(struct slice word, struct request *request, struct argume
     }
     /* A client's may be any; the store's own are counted on from there. */
     most = meta_has(&request->meta, 'E') ? UINT64_MAX - 1 : INT64_MAX;
-    if (request->exptime < 0 || request->cas == 0 || request->cas > most) {
+    is_sound = meta_has(&request->meta, 'H') ? is_hold(request) : request->cas > 0;
+    if (request->exptime < 0 || !is_sound || request->cas > most) {
         fault_note(fault, REPLY_BAD_FORMAT);
     }
     if (meta_has(&request->meta, 'b') && !flags_key_is_base64(request->key)) {

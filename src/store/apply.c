@@ -16,15 +16,20 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /* As an entry can hold it. One of 0 would be none. */
-static int64_t deadline_of(const struct store_image *image)
+static int64_t as_held(int64_t deadline_s)
 {
-    if (image->deadline_s == STORE_NO_DEADLINE) {
+    if (deadline_s == STORE_NO_DEADLINE) {
         return STORE_NO_DEADLINE;
     }
-    if (image->deadline_s > ENTRY_DEADLINE_MAX) {
+    if (deadline_s > ENTRY_DEADLINE_MAX) {
         return ENTRY_DEADLINE_MAX;
     }
-    return image->deadline_s < 1 ? 1 : image->deadline_s;
+    return deadline_s < 1 ? 1 : deadline_s;
+}
+
+static int64_t deadline_of(const struct store_image *image)
+{
+    return as_held(image->deadline_s);
 }
 
 /* There is no page, though there may be room in pieces. Returns whether a page was given back. */
@@ -76,6 +81,9 @@ static enum sess_status apply_set(struct store *store, struct place place,
     };
     enum sess_status status;
 
+    if (image->marks.asked_s != 0) {
+        fields.marks.asked_s = as_held(image->marks.asked_s);
+    }
     if (image->value.size > store->inline_max) {
         fields.block = block_create(store->arena, image->value.size, image->value.size);
         if (fields.block == NULL) {
@@ -114,14 +122,18 @@ static void apply_delete(struct store *store, struct place place, struct slice k
     }
 }
 
-static void apply_touch(struct place place, const struct store_image *image)
+static void apply_touch(struct store *store, struct place place, const struct store_image *image)
 {
     const uint64_t *slot = index_find(&place.shard->index, place.hash, image->key);
 
-    if (slot != NULL) {
+    /* An image may be ahead of the journal, and have a hold that comes later in it. */
+    if (slot != NULL && !entry_is_hold(index_entry(*slot))) {
         struct entry *entry = index_entry(*slot);
         int64_t before_s = entry_deadline(entry);
 
+        if (entry_is_on_probation(entry)) {
+            shard_end_probation(store, place.shard, entry);
+        }
         entry_set_deadline(entry, deadline_of(image));
         timer_set(&place.shard->timers, &place.shard->index, place.hash, entry, before_s,
                   deadline_of(image));
@@ -165,7 +177,7 @@ static void apply_flush(struct store *store, struct shard *shard)
             forget(store, shard, entry);
         }
     }
-    shard->flushed_below = 0;
+    shard->flushed_below = 1;
 }
 
 static enum sess_status apply(struct store *store, struct place place,
@@ -175,7 +187,7 @@ static enum sess_status apply(struct store *store, struct place place,
     case IMAGE_SET:
         return apply_set(store, place, image);
     case IMAGE_TOUCH:
-        apply_touch(place, image);
+        apply_touch(store, place, image);
         break;
     case IMAGE_DELETE:
         apply_delete(store, place, image->key);
@@ -240,7 +252,7 @@ void store_begin(struct store *store, int64_t now_s, uint64_t first_cas, int64_t
         struct shard *shard = &store->shards[i];
 
         shard->next_cas = first_cas;
-        shard->flushed_below = 0;
+        shard->flushed_below = 1;
         shard_set_time(store, shard, &(int64_t){now_s});
         census_restart(&shard->census, shard->now_s, 0);
     }

@@ -1,4 +1,5 @@
-/* The steps of a change. What they are put together to: write.c, join.c, count.c, reading.c.
+/* The steps of a change. What it makes of a session: session.c. What they are put together to: write.c, join.c,
+ * count.c, reading.c.
  *
  * Threads: under the shard's lock, but for change_begin. Memory: places in the shard's heap; blocks are
  * released behind the lock. */
@@ -6,6 +7,7 @@
 
 #include "compact.h"
 #include "flush.h"
+#include "sessiond/store/policy.h"
 
 #include <string.h>
 
@@ -26,6 +28,8 @@ void change_begin(struct change *change, struct store *store, struct slice key, 
         change->present != NULL && shard_is_live(change->place.shard, change->present);
     change->is_hidden =
         change->present != NULL && shard_is_hidden(store, change->place.shard, change->present);
+    change->is_held = change->present != NULL && !change->is_live &&
+                      shard_is_held(store, change->place.shard, change->present);
     /* What is kept back is for keys that are there. */
     change->held_limit = change->is_live ? SIZE_MAX : store->new_key_limit;
 }
@@ -37,7 +41,8 @@ void change_end(struct change *change, uint64_t cas, struct store_outcome *outco
     outcome->deadline_s = change->stored_deadline_s;
     outcome->size_bytes = change->stored_size;
     if (change->gone != NULL) {
-        change->gone_block = shard_free(change->store, change->place.shard, change->gone);
+        change->gone_block =
+            shard_end(change->store, change->place.shard, change->gone, change->hold_until_s);
     }
     (void)pthread_mutex_unlock(&change->place.shard->lock);
     if (change->gone_block != NULL) {
@@ -102,12 +107,21 @@ static int64_t certain_time(const struct change *change)
     return change->is_hidden ? change->store->mark_s : change->now_s;
 }
 
+/* Until when the key of a session that ends is held; 0: not at all. */
+static int64_t hold_until(const struct change *change, struct slice key)
+{
+    int64_t hold_s = is_kept(change) ? policy_hold_s(change->store->config.policy, key) : 0;
+
+    return hold_s == 0 ? 0 : change->now_s + hold_s;
+}
+
 enum sess_status change_remove(struct change *change, struct slice key)
 {
     struct shard *shard = change->place.shard;
     struct mutation mutation = {
         .kind = MUTATION_DELETE,
         .key = key,
+        .deadline_s = hold_until(change, key),
         .old_deadline_s = kept_deadline(change),
         .now_s = certain_time(change),
     };
@@ -115,8 +129,11 @@ enum sess_status change_remove(struct change *change, struct slice key)
 
     if (status == SESS_OK) {
         metric_add(&shard->metrics.sessions_deleted, change->is_live);
-        shard_take_out(change->store, change->place, change->slot);
         change->gone = change->present;
+        change->hold_until_s = mutation.deadline_s;
+        if (mutation.deadline_s == 0) {
+            shard_take_out(change->store, change->place, change->slot);
+        }
     }
     return status;
 }
@@ -128,7 +145,7 @@ enum sess_status change_delete(struct change *change, struct slice key)
     return status == SESS_OK && !change->is_live ? SESS_NOT_FOUND : status;
 }
 
-static enum sess_status announce(struct change *change, const struct entry_fields *fields,
+enum sess_status change_announce(struct change *change, const struct entry_fields *fields,
                                  bool is_touch)
 {
     struct mutation mutation = {
@@ -204,7 +221,7 @@ static enum sess_status put_in_place(struct change *change, const struct entry_f
     size_t before = entry_size(entry);
     size_t after = entry_size_for(fields);
     int64_t before_s = entry_deadline(entry);
-    enum sess_status status = announce(change, fields, false);
+    enum sess_status status = change_announce(change, fields, false);
 
     if (status != SESS_OK) {
         return status;
@@ -275,7 +292,7 @@ static enum sess_status put_anew(struct change *change, const struct entry_field
     }
     entry_make(entry, fields);
     entry_set_accessed(entry, change->now_s);
-    status = announce(change, fields, false);
+    status = change_announce(change, fields, false);
     if (status != SESS_OK) {
         heap_free(&shard->heap, entry, entry_size(entry));
         return status;
@@ -285,7 +302,6 @@ static enum sess_status put_anew(struct change *change, const struct entry_field
     } else {
         learn_prefix(change, fields);
         index_insert(&shard->index, change->place.hash, entry);
-        metric_add(&shard->metrics.curr_items, 1);
     }
     timer_set(&shard->timers, &shard->index, change->place.hash, entry, before_s,
               fields->deadline_s);
@@ -307,23 +323,16 @@ static void drop_dead(struct change *change)
     change->slot = NULL;
 }
 
-static void count_size(struct shard *shard, struct cost before, struct cost after)
-{
-    if (before.held > 0) {
-        census_remove(&shard->census, before.held);
-    }
-    census_add(&shard->census, after.held);
-    metric_add(&shard->metrics.bytes, after.held - before.held);
-}
-
 static enum sess_status put_packed(struct change *change, const struct entry_fields *fields)
 {
     struct cost before;
     struct cost after = {.block = cost_of_block(fields->block)};
     bool fits = fits_in_place(change, fields);
+    bool was_hold = change->present != NULL && entry_is_hold(change->present);
     enum sess_status status;
 
-    if (change->present != NULL && !is_kept(change) && !fits) {
+    /* A hold stays until what ends it is stored. */
+    if (change->present != NULL && !is_kept(change) && !was_hold && !fits) {
         drop_dead(change);
     }
     before = cost_of_present(change);
@@ -341,7 +350,7 @@ static enum sess_status put_packed(struct change *change, const struct entry_fie
         value_block_acquire(fields->block);
     }
     uncharge(change, before, after);
-    count_size(change->place.shard, before, after);
+    shard_count(change->place.shard, before.held, was_hold, after.held, fields->marks.is_held);
     return SESS_OK;
 }
 
@@ -351,129 +360,4 @@ enum sess_status change_put_as_is(struct change *change, const struct entry_fiel
 
     packed.prefix = prefixes_find(&change->store->prefixes, fields->key);
     return put_packed(change, &packed);
-}
-
-/* There is no place in a page for a small value; but what it replaces is large, and has one of its own. An
- * overwrite that is no larger must not fail: it gets one, too. */
-static enum sess_status put_by_reference(struct change *change, const struct entry_fields *fields)
-{
-    struct entry_fields large = *fields;
-    size_t size = fields->value.size;
-    enum sess_status status = SESS_LIMIT;
-
-    if (!change->is_live || fields->block != NULL || entry_block(change->present) == NULL) {
-        return SESS_LIMIT;
-    }
-    large.block = block_create(change->store->arena, size, size);
-    if (large.block != NULL) {
-        memcpy(large.block->bytes, fields->value.data, size);
-        status = change_put_as_is(change, &large);
-        value_block_release(large.block);
-    }
-    return status;
-}
-
-void change_use_cas(struct entry_fields *fields, uint64_t cas)
-{
-    fields->cas = cas;
-    fields->marks.is_clients_cas = cas != 0;
-}
-
-static void note_stored(struct change *change, const struct entry_fields *fields, uint64_t *cas)
-{
-    *cas = fields->cas;
-    change->stored_deadline_s = fields->deadline_s;
-    change->stored_size =
-        fields->block == NULL ? fields->value.size : value_block_bytes(fields->block).size;
-}
-
-enum sess_status change_restate(struct change *change, struct entry_fields *fields, uint64_t *cas)
-{
-    struct shard *shard = change->place.shard;
-    enum sess_status status;
-
-    fields->n_flushes = shard->n_flushes;
-    if (!fields->marks.is_clients_cas) {
-        fields->cas = shard->next_cas;
-    }
-    status = change_put_as_is(change, fields);
-    if (status == SESS_LIMIT) {
-        status = put_by_reference(change, fields);
-    }
-    if (status == SESS_OK) {
-        /* A client's id takes one of the sequence, too: those in front of it stay in front. */
-        shard->next_cas++;
-        note_stored(change, fields, cas);
-    }
-    return status;
-}
-
-enum sess_status change_restore(struct change *change, struct entry_fields *fields, uint64_t *cas)
-{
-    struct shard *shard = change->place.shard;
-    enum sess_status status;
-
-    fields->n_flushes = shard->n_flushes;
-    status = change_put_as_is(change, fields);
-    if (status == SESS_OK) {
-        /* No version that comes later has its id, nor one below. */
-        if (!fields->marks.is_clients_cas && fields->cas >= shard->next_cas) {
-            shard->next_cas = fields->cas;
-        }
-        shard->next_cas++;
-        note_stored(change, fields, cas);
-        metric_add(&shard->metrics.sessions_restored, 1);
-    }
-    return status;
-}
-
-enum sess_status change_put(struct change *change, struct entry_fields *fields, uint64_t *cas)
-{
-    struct store_metrics *metrics = &change->place.shard->metrics;
-    enum sess_status status = change_restate(change, fields, cas);
-
-    if (status == SESS_OK) {
-        metric_add(&metrics->total_items, 1);
-        metric_add(change->is_live ? &metrics->sessions_renewed : &metrics->sessions_created, 1);
-    }
-    return status;
-}
-
-static enum sess_status touch_live(struct change *change, struct slice key, int64_t deadline_s)
-{
-    struct shard *shard = change->place.shard;
-    struct entry *entry = change->present;
-    int64_t old_s = entry_deadline(entry);
-    struct entry_fields fields = {
-        .key = key,
-        .value = entry_value(entry),
-        .block = entry_block(entry),
-        .flags = entry_flags(entry),
-        .deadline_s = deadline_s,
-        .cas = entry_cas(entry),
-        .marks = entry_marks(entry),
-    };
-    enum sess_status status = SESS_OK;
-
-    if (deadline_s == old_s) {
-        return SESS_OK;
-    }
-    status = announce(change, &fields, true);
-    if (status != SESS_OK) {
-        return status;
-    }
-    entry_set_deadline(entry, deadline_s);
-    timer_set(&shard->timers, &shard->index, change->place.hash, entry, old_s, deadline_s);
-    metric_add(&shard->metrics.sessions_renewed, deadline_s > old_s);
-    return SESS_OK;
-}
-
-enum sess_status change_touch(struct change *change, struct slice key, struct store_expiry expiry)
-{
-    int64_t deadline_s = shard_deadline(change->place.shard, expiry);
-
-    if (deadline_s <= change->now_s) {
-        return change_delete(change, key);
-    }
-    return change->is_live ? touch_live(change, key, deadline_s) : SESS_NOT_FOUND;
 }

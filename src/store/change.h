@@ -14,10 +14,12 @@
 struct change {
     struct store *store;
     struct place place;
-    int64_t now_s;                  /* the shard's */
-    uint64_t *slot;                 /* NULL: the key is not there */
-    struct entry *present;          /* NULL, or what is there, perhaps expired or flushed */
-    struct entry *gone;             /* NULL, or what was taken out: freed when the change ends */
+    int64_t now_s;         /* the shard's */
+    uint64_t *slot;        /* NULL: the key is not there */
+    struct entry *present; /* NULL, or what is there, perhaps expired or flushed */
+    struct entry
+        *gone; /* NULL, or what was taken out: freed when the change ends, or made a hold */
+    int64_t hold_until_s;           /* of what is gone; 0: it gets no hold */
     struct value_block *gone_block; /* NULL, or what is released behind the lock */
     bool is_live;                   /* present, and there for anyone to see */
     bool is_hidden;            /* present, and there again if the clock is put right: a grace */
@@ -25,7 +27,10 @@ struct change {
     int64_t stored_deadline_s; /* of what it stored; 0: nothing */
     size_t stored_size;        /* likewise, of the value */
     size_t held_limit;         /* bytes up to which it may use `held` */
-    enum sess_status flushed;  /* but for OK: the answer to any change, since a flush that is due is
+    bool is_held;              /* present, and a hold that is in force */
+    bool may_revive;           /* what it stores is a new session in any case: it ends a hold */
+    bool is_capped; /* the deadline that it gives is shorter than the one that was asked for */
+    enum sess_status flushed; /* but for OK: the answer to any change, since a flush that is due is
                                        to come first */
 };
 
@@ -39,15 +44,23 @@ void change_find(struct change *change, struct slice key);
 /** Unlock; the outcome is what the shard says now, and `cas`. */
 void change_end(struct change *change, uint64_t cas, struct store_outcome *outcome);
 
+/** The absolute deadline of an expiry that a client asks for, as far as policy allows. */
+int64_t change_deadline(struct change *change, struct slice key, struct store_expiry expiry);
+
 /** Whether the conditions of a write's mode are met.
  *  returns  OK | NOT_STORED | NOT_FOUND | EXISTS */
 SESS_MUST_CHECK enum sess_status change_check(const struct change *change,
                                               const struct store_write *write);
 
+/** Ask the journal about what is to be stored.
+ *  returns  OK | BUSY | REFUSED */
+SESS_MUST_CHECK enum sess_status change_announce(struct change *change,
+                                                 const struct entry_fields *fields, bool is_touch);
+
 /** Store an entry under the key: in the place of what is there if it fits, else in a new one. It takes a
  *  reference to fields->block of its own.
  *  cas      set by OK: its id, the shard's next
- *  returns  OK | NO_MEMORY | BUSY | REFUSED; on failure nothing has changed */
+ *  returns  OK | NOT_STORED (the key is held) | NO_MEMORY | BUSY | REFUSED; on failure nothing has changed */
 SESS_MUST_CHECK enum sess_status change_put(struct change *change, struct entry_fields *fields,
                                             uint64_t *cas);
 
@@ -71,7 +84,7 @@ SESS_MUST_CHECK enum sess_status change_put_as_is(struct change *change,
  *  returns  OK | BUSY | REFUSED */
 SESS_MUST_CHECK enum sess_status change_remove(struct change *change, struct slice key);
 
-/** Store a value whose deadline has passed: nothing is kept.
+/** Store a value whose deadline has passed: nothing is kept, and a hold stays.
  *  returns  as change_remove */
 SESS_MUST_CHECK enum sess_status change_write_dead(struct change *change, struct slice key);
 
@@ -84,6 +97,10 @@ SESS_MUST_CHECK enum sess_status change_delete(struct change *change, struct sli
  *  returns  OK | NOT_FOUND (nothing is live) | BUSY | REFUSED */
 SESS_MUST_CHECK enum sess_status change_touch(struct change *change, struct slice key,
                                               struct store_expiry expiry);
+
+/** The live entry, which is on probation, is looked at: give it the deadline that was asked for, unless it is too new, or
+ *  the journal says no. Returns whether it has it. */
+bool change_end_probation(struct change *change, struct slice key);
 
 /** store_write with the value in `block` (borrowed), or in write->value when block is NULL. */
 SESS_MUST_CHECK enum sess_status change_write(struct store *store, const struct store_write *write,

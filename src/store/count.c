@@ -44,8 +44,8 @@ static enum sess_status count_live(struct change *change, const struct store_cou
     struct entry_fields fields = {
         .key = count->key,
         .flags = entry_flags(present),
-        .deadline_s = count->renews ? shard_deadline(change->place.shard, count->expiry)
-                                    : entry_deadline(present),
+        .deadline_s = count->renews ? change_deadline(change, count->key, count->expiry)
+                                    : entry_full_deadline(present),
         .marks = entry_marks(present),
     };
     uint64_t number = 0;
@@ -71,7 +71,7 @@ static enum sess_status vivify(struct change *change, const struct store_count *
 {
     struct entry_fields fields = {
         .key = count->key,
-        .deadline_s = shard_deadline(change->place.shard, count->vivified),
+        .deadline_s = change_deadline(change, count->key, count->vivified),
     };
 
     change_use_cas(&fields, count->new_cas);

@@ -11,12 +11,13 @@ enum {
     HEADER_SIZE = offsetof(struct entry, packed),
     LENGTH_SHIFT = 1, /* above the bit that tells a place in use from a free one */
     LENGTH_BITS = 15,
-    FLAG_SHIFT = LENGTH_SHIFT + LENGTH_BITS,
+    FLAG_SHIFT = ENTRY_BITS_SHIFT,
     FLAG_BITS = 12,
     FAR_SHIFT = FLAG_SHIFT + FLAG_BITS, /* of the deadline's high bits */
     TIMES_SIZE = 6,
-    OPTIONAL_BITS = ENTRY_HAS_FLAGS | ENTRY_HAS_FULL_CAS | ENTRY_HAS_TIMES,
+    DEADLINE_BITS = 36,
 };
+_Static_assert(FLAG_SHIFT == LENGTH_SHIFT + LENGTH_BITS, "the bits stand behind the length");
 
 #define SHORT_CAS_MAX ((1ULL << 40) - 1)
 #define N_FLUSHES_MASK (SHORT_CAS_MAX >> 1)
@@ -40,17 +41,23 @@ static void set_bit(struct entry *entry, enum entry_bit bit)
     entry->word |= (uint32_t)bit << FLAG_SHIFT;
 }
 
+/* In the order in which they stand: bit, bytes. */
+#define OPTIONAL_FIELDS(X)                                                                         \
+    X(ENTRY_HAS_FLAGS, sizeof(uint32_t))                                                           \
+    X(ENTRY_HAS_FULL_CAS, sizeof(uint64_t))                                                        \
+    X(ENTRY_HAS_TIMES, TIMES_SIZE)                                                                 \
+    X(ENTRY_PROBATION, sizeof(uint64_t))
+#define OPTIONAL_ROW(bit, size) {bit, size},
+#define OPTIONAL_BIT(bit, size) | (bit)
+enum { OPTIONAL_BITS = 0 OPTIONAL_FIELDS(OPTIONAL_BIT) };
+
 /* Bytes of the optional fields that stand before `bit`'s field; all of them for a bit of 0. */
 static size_t optional_size(uint32_t bits, uint32_t bit)
 {
     static const struct {
         uint32_t bit;
         size_t size;
-    } fields[] = {
-        {ENTRY_HAS_FLAGS, sizeof(uint32_t)},
-        {ENTRY_HAS_FULL_CAS, sizeof(uint64_t)},
-        {ENTRY_HAS_TIMES, TIMES_SIZE},
-    };
+    } fields[] = {OPTIONAL_FIELDS(OPTIONAL_ROW)};
     size_t size = 0;
 
     if ((bits & OPTIONAL_BITS) == 0) {
@@ -87,6 +94,8 @@ static uint32_t bits_for(const struct entry_fields *fields)
     bits |= fields->marks.has_winner ? ENTRY_WIN : 0U;
     bits |= fields->block != NULL ? ENTRY_BY_REFERENCE : 0U;
     bits |= fields->prefix != NULL ? ENTRY_KEY_PACKED : 0U;
+    bits |= fields->marks.is_held ? ENTRY_HELD : 0U;
+    bits |= fields->marks.asked_s != 0 ? ENTRY_PROBATION : 0U;
     return bits;
 }
 
@@ -107,6 +116,22 @@ static void set_cas(struct entry *entry, const struct entry_fields *fields)
 static uint64_t short_number(const struct entry *entry)
 {
     return bytes_u32(entry->cas) | (uint64_t)entry->cas[ENTRY_CAS_SIZE - 1] << 32;
+}
+
+static uint64_t probation_of(const struct entry *entry)
+{
+    uint64_t probation;
+
+    memcpy(&probation, optional_field(entry, ENTRY_PROBATION), sizeof probation);
+    return probation;
+}
+
+static void set_probation(struct entry *entry, int64_t asked_s, uint64_t created_s)
+{
+    uint64_t asked = asked_s == STORE_NO_DEADLINE ? 0 : (uint64_t)asked_s;
+    uint64_t probation = asked | created_s << DEADLINE_BITS;
+
+    memcpy(optional_field(entry, ENTRY_PROBATION), &probation, sizeof probation);
 }
 
 static struct slice inline_value(const struct entry_fields *fields)
@@ -153,6 +178,9 @@ void entry_remake(struct entry *entry, const struct entry_fields *fields)
         memcpy(optional_field(entry, ENTRY_HAS_FLAGS), &fields->flags, sizeof fields->flags);
     }
     set_cas(entry, fields);
+    if ((bits & ENTRY_PROBATION) != 0) {
+        set_probation(entry, fields->marks.asked_s, (uint64_t)fields->created_s);
+    }
     entry_set_deadline(entry, fields->deadline_s);
     (void)put(put_key(entry->packed + optional_size(bits, 0), fields), value);
 }
@@ -261,7 +289,57 @@ struct store_marks entry_marks(const struct entry *entry)
         .is_stale = (bits & ENTRY_STALE) != 0,
         .has_winner = (bits & ENTRY_WIN) != 0,
         .is_clients_cas = (bits & ENTRY_HAS_FULL_CAS) != 0 && (short_number(entry) & 1) != 0,
+        .is_held = (bits & ENTRY_HELD) != 0,
+        .asked_s = (bits & ENTRY_PROBATION) != 0 ? entry_full_deadline(entry) : 0,
     };
+}
+
+int64_t entry_full_deadline(const struct entry *entry)
+{
+    uint64_t asked;
+
+    if (!entry_is_on_probation(entry)) {
+        return entry_deadline(entry);
+    }
+    asked = probation_of(entry) & ENTRY_DEADLINE_MAX;
+    return asked == 0 ? STORE_NO_DEADLINE : (int64_t)asked;
+}
+
+/* The latest second of those that have its low bits. */
+int64_t entry_created_s(const struct entry *entry, int64_t now_s)
+{
+    const uint64_t mask = UINT64_MAX >> DEADLINE_BITS;
+
+    return now_s - (int64_t)(((uint64_t)now_s - (probation_of(entry) >> DEADLINE_BITS)) & mask);
+}
+
+void entry_set_asked(struct entry *entry, int64_t asked_s)
+{
+    set_probation(entry, asked_s, probation_of(entry) >> DEADLINE_BITS);
+}
+
+void entry_end_probation(struct entry *entry)
+{
+    uint8_t *field = optional_field(entry, ENTRY_PROBATION);
+
+    memmove(field, field + sizeof(uint64_t), (size_t)entry->key_size + length_of(entry));
+    entry->word &= ~((uint32_t)ENTRY_PROBATION << FLAG_SHIFT);
+}
+
+bool entry_is_hold(const struct entry *entry)
+{
+    return (bits_of(entry) & ENTRY_HELD) != 0;
+}
+
+void entry_become_hold(struct entry *entry, int64_t deadline_s)
+{
+    struct slice key = entry_own_key(entry);
+    uint32_t bits = ENTRY_HELD | (bits_of(entry) & ENTRY_KEY_PACKED);
+
+    memmove(entry->packed, key.data, key.size);
+    entry->word = bits << FLAG_SHIFT;
+    memset(entry->cas, 0, sizeof entry->cas);
+    entry_set_deadline(entry, deadline_s);
 }
 
 void entry_set_winner(struct entry *entry)

@@ -11,7 +11,8 @@
  *     12      5   CAS id; with a full one: twice the flushes that its shard has seen, and 1 if a client chose it
  *     17      1   length of that
  *     18      1   mark of its record in the wheel (timer.h); 0: none
- *     19          optional, by bit: client flags 4, full CAS 8, times 6
+ *     19          optional, by bit: client flags 4, full CAS 8, times 6, probation 8: the low 36 bits are the deadline
+ *                 that was asked for (0: none), the others the low ones of the second in which it was made
  *                 key; with KEY_PACKED the number of its prefix and what is behind that
  *                 value, or the address of its block with ENTRY_BY_REFERENCE
  *
@@ -37,15 +38,19 @@ enum entry_bit {
     ENTRY_WIN = 1 << 5,          /* somebody was told to make it anew */
     ENTRY_FETCHED = 1 << 6,      /* was read */
     ENTRY_RENEWED = 1 << 7,      /* later: was stored or touched again */
-    ENTRY_PROBATION = 1 << 8,    /* later: first-write-ttl is running */
+    ENTRY_PROBATION = 1 << 8,    /* first-write-ttl is running */
     ENTRY_UNDO = 1 << 9,         /* later: flushed, may come back by unflush */
     ENTRY_KEY_PACKED = 1 << 10,  /* it begins with the number of a prefix */
+    ENTRY_HELD = 1 << 11,        /* a hold: no session, and its CAS id is 0 */
 };
 
 /* The latest deadline that an entry holds, in the year 4147. */
 #define ENTRY_DEADLINE_MAX (((int64_t)1 << 36) - 1)
 
-enum { ENTRY_CAS_SIZE = 5 };
+enum {
+    ENTRY_CAS_SIZE = 5,
+    ENTRY_BITS_SHIFT = 16, /* of the bits above in the entry's first word */
+};
 
 struct entry {
     uint32_t word; /* length, flag bits, far deadline */
@@ -67,6 +72,7 @@ struct entry_fields {
     int64_t deadline_s;
     uint64_t cas;
     struct store_marks marks;
+    int64_t created_s; /* of one on probation; 0: long ago */
     uint64_t
         n_flushes; /* that its shard has seen; kept by a full CAS id, which says nothing of when it was */
 };
@@ -99,10 +105,31 @@ int64_t entry_deadline(const struct entry *entry);
 /** Set a deadline: 1 to ENTRY_DEADLINE_MAX, or STORE_NO_DEADLINE. It never needs more room. */
 void entry_set_deadline(struct entry *entry, int64_t deadline_s);
 
-/** Whether it was made before a flush: its CAS id is below the barrier, or its shard has seen more flushes. */
+/** Whether it was made before a flush: its CAS id is below the barrier, or its shard has seen more flushes. It holds of
+ *  a hold, too, since a barrier is 1 at least: so whoever asks whether an entry is live need not know of them. */
 bool entry_is_flushed(const struct entry *entry, uint64_t flushed_below, uint64_t n_flushes);
 
 struct store_marks entry_marks(const struct entry *entry);
+
+/** Whether it is on probation, for how many seconds, and the deadline that it gets behind that: its own if it is not. */
+static inline bool entry_is_on_probation(const struct entry *entry)
+{
+    return (entry->word & (uint32_t)ENTRY_PROBATION << ENTRY_BITS_SHIFT) != 0;
+}
+int64_t entry_created_s(const struct entry *entry, int64_t now_s);
+int64_t entry_full_deadline(const struct entry *entry);
+
+/** While it is on probation: let it get another deadline. */
+void entry_set_asked(struct entry *entry, int64_t asked_s);
+
+/** Let it be on probation no more. Its size shrinks; its deadline stays. */
+void entry_end_probation(struct entry *entry);
+
+/** Whether it is a hold, in force or not. */
+bool entry_is_hold(const struct entry *entry);
+
+/** Let it be a hold of its key: what is behind the key is nobody's any more. Its size shrinks; its timer stays. */
+void entry_become_hold(struct entry *entry, int64_t deadline_s);
 
 /** Note that somebody was told to make it anew. */
 void entry_set_winner(struct entry *entry);

@@ -108,7 +108,8 @@ static bool is_flushed(const void *context, const struct entry *entry)
 {
     const struct shard *shard = context;
 
-    return entry_is_flushed(entry, shard->flushed_below, shard->n_flushes);
+    /* Who logged out before a flush must not come back behind it either. */
+    return !entry_is_hold(entry) && entry_is_flushed(entry, shard->flushed_below, shard->n_flushes);
 }
 
 struct entry *flush_sweep(const struct store *store, struct shard *shard)

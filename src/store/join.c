@@ -119,7 +119,7 @@ static enum sess_status join_live(struct change *change, struct joining *joining
         .key = joining->write->key,
         .value = entry_value(present),
         .flags = entry_flags(present),
-        .deadline_s = entry_deadline(present),
+        .deadline_s = entry_full_deadline(present),
     };
 
     change_use_cas(&fields, joining->write->new_cas);
@@ -141,7 +141,7 @@ static enum sess_status vivify(struct change *change, const struct joining *join
         .value = joining->more,
         .block = joining->block,
         .flags = write->flags,
-        .deadline_s = shard_deadline(change->place.shard, write->expiry),
+        .deadline_s = change_deadline(change, write->key, write->expiry),
     };
 
     change_use_cas(&fields, write->new_cas);

@@ -8,7 +8,7 @@ static void count_miss(const struct change *change)
 {
     struct shard *shard = change->place.shard;
 
-    if (change->present != NULL) {
+    if (change->present != NULL && !entry_is_hold(change->present)) {
         metric_add(entry_deadline(change->present) <= change->now_s ? &shard->metrics.get_expired
                                                                     : &shard->metrics.get_flushed,
                    1);
@@ -27,11 +27,22 @@ static void hand_over(struct change *change, struct store_reading *reading)
     reading->store = change->store;
     reading->locked = change->place.shard;
     reading->gone = change->gone;
+    reading->hold_until_s = change->hold_until_s;
     if (reading->block != NULL) {
         value_block_acquire(reading->block);
         reading->locked = NULL;
         reading->gone = NULL;
         change_end(change, 0, &reading->outcome);
+    }
+}
+
+/* A use of a new session, which is a change then. */
+static void use(struct change *change, struct slice key, struct store_reading *reading)
+{
+    reading->has_changed =
+        entry_is_on_probation(change->present) && change_end_probation(change, key);
+    if (reading->has_changed) {
+        shard_outcome(change->place.shard, &reading->outcome);
     }
 }
 
@@ -54,6 +65,7 @@ enum sess_status store_read_begin(struct store *store, struct slice key, uint64_
         change_end(&change, 0, &reading->outcome);
         return SESS_NOT_FOUND;
     }
+    use(&change, key, reading);
     begin(&change, reading);
     return SESS_OK;
 }
@@ -70,6 +82,7 @@ enum sess_status store_read_touch_begin(struct store *store, struct slice key, u
         count_miss(&change);
     }
     status = change_touch(&change, key, expiry);
+    reading->has_changed = true;
     shard_outcome(change.place.shard, &reading->outcome);
     if (status != SESS_OK) {
         change_end(&change, 0, &reading->outcome);
@@ -128,7 +141,7 @@ static enum sess_status look_at(struct change *change, const struct store_look *
     }
     if (look->renews) {
         status = change_touch(change, look->key, look->expiry);
-        sight->ttl_s = ttl_of(change, shard_deadline(change->place.shard, look->expiry));
+        sight->ttl_s = change->gone != NULL ? 0 : ttl_of(change, entry_deadline(change->present));
     }
     if (status != SESS_OK && block != NULL) {
         value_block_take_back(block, look->replies);
@@ -143,7 +156,7 @@ static enum sess_status vivify(struct change *change, const struct store_look *l
 {
     struct entry_fields fields = {
         .key = look->key,
-        .deadline_s = shard_deadline(change->place.shard, look->vivified),
+        .deadline_s = change_deadline(change, look->key, look->vivified),
         .marks = {.has_winner = true},
     };
     enum sess_status status;
@@ -155,6 +168,9 @@ static enum sess_status vivify(struct change *change, const struct store_look *l
     }
     change_use_cas(&fields, look->new_cas);
     status = change_put(change, &fields, &cas);
+    if (status == SESS_NOT_STORED) {
+        return SESS_NOT_FOUND;
+    }
     if (status == SESS_OK) {
         change_find(change, look->key);
         see(change, sight);
@@ -188,6 +204,10 @@ static enum sess_status try_look(struct store *store, const struct store_look *l
         change_end(&change, 0, &reading->outcome);
         return status;
     }
+    reading->has_changed = look->renews || look->vivifies;
+    if (!reading->has_changed && !look->leaves_no_trace) {
+        use(&change, look->key, reading);
+    }
     if (sight->has_won) {
         entry_set_winner(change.present);
     }
@@ -217,7 +237,7 @@ void store_read_end(struct store_reading *reading)
         return;
     }
     if (reading->gone != NULL) {
-        (void)!shard_free(reading->store, reading->locked, reading->gone);
+        (void)!shard_end(reading->store, reading->locked, reading->gone, reading->hold_until_s);
     }
     (void)pthread_mutex_unlock(&reading->locked->lock);
 }

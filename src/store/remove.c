@@ -52,8 +52,8 @@ static enum sess_status keep(struct change *change, const struct store_removal *
     struct entry_fields fields = {
         .key = removal->key,
         .flags = removal->empties ? 0 : entry_flags(present),
-        .deadline_s = removal->renews ? shard_deadline(change->place.shard, removal->expiry)
-                                      : entry_deadline(present),
+        .deadline_s = removal->renews ? change_deadline(change, removal->key, removal->expiry)
+                                      : entry_full_deadline(present),
         .marks = {.is_stale = removal->invalidates},
     };
 

@@ -4,6 +4,8 @@
 
 #include "sessiond/base/clock.h"
 
+#include <string.h>
+
 enum sess_status shard_init(struct shard *shard, struct store *store)
 {
     struct pages pages = {
@@ -120,9 +122,68 @@ void shard_take_out(const struct store *store, struct place place, uint64_t *slo
 
     timer_forget(&shard->timers, entry);
     index_remove(&shard->index, place.hash, slot);
-    census_remove(&shard->census, shard_entry_cost(store, entry));
-    metric_add(&shard->metrics.bytes, -(uint64_t)shard_entry_cost(store, entry));
-    metric_add(&shard->metrics.curr_items, -(uint64_t)1);
+    shard_count(shard, shard_entry_cost(store, entry), entry_is_hold(entry), 0, false);
+}
+
+void shard_count(struct shard *shard, size_t less, bool less_is_hold, size_t more,
+                 bool more_is_hold)
+{
+    struct store_metrics *metrics = &shard->metrics;
+    bool had_session = less > 0 && !less_is_hold;
+    bool has_session = more > 0 && !more_is_hold;
+
+    if (had_session) {
+        census_remove(&shard->census, less);
+    }
+    if (has_session) {
+        census_add(&shard->census, more);
+    }
+    metric_add(&metrics->bytes, (uint64_t)more - less);
+    if (had_session != has_session) {
+        metric_add(&metrics->curr_items, has_session ? 1 : -(uint64_t)1);
+    }
+    if (less_is_hold != more_is_hold) {
+        metric_add(&metrics->sessions_held, more_is_hold ? 1 : -(uint64_t)1);
+    }
+}
+
+/* An entry has shrunk in its place. */
+static void give_rest_back(struct store *store, struct shard *shard, struct entry *entry,
+                           size_t before, size_t cost)
+{
+    size_t after = entry_size(entry);
+
+    memset((uint8_t *)entry + after, 0, heap_round(after) - after);
+    heap_shrink(&shard->heap, entry, before, after);
+    shard_count(shard, cost, false, shard_entry_cost(store, entry), entry_is_hold(entry));
+    budget_release(&store->held, cost - shard_entry_cost(store, entry));
+}
+
+struct value_block *shard_hold(struct store *store, struct shard *shard, struct entry *entry,
+                               int64_t until_s)
+{
+    struct value_block *block = entry_block(entry);
+    size_t before = entry_size(entry);
+    size_t cost = shard_entry_cost(store, entry);
+    int64_t before_s = entry_deadline(entry);
+
+    entry_become_hold(entry, until_s);
+    give_rest_back(store, shard, entry, before, cost);
+    if (block != NULL) {
+        budget_release(store->config.data, block_cost(store->arena, block->allocated));
+    }
+    timer_set(&shard->timers, &shard->index, index_hash(&shard->index, entry), entry, before_s,
+              until_s);
+    return block;
+}
+
+void shard_end_probation(struct store *store, struct shard *shard, struct entry *entry)
+{
+    size_t before = entry_size(entry);
+    size_t cost = shard_entry_cost(store, entry);
+
+    entry_end_probation(entry);
+    give_rest_back(store, shard, entry, before, cost);
 }
 
 struct value_block *shard_free(struct store *store, struct shard *shard, struct entry *entry)

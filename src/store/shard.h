@@ -30,10 +30,11 @@ struct shard {
     struct index index;
     int64_t now_s;     /* the latest time this shard was told; in a grace: the last one */
     uint64_t next_cas; /* CAS ids need only be unique for a key, and a key stays in its shard */
-    uint64_t flushed_below; /* entries with lower CAS ids were flushed: nobody sees them */
-    uint64_t n_flushes;     /* seen: of those with full CAS ids it decides (entry_is_flushed) */
-    size_t sweep_bucket;    /* where the sweep after a flush goes on; index.n_buckets: done */
-    uint64_t ticket;        /* of the last change */
+    uint64_t
+        flushed_below; /* >= 1; entries with lower CAS ids were flushed, or are holds: nobody sees them */
+    uint64_t n_flushes;  /* seen: of those with full CAS ids it decides (entry_is_flushed) */
+    size_t sweep_bucket; /* where the sweep after a flush goes on; index.n_buckets: done */
+    uint64_t ticket;     /* of the last change */
     uint64_t revocation_ticket;
     struct store_metrics metrics; /* written under the lock, read by anyone */
     struct timers timers;
@@ -119,6 +120,14 @@ static inline bool shard_is_hidden(const struct store *store, const struct shard
            !entry_is_flushed(entry, shard->flushed_below, shard->n_flushes);
 }
 
+/** Whether a hold is in force; in a grace as long as it is by the mark. */
+static inline bool shard_is_held(const struct store *store, const struct shard *shard,
+                                 const struct entry *entry)
+{
+    return entry_is_hold(entry) &&
+           entry_deadline(entry) > (store->is_in_grace ? store->mark_s : shard->now_s);
+}
+
 /** The absolute deadline of an expiry, by the shard's time, as an entry can hold it. */
 static inline int64_t shard_deadline(const struct shard *shard, struct store_expiry expiry)
 {
@@ -157,9 +166,32 @@ void shard_outcome(const struct shard *shard, struct store_outcome *outcome);
 /** Take an entry out of the index and the wheel; it stays in its place, for the caller to free. */
 void shard_take_out(const struct store *store, struct place place, uint64_t *slot);
 
+/** What one entry less, and one more, are in the figures: what they take of `held`, 0 for none, and whether they are
+ *  holds. */
+void shard_count(struct shard *shard, size_t less, bool less_is_hold, size_t more,
+                 bool more_is_hold);
+
+/** Let an entry, which stays in the index, be a hold of its key until a time.
+ *  returns  as shard_free */
+SESS_MUST_CHECK struct value_block *shard_hold(struct store *store, struct shard *shard,
+                                               struct entry *entry, int64_t until_s);
+
+/** Let an entry be on probation no more: it takes less then. */
+void shard_end_probation(struct store *store, struct shard *shard, struct entry *entry);
+
 /** Free the place of an entry that nobody can find any more, and uncharge it.
  *  returns  NULL, or the entry's block: the caller releases it, best after unlocking */
 SESS_MUST_CHECK struct value_block *shard_free(struct store *store, struct shard *shard,
                                                struct entry *entry);
+
+/** What a change that ended a session does last: shard_hold, or with 0 shard_free. */
+SESS_MUST_CHECK static inline struct value_block *shard_end(struct store *store,
+                                                            struct shard *shard,
+                                                            struct entry *entry,
+                                                            int64_t hold_until_s)
+{
+    return hold_until_s != 0 ? shard_hold(store, shard, entry, hold_until_s)
+                             : shard_free(store, shard, entry);
+}
 
 #endif

@@ -55,8 +55,11 @@ static void settle(struct store *store, struct shard *shard, uint32_t record, st
         struct place place = {.shard = shard, .hash = index_hash(&shard->index, entry)};
 
         shard_take_out(store, place, slot);
-        metric_add(&shard->metrics.reclaimed, 1);
-        metric_add(&shard->metrics.expired_unfetched, !entry_is_fetched(entry));
+        if (!entry_is_hold(entry)) {
+            metric_add(&shard->metrics.reclaimed, 1);
+            metric_add(&shard->metrics.expired_unfetched, !entry_is_fetched(entry));
+            metric_add(&shard->metrics.sessions_unused, entry_is_on_probation(entry));
+        }
         take(taken, store, shard, entry);
     }
 }

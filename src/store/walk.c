@@ -42,7 +42,8 @@ static void tell_bucket(struct telling *telling, const struct index_bucket *piec
             const struct entry *entry = piece->slots[i] == 0 ? NULL : index_entry(piece->slots[i]);
 
             if (entry != NULL && (shard_is_live(telling->shard, entry) ||
-                                  shard_is_hidden(telling->store, telling->shard, entry))) {
+                                  shard_is_hidden(telling->store, telling->shard, entry) ||
+                                  shard_is_held(telling->store, telling->shard, entry))) {
                 tell(telling, entry);
             }
         }

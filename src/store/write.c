@@ -7,13 +7,13 @@
 
 enum sess_status change_write_dead(struct change *change, struct slice key)
 {
-    return change->present == NULL ? SESS_OK : change_remove(change, key);
+    return change->present == NULL || change->is_held ? SESS_OK : change_remove(change, key);
 }
 
 /* The value of an older version: whoever reads it is told, and it lives no longer than the one before it. */
 static void become_stale(const struct change *change, struct entry_fields *fields)
 {
-    fields->deadline_s = entry_deadline(change->present);
+    fields->deadline_s = entry_full_deadline(change->present);
     fields->marks.is_stale = true;
     fields->marks.has_winner = entry_marks(change->present).has_winner;
 }
@@ -52,8 +52,11 @@ static enum sess_status try_write(struct store *store, const struct store_write 
     enum sess_status status;
 
     change_begin(&change, store, write->key, write->hash, now_s);
-    fields.deadline_s = shard_deadline(change.place.shard, write->expiry);
+    fields.deadline_s = write->mode == STORE_RESTORE
+                            ? shard_deadline(change.place.shard, write->expiry)
+                            : change_deadline(&change, write->key, write->expiry);
     change_use_cas(&fields, write->new_cas);
+    change.may_revive = write->mode == STORE_ADD;
     status = change_check(&change, write);
     if (status == SESS_OK && write->takes_older && entry_cas(change.present) != write->cas) {
         become_stale(&change, &fields);

@@ -32,6 +32,11 @@ struct slice oracle_key(unsigned key)
     return slice_from_text(text);
 }
 
+unsigned oracle_number(struct slice key)
+{
+    return (unsigned)(key.data[4] - '0') * 10 + key.data[5] - '0';
+}
+
 struct change oracle_change(const struct mutation *mutation)
 {
     struct change change = {
@@ -49,7 +54,7 @@ struct change oracle_change(const struct mutation *mutation)
     if (mutation->kind == MUTATION_FLUSH) {
         change.is_scheduled = mutation->deadline_s > mutation->now_s;
     } else {
-        change.key = (unsigned)(mutation->key.data[4] - '0') * 10 + mutation->key.data[5] - '0';
+        change.key = oracle_number(mutation->key);
     }
     if (mutation->kind == MUTATION_SET && !mutation->is_touch) {
         change.digest = oracle_digest(mutation->value);
@@ -94,6 +99,7 @@ static void apply_set(struct key_state *key, const struct change *change)
 {
     if (change->is_touch) {
         key->deadline_s = change->deadline_s;
+        key->asked_s = 0;
         return;
     }
     *key = (struct key_state){
@@ -103,8 +109,18 @@ static void apply_set(struct key_state *key, const struct change *change)
         .flags = change->flags,
         .cas = change->cas,
         .is_stale = change->marks.is_stale,
+        .asked_s = change->marks.asked_s,
         .deadline_s = change->deadline_s,
     };
+}
+
+/* Who has logged out stays so. */
+static void end_sessions(struct picture *picture)
+{
+    picture->flush_at_s = STORE_NO_DEADLINE;
+    for (unsigned key = 0; key < ORACLE_KEYS; key++) {
+        picture->keys[key] = (struct key_state){.held_until_s = picture->keys[key].held_until_s};
+    }
 }
 
 void picture_apply(struct picture *picture, const struct change *change)
@@ -114,13 +130,13 @@ void picture_apply(struct picture *picture, const struct change *change)
         apply_set(&picture->keys[change->key], change);
         break;
     case MUTATION_DELETE:
-        picture->keys[change->key].is_there = false;
+        picture->keys[change->key] = (struct key_state){.held_until_s = change->deadline_s};
         break;
     case MUTATION_FLUSH:
         if (change->is_scheduled) {
             picture->flush_at_s = change->deadline_s;
         } else {
-            picture_clear(picture);
+            end_sessions(picture);
         }
         break;
     }
@@ -130,18 +146,21 @@ struct key_state picture_look(const struct picture *picture, unsigned key, int64
 {
     struct key_state state = picture->keys[key];
 
+    if (state.held_until_s <= at_s) {
+        state.held_until_s = 0;
+    }
     if (!state.is_there || state.deadline_s <= at_s || picture->flush_at_s <= at_s) {
-        state = (struct key_state){.is_there = false};
+        state = (struct key_state){.held_until_s = state.held_until_s};
     }
     return state;
 }
 
 bool key_state_equal(const struct key_state *a, const struct key_state *b)
 {
-    return a->is_there == b->is_there &&
-           (!a->is_there ||
-            (a->digest == b->digest && a->size == b->size && a->flags == b->flags &&
-             a->cas == b->cas && a->is_stale == b->is_stale && a->deadline_s == b->deadline_s));
+    return a->is_there == b->is_there && a->held_until_s == b->held_until_s &&
+           (!a->is_there || (a->digest == b->digest && a->size == b->size && a->flags == b->flags &&
+                             a->cas == b->cas && a->is_stale == b->is_stale &&
+                             a->asked_s == b->asked_s && a->deadline_s == b->deadline_s));
 }
 
 /* How many keys differ, looked at anew from key `from` to `to`. */
@@ -152,8 +171,11 @@ static unsigned compare(const struct picture *expected, const struct picture *fo
 
     for (unsigned key = from; key < to; key++) {
         struct key_state state = picture_look(expected, key, at_s);
+        struct key_state seen = found->keys[key];
 
-        differs[key] = !key_state_equal(&state, &found->keys[key]);
+        /* A grace shows holds that are over by its clock. */
+        seen.held_until_s = seen.held_until_s > at_s ? seen.held_until_s : 0;
+        differs[key] = !key_state_equal(&state, &seen);
     }
     for (unsigned key = 0; key < ORACLE_KEYS; key++) {
         n_different += differs[key];

@@ -62,6 +62,8 @@ struct key_state {
     uint64_t cas;
     bool is_stale;
     int64_t deadline_s;
+    int64_t asked_s;      /* 0, or on probation: the deadline that it is to get */
+    int64_t held_until_s; /* 0: it is not; there or not, but a key that is there is never held */
 };
 
 /* What a store holds; also what was found in one, expired keys left out. */
@@ -74,6 +76,9 @@ uint64_t oracle_digest(struct slice bytes);
 
 /** A key's text; it holds until the next call. */
 struct slice oracle_key(unsigned key);
+
+/** The number in a key's text. */
+unsigned oracle_number(struct slice key);
 
 /** The change that a mutation is. */
 struct change oracle_change(const struct mutation *mutation);

@@ -80,9 +80,10 @@ static void print_pending(const struct disk *disk, const enum fate *fates)
 
 static void print_key(const char *what, const struct key_state *key)
 {
-    (void)printf(
-        " %s: there %d, digest %" PRIx64 ", %zu bytes, cas %" PRIu64 ", stale %d, until %" PRId64,
-        what, key->is_there, key->digest, key->size, key->cas, key->is_stale, key->deadline_s);
+    (void)printf(" %s: there %d, digest %" PRIx64 ", %zu bytes, cas %" PRIu64
+                 ", stale %d, until %" PRId64 ", asked for %" PRId64 ", held until %" PRId64,
+                 what, key->is_there, key->digest, key->size, key->cas, key->is_stale,
+                 key->deadline_s, key->asked_s, key->held_until_s);
 }
 
 /* Against what the least and all changes make. */

@@ -1,6 +1,8 @@
 /* Store and journal. Threads, memory: see the header. */
 #include "subject.h"
 
+#include "sessiond/store/walk.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -18,11 +20,15 @@ static enum sess_status make_store(struct subject *subject)
         .max_value_bytes = 2 * SUBJECT_VALUE_MAX,
         .data = &subject->data,
         .in_flight = &subject->in_flight,
+        .policy = &subject->policy,
         .hash_key = {.low = 0x0123456789abcdef, .high = 0xfedcba9876543210},
         .first_cas = 1,
         .now_s = clock_now(subject->clock).wall_s,
     };
 
+    subject->policy_options.first_write_ttl = SUBJECT_FIRST_S * UINT64_C(1000);
+    subject->policy_options.logout_hold = SUBJECT_HOLD_S * UINT64_C(1000);
+    subject->policy = (struct policy){.options = &subject->policy_options};
     budget_init(&subject->data, (size_t)16 << 20);
     budget_init(&subject->in_flight, (size_t)1 << 20);
     return store_create(&config, &subject->store);
@@ -120,7 +126,7 @@ static void look_at_key(struct subject *subject, struct slice key, int64_t now_s
     struct store_sight sight;
     struct store_outcome outcome;
 
-    *state = (struct key_state){.is_there = false};
+    state->is_there = false;
     store_on_mutation(subject->store, probe, &seen);
     if (store_look_begin(subject->store, &look, now_s, &reading, &sight) == SESS_OK) {
         *state = (struct key_state){
@@ -130,6 +136,8 @@ static void look_at_key(struct subject *subject, struct slice key, int64_t now_s
             .flags = reading.flags,
             .cas = reading.cas,
             .is_stale = sight.is_stale,
+            .asked_s = state->asked_s,
+            .held_until_s = state->held_until_s,
         };
         store_read_end(&reading);
         if (store_delete(subject->store, key, 0, now_s, &outcome) != SESS_REFUSED) {
@@ -140,10 +148,25 @@ static void look_at_key(struct subject *subject, struct slice key, int64_t now_s
     store_on_mutation(subject->store, NULL, NULL);
 }
 
+/* A store_walk_fn: what no look tells. */
+static void note_unseen(void *context, const struct store_image *image, struct value_block *block)
+{
+    struct picture *picture = context;
+    struct key_state *state = &picture->keys[oracle_number(image->key)];
+
+    (void)block;
+    state->asked_s = image->marks.asked_s;
+    state->held_until_s = image->marks.is_held ? image->deadline_s : 0;
+}
+
 void subject_look(struct subject *subject, int64_t now_s, struct picture *picture)
 {
+    struct store_walk walk = {.shard = 0};
+
     picture_clear(picture);
     picture->flush_at_s = subject->recovered->flush_at_s;
+    while (store_walk_step(subject->store, &walk, SIZE_MAX, note_unseen, picture)) {
+    }
     for (unsigned key = 0; key < ORACLE_KEYS; key++) {
         look_at_key(subject, oracle_key(key), now_s, &picture->keys[key]);
     }

@@ -9,6 +9,7 @@
 
 #include "sessiond/journal/journal.h"
 #include "sessiond/journal/recovered.h"
+#include "sessiond/store/policy.h"
 #include "sessiond/store/store.h"
 
 enum {
@@ -16,6 +17,8 @@ enum {
     SUBJECT_SEGMENT = 64 << 10,    /* bytes: full soon */
     SUBJECT_CHECKPOINT = 24 << 10, /* bytes of changes between two checkpoints, at least */
     SUBJECT_BATCH = 4 << 10,
+    SUBJECT_HOLD_S = 20,
+    SUBJECT_FIRST_S = 75, /* long enough that what ends one is waited for */
 };
 
 struct subject {
@@ -24,6 +27,9 @@ struct subject {
     struct clock *clock;         /* borrowed */
     struct budget data;
     struct budget in_flight;
+    struct policy_options
+        policy_options; /* deleted keys are held for SUBJECT_HOLD_S, and new ones live so long at first */
+    struct policy policy;
     struct store *store;
     struct journal *journal;
     const struct recovered *recovered;
@@ -50,7 +56,7 @@ enum sess_status subject_open_exactly(struct subject *subject, struct memory_dir
  *  milliseconds it was stepped. */
 int64_t subject_put_right(struct subject *subject, int64_t ahead_s);
 
-/** Everything that is there at the wall time `now_s`, deadlines too. Only before a hook is set. */
+/** Everything that is there at the wall time `now_s`, deadlines too, and holds. Only before a hook is set. */
 void subject_look(struct subject *subject, int64_t now_s, struct picture *picture);
 
 /** The CAS id that the next new version has. Only before a hook is set; it adds a key of its own. */

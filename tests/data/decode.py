@@ -25,13 +25,16 @@ RECORDS = {
     4: ("FLUSH", "qQ", False),
     5: ("LINK", "QQQQ", False),
     6: ("SEAL", "Q", False),
+    8: ("HOLD", "q", True),
     9: ("CLOCK", "qq", False),
     11: ("END", "QQQQQq", False),
     12: ("MARKED", "IIqQI", True),
+    13: ("PROBATION", "IIqQIq", True),
 }
 
 
-STATES = ("SET", "MARKED")  # of a key, with a value
+STATES = ("SET", "MARKED", "PROBATION")  # of a key, with a value
+IMAGES = (*STATES, "HOLD")  # what a checkpoint has of a key
 
 
 class Wrong(AssertionError):
@@ -153,6 +156,8 @@ class Contents:
 
     def __init__(self):
         self.entries = {}  # key: Entry
+        self.holds = {}  # key: deadline
+        self.asked = {}  # key: the deadline that it gets when it is used again, of those on probation
         self.flush_at_s = NO_DEADLINE
         self.time_s = 0
         self.mark = 0
@@ -173,17 +178,27 @@ class Contents:
     def apply(self, record):
         name, fields, key, value = record
         if name in STATES:
-            self.entries[key] = Entry(value, *fields[1:])
+            self.entries[key] = Entry(value, *fields[1:4])
+            self.asked.pop(key, None)
+            if name == "PROBATION":
+                self.asked[key] = fields[5]
+            self.holds.pop(key, None)
+        elif name == "HOLD":
+            self.entries.pop(key, None)
+            self.holds[key] = fields[0]
         elif name == "TOUCH" and key in self.entries:
             self.entries[key] = self.entries[key]._replace(deadline_s=fields[0])
+            self.asked.pop(key, None)
         elif name == "DELETE":
             self.entries.pop(key, None)
+            self.holds.pop(key, None)
         elif name == "FLUSH":
             self.flush_at_s = fields[0] if fields[1] else NO_DEADLINE
             if not fields[1]:
                 self.entries.clear()
         elif name == "CLOCK":
             self.entries = {key: entry for key, entry in self.entries.items() if entry.deadline_s > fields[0]}
+            self.holds = {key: deadline_s for key, deadline_s in self.holds.items() if deadline_s > fields[0]}
             self.time_s = fields[1]
 
 
@@ -198,7 +213,7 @@ def read_checkpoint(contents, file):
         if [record.name for record in frame.records] == ["END"]:
             break
         for record in frame.records:
-            demand(record.name in STATES, f"{file.name}: {record.name}")
+            demand(record.name in IMAGES, f"{file.name}: {record.name}")
             n_entries += 1
         contents.apply_all(frame)
     end = frame.records[0].fields

@@ -215,8 +215,10 @@ static void see_entry(void *context, const struct store_image *image, struct val
     struct sight *sight = context;
 
     (void)block;
-    sight->n_sessions++;
-    sight->sessions += digest_session(image->key, image->value, image->flags, image->deadline_s);
+    sight->n_sessions += !image->marks.is_held;
+    sight->sessions +=
+        digest_session(image->key, image->value, image->flags,
+                       image->marks.asked_s != 0 ? image->marks.asked_s : image->deadline_s);
 }
 
 static void see_store(struct store *store, struct sight *sight)
@@ -266,7 +268,7 @@ static enum sess_status see_inspected(void *context, const struct inspected_sess
 {
     struct sight *sight = context;
 
-    sight->n_sessions++;
+    sight->n_sessions += !session->marks.is_held;
     sight->sessions +=
         digest_session(session->key, session->value, session->flags, session->deadline_s);
     return SESS_OK;

@@ -17,6 +17,8 @@ void command_fixture_open(struct command_fixture *fixture)
     *fixture = (struct command_fixture){.out = {.size = 0}};
     fixture_prepare(&fixture->store);
     budget_init(&fixture->store.data, (size_t)8 << 20); /* soon full, where a test wants that */
+    fixture->policy = (struct policy){.options = &fixture->policy_options};
+    fixture->store.config.policy = &fixture->policy;
     fixture_start(&fixture->store);
     fixture->shared = (struct command_shared){.store = fixture->store.store,
                                               .registry = &fixture->registry,

@@ -7,6 +7,7 @@
 
 #include "sessiond/command/command.h"
 #include "sessiond/protocol/parser.h"
+#include "sessiond/store/policy.h"
 #include "store_fixture.h"
 
 struct command_fixture {
@@ -17,6 +18,8 @@ struct command_fixture {
     struct hash_key log_salt;
     struct budget replies;
     struct command_options options;
+    struct policy_options policy_options; /* all off, until a test changes them */
+    struct policy policy;
     struct command_shared shared;
     struct command_context context;
     struct parser_limits limits;

@@ -8,7 +8,7 @@ import urllib.parse
 from typing import NamedTuple
 
 _HEAD = re.compile(rb"sessiond-dump 1 (\d+)\n")
-_ENTRY = re.compile(rb"(\S+) (\d+) (\d+) (\d+) (\d+)(?: (X?W?E?))?\n")
+_ENTRY = re.compile(rb"(\S+) (\d+) (\d+) (\d+) (\d+)(?: (X?W?E?|H))?\n")
 _END = re.compile(rb"END (\d+) [0-9a-f]{16}\n")
 
 

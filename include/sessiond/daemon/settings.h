@@ -9,6 +9,7 @@
 #include "sessiond/command/options.h"
 #include "sessiond/journal/options.h"
 #include "sessiond/net/server.h"
+#include "sessiond/store/policy.h"
 #include "sessiond/store/store.h"
 
 #include <stdio.h>
@@ -26,6 +27,7 @@ extern const struct option_table daemon_option_table;
 struct settings {
     struct net_options net;
     struct store_options store;
+    struct policy_options policy;
     struct journal_options journal;
     struct command_options commands;
     struct daemon_options daemon;
@@ -56,7 +58,7 @@ SESS_MUST_CHECK enum sess_status settings_split_memory(const struct settings *se
                                                        struct sess_error *error);
 
 /** Whether a start with them could go on as far as can be told without opening anything: memory, listeners,
- *  data directory. returns OK | as settings_split_memory, net_check_listen and data_dir_find */
+ *  policy, data directory. returns OK | as settings_split_memory, policy_init, net_check_listen and data_dir_find */
 SESS_MUST_CHECK enum sess_status settings_check(const struct settings *settings,
                                                 struct sess_error *error);
 

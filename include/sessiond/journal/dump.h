@@ -5,10 +5,11 @@
  *
  *     sessiond-dump 1 CREATED              wall seconds
  *     KEY FLAGS DEADLINE CAS SIZE [MARKS]  and, behind the line, SIZE bytes and a line end; for each session
- *     END COUNT CHECKSUM                   of the sessions; XXH3 (64 bits, 16 hex digits) over all bytes in front
+ *     END COUNT CHECKSUM                   of the lines that tell of sessions and holds; XXH3 (64 bits, 16 hex digits) over all bytes in front
  *
  * KEY is URL-encoded: what is not a letter, a digit or one of -._~ is %XX. DEADLINE is in wall seconds; 0: none.
- * MARKS, of a session that has any: X stale, W somebody was told to make it anew, E a client chose the CAS id.
+ * MARKS, of a session that has any: X stale, W somebody was told to make it anew, E a client chose the CAS id. H, alone, is
+ * no session but a hold: the key's session was ended, and is not to be saved again before DEADLINE; 0 are FLAGS, CAS, SIZE.
  * Without its last line a dump is not whole, and nothing of it may be used: verify it first.
  * Threads: one. Memory: one session. Everything is zeroed at the end of its use. */
 #ifndef SESSIOND_JOURNAL_DUMP_H
@@ -80,8 +81,8 @@ void dump_reader_fini(struct dump_reader *reader);
 
 /* What a whole dump says of itself. */
 struct dump_facts {
-    uint64_t n_entries;
-    int64_t created_s; /* wall seconds */
+    uint64_t n_sessions; /* without holds */
+    int64_t created_s;   /* wall seconds */
 };
 
 /** Read a dump to its end, to see whether it is whole.

@@ -17,7 +17,7 @@ struct dump_entry {
     struct slice key;   /* borrowed */
     struct slice value; /* likewise */
     uint32_t flags;
-    uint64_t cas;
+    uint64_t cas;       /* 0 of a hold */
     int64_t deadline_s; /* wall seconds from 1 on, or STORE_NO_DEADLINE */
     struct store_marks marks;
 };

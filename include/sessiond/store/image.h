@@ -20,7 +20,7 @@ enum image_kind {
     IMAGE_TOUCH,  /* the key, if it is there, has this deadline, whatever it had */
     IMAGE_DELETE, /* the key is not there */
     IMAGE_EXPIRY, /* no key is there whose deadline is this one or an earlier one */
-    IMAGE_FLUSH,  /* no key is there: a flush that took effect. One that is to come is told to
+    IMAGE_FLUSH, /* no session is there; holds stay: a flush that took effect. One that is to come is told to
                      store_begin alone */
 };
 
@@ -30,11 +30,12 @@ struct store_image {
     struct slice
         value;      /* SET: copied. Larger than max_value_bytes is fine: it may have been lowered */
     uint32_t flags; /* SET: the client's flags */
-    uint64_t cas;   /* SET: 1 to UINT64_MAX - 1 */
+    uint64_t cas;   /* SET: 1 to UINT64_MAX - 1, or 0 of a hold */
     struct store_marks marks; /* SET */
     int64_t
         deadline_s; /* SET, TOUCH, EXPIRY: wall seconds from 1 on, past ones too, or STORE_NO_DEADLINE. What is
-                           later than an entry can hold is its latest */
+                           later than an entry can hold is its latest; so
+                           it is with what marks ask for */
 };
 
 /** The store, which is empty, is about to be filled: memory is taken in large pieces until store_begin.

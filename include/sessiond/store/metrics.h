@@ -19,7 +19,11 @@
     X(sessions_renewed, TOTAL, "live sessions stored again, or given more time")                   \
     X(sessions_deleted, TOTAL, "live sessions ended by a command")                                 \
     X(sessions_flushed, TOTAL, "entries taken back after a flush")                                 \
-    X(sessions_restored, TOTAL, "sessions stored by restore")
+    X(sessions_restored, TOTAL, "sessions stored by restore")                                      \
+    X(sessions_capped, TOTAL, "times that a session was given a shorter life than asked for")      \
+    X(sessions_held, GAUGE, "sessions that were ended and cannot be saved again yet")              \
+    X(sessions_revived_refused, TOTAL, "late saves of an ended session, refused by logout-hold")   \
+    X(sessions_unused, TOTAL, "new sessions that first-write-ttl ended: nobody used them again")
 
 struct store_metrics {
     STORE_METRICS(METRIC_DECLARE)

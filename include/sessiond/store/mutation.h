@@ -32,8 +32,10 @@ struct mutation {
     uint32_t flags; /* SET: the client's flags */
     uint64_t cas;   /* SET: the CAS id of the new state */
     struct store_marks marks; /* SET: likewise */
-    int64_t deadline_s;       /* SET: wall seconds, or STORE_NO_DEADLINE; FLUSH: see there */
-    int64_t old_deadline_s;   /* of the live entry that was there, or one that is hidden in a grace
+    int64_t
+        deadline_s; /* SET: wall seconds, or STORE_NO_DEADLINE; FLUSH: see there; DELETE: when the
+                                 key's hold ends, 0: it has none */
+    int64_t old_deadline_s; /* of the live entry that was there, or one that is hidden in a grace
                                (store/grace.h); 0 when there was none */
     int64_t
         now_s; /* the shard's time; of what was hidden the grace's mark; FLUSH: the latest of all

@@ -102,9 +102,11 @@ struct store_reading {
     uint32_t flags;
     uint64_t cas;
     struct store_outcome outcome;
+    bool has_changed;     /* it was a change, too: the reply waits as for one */
     struct store *store;  /* the store's own */
     struct shard *locked; /* the store's own */
     struct entry *gone;   /* the store's own */
+    int64_t hold_until_s; /* the store's own */
     struct value_block
         *block; /* NULL, or what holds the value: take a reference to keep it longer */
 };

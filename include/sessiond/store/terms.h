@@ -26,17 +26,26 @@ struct store_marks {
     bool has_winner; /* somebody was told to make it anew: nobody else is */
     bool
         is_clients_cas; /* the CAS id is what a client asked for, and none of the shard's sequence */
+    bool
+        is_held; /* no session is there, nor may an old one be saved again before the deadline: a hold. No
+                     value, flags 0, CAS id 0, and no other mark */
+    int64_t
+        asked_s; /* 0, or: a new session on probation. When it is used again its deadline is this one, a later one
+                        than it has: wall seconds, or STORE_NO_DEADLINE */
 };
+
+struct policy;
 
 struct store_config {
     size_t max_value_bytes; /* 0..64 MiB */
     struct budget *data;    /* charged for entries and index; borrowed */
     struct budget
         *in_flight; /* charged for uploads, over its limit by one value at most; borrowed */
-    struct hash_key hash_key; /* secret, one for each process */
-    uint64_t first_cas;       /* >= 1; CAS ids of new versions start here */
-    int64_t now_s;            /* wall seconds at the start */
-    unsigned n_shards;        /* a power of 2; 0: as suits the data */
+    const struct policy *policy; /* NULL: none (store/policy.h); borrowed */
+    struct hash_key hash_key;    /* secret, one for each process */
+    uint64_t first_cas;          /* >= 1; CAS ids of new versions start here */
+    int64_t now_s;               /* wall seconds at the start */
+    unsigned n_shards;           /* a power of 2; 0: as suits the data */
 };
 
 struct store_outcome {
@@ -73,8 +82,8 @@ enum store_mode {
     STORE_APPEND,  /* behind the value of a live entry, which keeps flags and deadline */
     STORE_PREPEND, /* in front of it */
     STORE_CAS,     /* only over the live entry with this CAS id */
-    STORE_RESTORE, /* only if there is none, nor one that a clock's grace hides, and before its deadline: with
-                      the CAS id and the marks that it had */
+    STORE_RESTORE, /* only if there is none, nor one that a clock's grace hides, nor a hold, and before its
+                      deadline: with the CAS id and the marks that it had; a hold is no session */
 };
 
 struct store_write {
@@ -85,7 +94,7 @@ struct store_write {
     uint32_t flags;             /* not used by APPEND, PREPEND */
     struct store_expiry expiry; /* not used by APPEND, PREPEND */
     uint64_t cas; /* CAS: the id that the live entry must have; APPEND, PREPEND: the same,
-                                   unless it is 0; RESTORE: the id that it is to have, 1 to UINT64_MAX - 1 */
+                                   unless it is 0; RESTORE: the id that it is to have, 1 to UINT64_MAX - 1, or 0 of a hold */
     struct store_marks marks; /* RESTORE */
     uint64_t new_cas;         /* 0, or the id that the entry is to have: 1 to UINT64_MAX - 1 */
     bool takes_older; /* CAS: an id below the entry's is taken as well. The value is stored then,

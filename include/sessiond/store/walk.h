@@ -3,7 +3,7 @@
  * Not a snapshot: an entry is told as it is when the walk comes by. What was there at the begin of the walk
  * and stayed is told, once or, when its bucket was split meanwhile, again in a later bucket; buckets are split
  * towards higher numbers alone. What changed meanwhile is told in one of its states. What is dead by the
- * shard's time, or flushed, is left out. Threads: any, one for each walk; a slice holds one shard's lock.
+ * shard's time, or flushed, is left out; holds that are in force are told. Threads: any, one for each walk; a slice holds one shard's lock.
  * Source: durability.md, "Checkpoint". */
 #ifndef SESSIOND_STORE_WALK_H
 #define SESSIOND_STORE_WALK_H

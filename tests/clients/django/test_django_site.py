@@ -12,6 +12,7 @@ import unittest
 from django_site import (
     ANSWER_DEADLINE_S, LOGGED_IN, NAME, NOT_LOGGED_IN, Browser, SiteProcess, make_users, named, replay,
 )
+from relay import Relay
 from sessiond_process import MemcachedProcess, SessiondProcess
 
 
@@ -130,6 +131,30 @@ class SiteCases:
             self.assertEqual([answer.status for answer in in_flight], [400])
             self.assertEqual(replay(site, "/whoami/", session_id).json, NOT_LOGGED_IN)
             self.assertEqual(replay(site, "/counter/", session_id).json, {"count": 1})
+
+    def test_a_save_that_comes_behind_the_logout_is_refused_with_logout_hold(self):
+        """Django has found the session and is about to save it; it is logged out between the two."""
+        with SessiondProcess(["--logout-hold", "60s"]) as sessiond, Relay(sessiond.address) as relay, \
+                SiteProcess(self.mode, relay, self.memcached) as site:
+            browser = Browser(site)
+            self.assertEqual(browser.log_in().json, LOGGED_IN)
+            session_id = browser.session_id
+            saves = []
+
+            def log_out_first(line):
+                if line.split(" ")[0] in ("set", "replace") and session_id in line:
+                    relay.before = lambda line: None
+                    saves.append(line)
+                    self.assertEqual(browser.log_out().json, NOT_LOGGED_IN)
+
+            relay.before = log_out_first
+            replay(site, "/counter/", session_id)
+            self.assertEqual(len(saves), 1)
+            refused = 1 if saves[0].startswith("set ") else 0  # a replace is refused in any case
+            self.assertEqual(sessiond.stats("sessions")["revived_refused"], str(refused))
+            self.assertEqual(replay(site, "/whoami/", session_id).json, NOT_LOGGED_IN)
+            self.assertEqual(replay(site, "/counter/", session_id).json, {"count": 1})
+            self.assertEqual(Browser(site).log_in().json, LOGGED_IN)
 
     def find_answered(self, site, session_id):
         """Whom the session names, once the site has found the restarted server again."""

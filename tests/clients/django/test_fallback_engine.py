@@ -44,9 +44,11 @@ def moved(key):
 class FallbackCase(EngineCase):
     """A sessiond for the class, and a memcached as the old store."""
 
+    options = ()
+
     @classmethod
     def setUpClass(cls):
-        cls.daemon = cls.enterClassContext(SessiondProcess())
+        cls.daemon = cls.enterClassContext(SessiondProcess(cls.options))
         cls.memcached = cls.enterClassContext(MemcachedProcess())
 
     def setUp(self):
@@ -301,6 +303,12 @@ class LogoutTest(FallbackCase):
             own.start()
             end_request()
             self.assertIsNone(moved(key))
+
+
+class HeldLogoutTest(LogoutTest):
+    """The same where sessiond holds keys after their end."""
+
+    options = ("--logout-hold", "60s")
 
 
 class TroubleTest(FallbackCase):

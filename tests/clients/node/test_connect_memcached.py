@@ -29,6 +29,17 @@ class SiteCase(NodeCase):
         self.assertTrue(urllib.parse.unquote(answer["cookie"]).startswith(f"s:{answer['id']}."))
         return answer["cookie"], PREFIX + answer["id"]
 
+    def visit_when_back(self, site, cookie):
+        """What a visit is answered, once the client uses the server again."""
+
+        def visit():
+            answer = site.visit("count", cookie)
+            if answer["error"] is not None:
+                raise ClientError(answer["error"])
+            return answer
+
+        return self.eventually(visit)
+
     def assert_count(self, answer, count):
         self.assertEqual((answer["error"], answer["count"]), (None, count))
 
@@ -118,6 +129,25 @@ class SessionTest(SiteCase):
         self.assert_count(held.release(), 1)
         self.assert_session(self.session, 1)
 
+    def test_with_logout_hold_it_stays_gone(self):
+        """Nor does a crash between the logout and the late save bring it back."""
+        for steps, ends in (("hold,read", False), ("hold,count", False), ("hold,read", True)):
+            with self.subTest(steps, ends=ends), SessiondProcess(["--logout-hold", "60s"], keeps_port=True) as own:
+                site = self.site([own])
+                cookie, session = self.new_session(site)
+                other, _ = self.new_session(site)
+                held = hold(self, site, steps, cookie)
+                site.visit("destroy", cookie)
+                if ends:
+                    own.kill()
+                    own.start()
+                    self.assert_count(self.visit_when_back(site, other), 2)
+                self.assertIsNotNone(held.release())
+                own.wait_for_stat("revived_refused", 1, section="sessions")
+                with own.connect() as wire:
+                    self.assert_session(session, None, wire)
+                self.assertNotEqual(PREFIX + site.visit("count", cookie)["id"], session)
+
     def test_a_large_session(self):
         self.server.visit("grow,count", self.cookie, bytes=900_000)
         self.assert_count(self.server.visit("count", self.cookie), 3)
@@ -187,14 +217,7 @@ class DownTest(SiteCase):
             self.assertIsNotNone(site.visit("count", cookie)["error"])
             with SessiondProcess(["--listen", address, "--data-dir", data_dir]) as again, again.connect() as wire:
                 self.assert_session(session, 1, wire)
-
-                def visit():
-                    answer = site.visit("count", cookie)
-                    if answer["error"] is not None:
-                        raise ClientError(answer["error"])
-                    return answer
-
-                self.assert_count(self.eventually(visit), 2)
+                self.assert_count(self.visit_when_back(site, cookie), 2)
 
 
 if __name__ == "__main__":

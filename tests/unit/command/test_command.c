@@ -151,5 +151,29 @@ START_TEST(test_replies_are_added)
 }
 END_TEST
 
+/* A look that gives a new session the life that was asked for is a change; other looks are none. */
+START_TEST(test_a_use_waits_as_a_change)
+{
+    static const char *const looks[][2] = {{"get k\r\n", "VALUE k 0 1\r\nx\r\nEND\r\n"},
+                                           {"mg k v\r\n", "VA 1\r\nx\r\n"}};
+
+    for (size_t i = 0; i < 2; i++) {
+        command_fixture_open(&fixture);
+        fixture.policy_options.first_write_ttl = 60 * 1000;
+        command_fixture_say(&fixture, "set k 0 1000 1\r\nx\r\n", "STORED\r\n");
+        for (unsigned look = 0; look < 3; look++) { /* too early, in time, and once more */
+            uint64_t before = fixture.store.recorder.ticket;
+
+            fixture.context.tickets = (struct store_tickets){.seen = 0};
+            command_fixture_say(&fixture, looks[i][0], looks[i][1]);
+            ck_assert_uint_eq(fixture.store.recorder.ticket, before + (look == 1));
+            ck_assert_uint_eq(fixture.context.tickets.changed, look == 1 ? before + 1 : 0);
+            command_fixture_advance(&fixture, 2);
+        }
+        command_fixture_close(&fixture);
+    }
+}
+END_TEST
+
 SUITE_MAIN("command/command", test_every_command_answers, test_answer, test_note, test_reject,
-           test_reject_without_memory, test_replies_are_added)
+           test_reject_without_memory, test_replies_are_added, test_a_use_waits_as_a_change)

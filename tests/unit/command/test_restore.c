@@ -36,6 +36,11 @@ START_TEST(each_session_has_its_answer)
     say("mg soon t c s v\r\n", "VA 0 t10 c58 s0 X W\r\n\r\n");
     say("restore AAE= 0 0 18446744073709551614 1 bXWE\r\nv\r\n", "STORED\r\n");
     say("mg AAE= b c v\r\n", "VA 1 c18446744073709551614 Z X\r\nv\r\n");
+    say("restore held 0 1000009 0 0 H\r\n\r\n", "STORED\r\n");
+    say("restore held 0 1000009 7 1\r\nv\r\n", "NOT_STORED\r\n");
+    say("set held 0 0 1\r\nv\r\n", "NOT_STORED\r\n");
+    say("restore AAI= 0 1000009 0 0 bH\r\n\r\n", "STORED\r\n");
+    say("ms AAI= 1 b\r\nv\r\n", "NS\r\n");
     command_fixture_advance(&fixture, 10);
     say("get k soon\r\n", "VALUE k 7 3\r\nabc\r\nEND\r\n");
     command_fixture_close(&fixture);
@@ -51,6 +56,8 @@ static const char *const wrong[] = {
     "k 4294967296 0 1 1",
     "k\x01 0 0 1 1",
     "k 0 x 1 1",
+    "k 0 1000009 0 1 H",
+    "k 0 1000009 1 1 H",
 };
 
 START_TEST(what_is_no_session_is_refused)

@@ -57,7 +57,8 @@ static const struct dump_entry entries[] = {
      0,
      9,
      1,
-     {true, true, true}},
+     {.is_stale = true, .has_winner = true, .is_clients_cas = true}},
+    {{(const uint8_t *)"held", 4}, {NULL, 0}, 0, 0, 12345, {.is_held = true}},
     {{(const uint8_t *)long_key, sizeof long_key},
      {(const uint8_t *)large_value, sizeof large_value},
      1,
@@ -104,6 +105,7 @@ static enum sess_status read_tape(struct tape *tape, size_t *n_entries, struct s
             HOT_ASSERT(entry.flags == wanted->flags && entry.cas == wanted->cas);
             HOT_ASSERT(entry.deadline_s == wanted->deadline_s);
             HOT_ASSERT(entry.marks.is_stale == wanted->marks.is_stale);
+            HOT_ASSERT(entry.marks.is_held == wanted->marks.is_held);
             HOT_ASSERT(entry.marks.has_winner == wanted->marks.has_winner);
             HOT_ASSERT(entry.marks.is_clients_cas == wanted->marks.is_clients_cas);
         }
@@ -134,12 +136,13 @@ START_TEST(its_form_is_fixed)
 {
     const char head[] = "sessiond-dump 1 1234\nplain 7 1000 1 5\nhello\n"
                         "END 4294967295 0 18446744073709551614 0 E\n\n"
-                        "%01%20%25%2F%FF~a-._ 0 1 9 9 XWE\n";
+                        "%01%20%25%2F%FF~a-._ 0 1 9 9 XWE\n\nEND 3 \0\n\n"
+                        "held 0 12345 0 0 H\n\n";
     struct tape tape;
 
     write_tape(&tape);
     ck_assert_mem_eq(tape.bytes.data, head, sizeof head - 1);
-    ck_assert_mem_eq(tape.bytes.data + tape.bytes.size - 23, "END 4 ", 6);
+    ck_assert_mem_eq(tape.bytes.data + tape.bytes.size - 23, "END 5 ", 6);
     ck_assert_int_eq(tape.bytes.data[tape.bytes.size - 1], '\n');
     buffer_release(&tape.bytes);
 }
@@ -210,8 +213,10 @@ END_TEST
 START_TEST(lines_that_will_not_do)
 {
     static const char *const lines[] = {
-        "a 1 1 1",     "a 1 1 1 1 1",        " 1 1 1 1",   "% 1 1 1 1", "%4 1 1 1 1",
-        "%4g 1 1 1 1", "a 4294967296 1 1 1", "a 1 -1 1 1", "a 1 1 0 1", "a 1 1 1 67108865",
+        "a 1 1 1",     "a 1 1 1 1 1",      " 1 1 1 1",           "% 1 1 1 1",
+        "%4 1 1 1 1",  "%4g 1 1 1 1",      "a 4294967296 1 1 1", "a 1 -1 1 1",
+        "a 1 1 0 1",   "a 1 1 1 67108865", "a 0 5 1 0 H",        "a 1 5 0 0 H",
+        "a 0 0 0 0 H", "a 0 5 0 1 H",      "a 0 5 0 0 XH",       "a 0 5 0 0 HX",
     };
     struct sess_error error;
     size_t n_entries;

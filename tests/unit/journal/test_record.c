@@ -35,6 +35,17 @@ static const struct record examples[] = {
      .marks = {.is_stale = true, .has_winner = true}},
     {.type = RECORD_TOUCH, .key = {(const uint8_t *)"a-key", 5}, .deadline_s = 77},
     {.type = RECORD_DELETE, .key = {(const uint8_t *)"a-key", 5}},
+    {.type = RECORD_PROBATION,
+     .key = {(const uint8_t *)"a-key", 5},
+     .value = {(const uint8_t *)"some value", 10},
+     .flags = 0xfedcba98,
+     .cas = 0x0123456789abcdef,
+     .marks = {.is_stale = true, .asked_s = 0x7123456789abcdef},
+     .deadline_s = 77},
+    {.type = RECORD_HOLD,
+     .key = {(const uint8_t *)"a-key", 5},
+     .deadline_s = 78,
+     .marks = {.is_held = true}},
     {.type = RECORD_FLUSH, .deadline_s = 1234},
     {.type = RECORD_FLUSH, .deadline_s = 1234, .is_scheduled = true},
     {.type = RECORD_LINK,
@@ -70,8 +81,9 @@ static bool same(const struct record *a, const struct record *b)
            a->flags == b->flags && a->cas == b->cas && a->deadline_s == b->deadline_s &&
            a->is_scheduled == b->is_scheduled && a->segment == b->segment &&
            a->marks.is_stale == b->marks.is_stale && a->marks.has_winner == b->marks.has_winner &&
-           a->marks.is_clients_cas == b->marks.is_clients_cas && a->sequence == b->sequence &&
-           a->offset == b->offset && a->time_s == b->time_s;
+           a->marks.is_clients_cas == b->marks.is_clients_cas &&
+           a->marks.is_held == b->marks.is_held && a->marks.asked_s == b->marks.asked_s &&
+           a->sequence == b->sequence && a->offset == b->offset && a->time_s == b->time_s;
 }
 
 START_TEST(is_read_as_it_was_written)
@@ -106,7 +118,10 @@ END_TEST
 START_TEST(a_key_of_250_bytes_has_room)
 {
     uint8_t key[STORE_KEY_MAX];
-    struct record record = {.type = RECORD_MARKED, .key = slice_of(key, sizeof key), .cas = 1};
+    struct record record = {.type = RECORD_PROBATION,
+                            .key = slice_of(key, sizeof key),
+                            .cas = 1,
+                            .marks = {.asked_s = 1}};
     uint8_t bytes[RECORD_HEAD_MAX];
     struct record read;
     size_t used;
@@ -187,8 +202,9 @@ START_TEST(a_type_that_does_not_exist_is_refused)
         struct record read;
         size_t used;
 
-        if ((type >= RECORD_SET && type <= RECORD_SEAL) || type == RECORD_CLOCK ||
-            type == RECORD_END || type == RECORD_MARKED) {
+        if ((type >= RECORD_SET && type <= RECORD_SEAL) || type == RECORD_HOLD ||
+            type == RECORD_CLOCK || type == RECORD_END || type == RECORD_MARKED ||
+            type == RECORD_PROBATION) {
             continue;
         }
         for (uint8_t key_size = 0; key_size < 2; key_size++) {
@@ -274,6 +290,11 @@ START_TEST(a_mutation_becomes_the_state_that_came_out)
     mutation.kind = MUTATION_DELETE;
     mutation.is_touch = false;
     mutation.value = slice_of(NULL, 0);
+    record = record_of(&mutation);
+    ck_assert_int_eq(record.type, RECORD_HOLD);
+    ck_assert_int_eq(record.deadline_s, 500);
+    ck_assert(record.marks.is_held && record_is_state(&record));
+    mutation.deadline_s = 0;
     ck_assert_int_eq(record_of(&mutation).type, RECORD_DELETE);
 }
 END_TEST

@@ -182,7 +182,8 @@ START_TEST(an_unknown_record_is_refused)
     written_stop(&written);
     fixture_open(&fixture);
     ck_assert_int_eq(written_recover(&written, fixture.store),
-                     _i == RECORD_END || _i == RECORD_CLOCK ? SESS_DAMAGED : SESS_REFUSED);
+                     _i == RECORD_HOLD || _i == RECORD_END || _i == RECORD_CLOCK ? SESS_DAMAGED
+                                                                                 : SESS_REFUSED);
     ck_assert_ptr_nonnull(strstr(written.error.text, "journal-000000000001, offset "));
     fixture_close(&fixture);
     written_end(&written);

@@ -3,6 +3,7 @@
 
 #include "sessiond/base/clock.h"
 #include "sessiond/store/image.h"
+#include "sessiond/store/policy.h"
 #include "sessiond/store/walk.h"
 #include "store_inside.h"
 #include "suite_main.h"
@@ -25,7 +26,7 @@ struct grace {
 };
 
 /* Sessions that are past, hidden and there; the caller's time is the clock's, as it was when it began. */
-static void begin(struct grace *grace)
+static void begin_with(struct grace *grace, const struct store_image *more)
 {
     struct store_image image = {.kind = IMAGE_SET, .value = SLICE_LITERAL("1"), .cas = 1};
 
@@ -41,11 +42,17 @@ static void begin(struct grace *grace)
     image.key = SLICE_LITERAL("there");
     image.deadline_s = FAR_S;
     ck_assert_int_eq(store_apply(grace->store.store, &image, 1), SESS_OK);
+    ck_assert_int_eq(store_apply(grace->store.store, more, more != NULL), SESS_OK);
     ck_assert_int_eq(clock_create_manual(WRONG_S, &grace->clock), SESS_OK);
     ck_assert(clock_begin(grace->clock, MARK_S));
     store_begin(grace->store.store, WRONG_S, 100, STORE_NO_DEADLINE);
     store_begin_grace(grace->store.store, grace->clock, MARK_S);
     grace->store.now_s = WRONG_S;
+}
+
+static void begin(struct grace *grace)
+{
+    begin_with(grace, NULL);
 }
 
 static void end(struct grace *grace)
@@ -213,6 +220,36 @@ START_TEST(what_ends_it_is_journaled)
     ck_assert_int_eq(told->old_deadline_s - told->now_s, HIDDEN_S - MARK_S);
     put_right(&grace);
     ck_assert(!is_there(&grace, "hidden") && !is_kept(&grace, "hidden"));
+    end(&grace);
+}
+END_TEST
+
+/* Who logged out before the mark is held as by the mark, who does now as by the clock: never for a shorter time. */
+START_TEST(holds_are_not_shorter)
+{
+    static struct policy_options options = {.logout_hold = 60 * 1000};
+    static const struct policy policy = {.options = &options};
+    const struct store_image hold = {.kind = IMAGE_SET,
+                                     .key = SLICE_LITERAL("held"),
+                                     .deadline_s = MARK_S + 60,
+                                     .marks = {.is_held = true}};
+    struct grace grace;
+
+    begin_with(&grace, &hold);
+    grace.store.store->config.policy = &policy;
+    ck_assert_int_eq(fixture_delete(&grace.store, "hidden"), SESS_NOT_FOUND);
+    ck_assert_int_eq(fixture_delete(&grace.store, "there"), SESS_OK);
+    for (unsigned i = 0; i < 2; i++) { /* then put right */
+        const char *const keys[] = {"held", "hidden", "there"};
+
+        for (size_t key = 0; key < sizeof keys / sizeof keys[0]; key++) {
+            ck_assert_int_eq(fixture_write(&grace.store, STORE_SET, keys[key], "late", FAR_S),
+                             SESS_NOT_STORED);
+        }
+        if (i == 0) {
+            put_right(&grace);
+        }
+    }
     end(&grace);
 }
 END_TEST
@@ -426,6 +463,7 @@ int main(void)
     tcase_add_test(is_ended, refused_store_over_it_changes_nothing);
     tcase_add_test(is_ended, store_over_it_stays);
     tcase_add_test(hides, a_restore_replaces_nobody_who_is_hidden);
+    tcase_add_test(hides, holds_are_not_shorter);
     tcase_add_test(around, flush_ends_it);
     tcase_add_test(around, flush_at_once_is_at_once);
     tcase_add_test(around, walk_tells_what_is_hidden);
