@@ -65,17 +65,22 @@ class SiteProcess(_DaemonProcess):
     """The running site; sessions and object_cache are the servers it uses.
 
     engine_path  where Python looks for sessiond_django before its own places
+    database     the file with its users, and with its sessions in mode database; default: a copy of its own
+    old          (mode, server) where its sessions were before
+    env          may be changed before the start
     """
 
-    def __init__(self, mode, sessions, object_cache, engine_path=(ROOT / "packaging" / "django",)):
+    def __init__(self, mode, sessions, object_cache, engine_path=(ROOT / "packaging" / "django",), database=None, old=None):
         super().__init__()
         self._directory = tempfile.TemporaryDirectory(prefix="sessiond-site-")
-        database = shutil.copy(USERS_DATABASE, self._directory.name)
-        self._env = site_environment(mode, named(sessions.address), named(object_cache.address), database, engine_path)
+        database = database or shutil.copy(USERS_DATABASE, self._directory.name)
+        self.env = site_environment(mode, named(sessions.address), named(object_cache.address), database, engine_path)
+        if old:
+            self.env.update(SITE_OLD_MODE=old[0], SITE_OLD_SESSIONS=named(old[1].address))
         self.address = None
 
     def start(self):
-        self._spawn([sys.executable, str(SITE / "serve.py")], self._env)
+        self._spawn([sys.executable, str(SITE / "serve.py")], self.env)
         if not self.stdout.wait_for(lambda lines: lines, ANSWER_DEADLINE_S):
             self._raise("did not start")
         self.address = parse_address(self.stdout.lines()[0].rpartition(" ")[2])
@@ -104,11 +109,15 @@ class Browser:
     """Keeps cookies and sends forms back with their hidden token."""
 
     def __init__(self, site):
-        self._site = f"http://{named(site.address)}"
+        self.use(site)
         self._cookies = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self._cookies)
         )
+
+    def use(self, site):
+        """Goes on there, with its cookies."""
+        self._site = f"http://{named(site.address)}"
 
     def _open(self, path, body=None, headers=None):
         request = urllib.request.Request(self._site + path, body, headers or {})
