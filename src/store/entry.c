@@ -92,6 +92,7 @@ static uint32_t bits_for(const struct entry_fields *fields)
     bits |= fields->cas > SHORT_CAS_MAX || fields->marks.is_clients_cas ? ENTRY_HAS_FULL_CAS : 0U;
     bits |= fields->marks.is_stale ? ENTRY_STALE : 0U;
     bits |= fields->marks.has_winner ? ENTRY_WIN : 0U;
+    bits |= fields->is_renewed ? ENTRY_RENEWED : 0U;
     bits |= fields->block != NULL ? ENTRY_BY_REFERENCE : 0U;
     bits |= fields->prefix != NULL ? ENTRY_KEY_PACKED : 0U;
     bits |= fields->marks.is_held ? ENTRY_HELD : 0U;
@@ -372,4 +373,14 @@ void entry_set_fetched(struct entry *entry)
 bool entry_is_fetched(const struct entry *entry)
 {
     return (bits_of(entry) & ENTRY_FETCHED) != 0;
+}
+
+void entry_set_renewed(struct entry *entry)
+{
+    set_bit(entry, ENTRY_RENEWED);
+}
+
+bool entry_is_renewed(const struct entry *entry)
+{
+    return (bits_of(entry) & ENTRY_RENEWED) != 0;
 }

@@ -37,7 +37,7 @@ enum entry_bit {
     ENTRY_STALE = 1 << 4,        /* invalidated */
     ENTRY_WIN = 1 << 5,          /* somebody was told to make it anew */
     ENTRY_FETCHED = 1 << 6,      /* was read */
-    ENTRY_RENEWED = 1 << 7,      /* later: was stored or touched again */
+    ENTRY_RENEWED = 1 << 7,      /* was stored or touched again */
     ENTRY_PROBATION = 1 << 8,    /* first-write-ttl is running */
     ENTRY_UNDO = 1 << 9,         /* later: flushed, may come back by unflush */
     ENTRY_KEY_PACKED = 1 << 10,  /* it begins with the number of a prefix */
@@ -72,6 +72,7 @@ struct entry_fields {
     int64_t deadline_s;
     uint64_t cas;
     struct store_marks marks;
+    bool is_renewed;   /* stored or touched again since it was made */
     int64_t created_s; /* of one on probation; 0: long ago */
     uint64_t
         n_flushes; /* that its shard has seen; kept by a full CAS id, which says nothing of when it was */
@@ -137,6 +138,10 @@ void entry_set_winner(struct entry *entry);
 /** Note that somebody read the value. */
 void entry_set_fetched(struct entry *entry);
 bool entry_is_fetched(const struct entry *entry);
+
+/** Note that it was touched, since it was made or a start brought it back. A write says so by its fields. */
+void entry_set_renewed(struct entry *entry);
+bool entry_is_renewed(const struct entry *entry);
 
 /** Note an access at this time, and how long ago the last one was. */
 static inline void entry_set_accessed(struct entry *entry, int64_t now_s)

@@ -114,7 +114,9 @@ static void report_sizes(struct store *store, struct report *report)
 /* What a sample of one shard shows. */
 struct sample {
     uint64_t n_seen; /* entries looked at */
+    uint64_t n_live;
     uint64_t no_deadline;
+    uint64_t never_renewed;
     /* by the youngest age, and the shortest remaining life, that they are within */
     uint64_t ages[CENSUS_AGES + 1];
     uint64_t remaining[CENSUS_AGES + 1];
@@ -124,7 +126,9 @@ struct sample {
 struct lives {
     double age_within[CENSUS_AGES];
     double remaining_within[CENSUS_AGES];
+    double n_live;
     double no_deadline;
+    double never_renewed;
     uint64_t n_seen; /* entries looked at */
     int64_t now_s;   /* the latest of the shards' times */
 };
@@ -158,6 +162,8 @@ static void look_at_entry(const struct shard *shard, const struct entry *entry, 
 
     sample->n_seen++;
     if (shard_is_live(shard, entry)) {
+        sample->n_live++;
+        sample->never_renewed += !entry_is_renewed(entry);
         sample->no_deadline += deadline_s == STORE_NO_DEADLINE;
         sample->ages[class_of_age(shard, entry)]++;
         sample->remaining[class_of_remaining(deadline_s - shard->now_s)]++;
@@ -176,7 +182,9 @@ static void add_sample(struct lives *lives, const struct sample *sample, double 
         lives->age_within[age] += age_within;
         lives->remaining_within[age] += remaining_within;
     }
+    lives->n_live += scale * (double)sample->n_live;
     lives->no_deadline += scale * (double)sample->no_deadline;
+    lives->never_renewed += scale * (double)sample->never_renewed;
     lives->n_seen += sample->n_seen;
 }
 
@@ -203,6 +211,9 @@ static void report_lives(const struct lives *lives, struct report *report)
                         rounded(lives->remaining_within[age]));
     }
     report_add_u64(report, "no_deadline", rounded(lives->no_deadline));
+    report_add_u64(report, "never_renewed", rounded(lives->never_renewed));
+    report_add(report, "never_renewed_share", "%.2f",
+               lives->n_live == 0 ? 0 : lives->never_renewed / lives->n_live);
     for (size_t age = 0; age < CENSUS_AGES; age++) {
         report_numbered(report, "age_le_", (uint64_t)census_age_s(age),
                         rounded(lives->age_within[age]));

@@ -55,6 +55,7 @@ static enum sess_status keep(struct change *change, const struct store_removal *
         .deadline_s = removal->renews ? change_deadline(change, removal->key, removal->expiry)
                                       : entry_full_deadline(present),
         .marks = {.is_stale = removal->invalidates},
+        .is_renewed = entry_is_renewed(present),
     };
 
     change_use_cas(&fields, removal->new_cas);

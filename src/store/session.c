@@ -156,6 +156,8 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
     } else if (entry_is_on_probation(change->present)) {
         go_on_probation(change, fields);
     }
+    /* On probation still: this may be the request that made it. */
+    fields->is_renewed = change->is_live && fields->marks.asked_s == 0;
     status = change_restate(change, fields, cas);
     if (status == SESS_OK) {
         metric_add(&metrics->total_items, 1);
@@ -228,6 +230,9 @@ static enum sess_status touch_live(struct change *change, struct slice key, int6
         status = set_deadline(change, key, deadline_s);
     }
     if (status == SESS_OK) {
+        if (!stays) {
+            entry_set_renewed(change->present);
+        }
         count_cap(change);
         metric_add(&change->place.shard->metrics.sessions_renewed, deadline_s > old_s);
     }

@@ -109,9 +109,12 @@ class StatsTest(IntegrationCase):
             wanted = {"live": 69, "created": 70, "renewed": 20, "deleted": 1, "expired": 0, "flushed": 0,
                       "refused_no_memory": 0, "refused_too_large": 1, "size_le_256": 50, "size_le_4096": 50,
                       "size_le_8192": 69, "estimated_from": 69, "remaining_le_60": 0, "remaining_le_600": 50,
-                      "remaining_le_2592000": 50, "no_deadline": 19, "age_le_60": 69}
+                      "remaining_le_2592000": 50, "no_deadline": 19, "never_renewed": 50, "age_le_60": 69}
             self.assertEqual({name: int(sessions[name]) for name in wanted}, wanted)
             self.assertIn(int(sessions["size_largest"]), range(5000, 7000))
+            self.assertEqual(sessions["never_renewed_share"], "0.72")
+            self.assertEqual(conversation.ask("touch ends:0 300"), "TOUCHED")
+            self.assertEqual(conversation.stats("sessions")["never_renewed"], "49")
             self.assertEqual(sessions["time_to_full"], "never")
             self.assertLess(int(sessions["memory_held"]), int(sessions["memory_for_sessions"]))
         daemon.move_clock(301)

@@ -88,6 +88,8 @@ START_TEST(test_empty)
     CHECK_LINE("remaining_le_60", "0");
     CHECK_LINE("remaining_le_2592000", "0");
     CHECK_LINE("no_deadline", "0");
+    CHECK_LINE("never_renewed", "0");
+    CHECK_LINE("never_renewed_share", "0.00");
     CHECK_LINE("age_le_60", "0");
     ck_assert_uint_eq((size_t)atol(line("memory_for_growth")), fixture.store->held.limit);
     ck_assert_uint_eq((size_t)atol(line("memory_for_sessions")), fixture.store->new_key_limit);
@@ -205,6 +207,46 @@ START_TEST(test_remaining)
 }
 END_TEST
 
+static void expect_never_renewed(const char *number, const char *share)
+{
+    ask(store_report_sessions);
+    CHECK_LINE("never_renewed", number);
+    CHECK_LINE("never_renewed_share", share);
+}
+
+/* A write or a touch of a live session renews it, in its place or in another one; a read or a mark does not. */
+START_TEST(test_never_renewed)
+{
+    const struct store_removal mark = {.key = SLICE_LITERAL("a"), .invalidates = true};
+
+    fixture_open(&fixture);
+    for (size_t i = 0; i < 4; i++) {
+        const char *const keys[] = {"a", "b", "c", "d"};
+
+        write_sized(keys[i], 10, fixture.now_s + 60);
+    }
+    ck_assert(fixture_look(&fixture, "a").status == SESS_OK);
+    ck_assert_int_eq(store_remove(fixture.store, &mark, fixture.now_s, &fixture.outcome), SESS_OK);
+    expect_never_renewed("4", "1.00");
+    write_sized("a", 10, fixture.now_s + 60);
+    expect_never_renewed("3", "0.75");
+    write_sized("b", 5000, fixture.now_s + 60);
+    expect_never_renewed("2", "0.50");
+    ck_assert_int_eq(fixture_touch(&fixture, "c", fixture.now_s + 60), SESS_OK);
+    expect_never_renewed("1", "0.25");
+    ck_assert_int_eq(store_remove(fixture.store, &mark, fixture.now_s, &fixture.outcome), SESS_OK);
+    expect_never_renewed("1", "0.25");
+    ck_assert_int_eq(fixture_delete(&fixture, "a"), SESS_OK);
+    write_sized("a", 10, fixture.now_s + 60);
+    expect_never_renewed("2", "0.50");
+    pass(60); /* all have expired: the key is a new session's */
+    write_sized("b", 10, fixture.now_s + 60);
+    expect_never_renewed("1", "1.00");
+    report_release(&report);
+    fixture_close(&fixture);
+}
+END_TEST
+
 /* What was flushed, or has expired, is no session any more, though it may still take space. */
 START_TEST(test_dead_do_not_count)
 {
@@ -272,6 +314,7 @@ START_TEST(test_estimate)
     expect_about("remaining_le_600", MANY / 1.5);
     expect_about("no_deadline", MANY / 3.0);
     expect_about("age_le_60", MANY);
+    expect_about("never_renewed", MANY);
     ask(store_report_shards);
     ck_assert_uint_eq((size_t)atoi(line("sessions_mean")), (MANY + 128) / 256);
     ck_assert_double_lt(atof(line("sessions_dispersion")), 1.5);
@@ -443,5 +486,6 @@ START_TEST(test_index)
 END_TEST
 
 SUITE_MAIN("store/figures", test_empty, test_sizes_follow_entries, test_session_sizes,
-           test_remaining, test_dead_do_not_count, test_ages, test_estimate, test_shards,
-           test_shards_as_told, test_time_to_full, test_footprint, test_shared_bytes, test_index)
+           test_remaining, test_never_renewed, test_dead_do_not_count, test_ages, test_estimate,
+           test_shards, test_shards_as_told, test_time_to_full, test_footprint, test_shared_bytes,
+           test_index)

@@ -46,6 +46,7 @@ static void assert_on_probation(int64_t deadline_s, int64_t asked_s)
 {
     ck_assert_int_eq(entry_deadline(entry_of("key")), deadline_s);
     ck_assert_int_eq(entry_marks(entry_of("key")).asked_s, asked_s);
+    ck_assert_msg(!entry_is_renewed(entry_of("key")), "this may be the request that made it");
     ck_assert_int_eq(told()->kind, MUTATION_SET);
     ck_assert(!told()->is_touch);
     ck_assert_int_eq(told()->deadline_s, deadline_s);
