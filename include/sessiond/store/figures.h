@@ -1,8 +1,9 @@
 /* What the store holds, for people and monitors: sessions by size, age and remaining life, and how even
  * the shards are.
  *
- * Sizes are counted as entries come and go. Ages, remaining lives and who was never renewed are estimated from a sample of
- * at most about 10,000 entries, taken one shard's lock at a time. Nothing here scans the store.
+ * Sizes are counted as entries come and go. Ages, remaining lives and who was never renewed are estimated
+ * from a sample of at most about 10,000 entries, taken one shard's lock at a time. Nothing here scans the
+ * store.
  * Threads: any. Decision: docs/decisions/0009-session-figures.md. */
 #ifndef SESSIOND_STORE_FIGURES_H
 #define SESSIOND_STORE_FIGURES_H
