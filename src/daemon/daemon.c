@@ -70,9 +70,9 @@ static enum sess_status open_signals(int *fd, struct sess_error *error)
     sigset_t signals;
 
     (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGHUP);
+#define SIGNAL(number, doc) (void)sigaddset(&signals, number);
+#include "sessiond/daemon/signals.def"
+#undef SIGNAL
     /* A file that reaches the limit of its size is a full disk, which is survived. */
     if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
         signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
