@@ -22,8 +22,8 @@ static enum sess_status look(struct command_context *context, const struct reque
                              struct store_reading *reading)
 {
     struct budget *replies = context->shared->replies;
-    enum sess_status status =
-        store_read_begin(context->shared->store, request->key, context->now.wall_s, reading);
+    enum sess_status status = store_read_begin(context->shared->store, request->key, context->hash,
+                                               context->now.wall_s, reading);
 
     if (status == SESS_OK && reading->block != NULL && !value_block_lend(reading->block, replies)) {
         status = reading->value.size > replies->limit ? SESS_TOO_LARGE : SESS_BUSY;
@@ -49,7 +49,7 @@ static enum sess_status look_and_touch(struct command_context *context,
     } else if (status != SESS_NOT_FOUND || !may_end) {
         return status;
     }
-    status = store_read_touch_begin(context->shared->store, request->key, expiry,
+    status = store_read_touch_begin(context->shared->store, request->key, context->hash, expiry,
                                     context->now.wall_s, reading);
     if (status == SESS_OK && reading->block != NULL) {
         /* Another value may have come in between; it is renewed by now, and must not be refused. */

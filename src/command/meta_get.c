@@ -46,6 +46,7 @@ static struct store_look look_of(const struct command_context *context,
 
     return (struct store_look){
         .key = key,
+        .hash = key.data == request->key.data ? context->hash : 0,
         .replies = meta_has(flags, 'v') ? context->shared->replies : NULL,
         .leaves_no_trace = meta_has(flags, 'u'),
         .renews = meta_has(flags, 'T'),

@@ -80,9 +80,10 @@ enum sess_status command_store(struct command_context *context, const struct req
 {
     struct store_write write = store_write_of(request);
     struct store_outcome outcome;
-    enum sess_status status =
-        store_write(context->shared->store, &write, context->now.wall_s, &outcome);
+    enum sess_status status;
 
+    write.hash = context->hash;
+    status = store_write(context->shared->store, &write, context->now.wall_s, &outcome);
     if (status == SESS_BUSY) {
         return status;
     }
@@ -95,8 +96,8 @@ enum sess_status command_delete(struct command_context *context, const struct re
                                 struct buffer *out)
 {
     struct store_outcome outcome;
-    enum sess_status status =
-        store_delete(context->shared->store, request->key, context->now.wall_s, &outcome);
+    enum sess_status status = store_delete(context->shared->store, request->key, context->hash,
+                                           context->now.wall_s, &outcome);
     struct command_metrics *metrics = &context->metrics;
 
     if (status == SESS_BUSY) {
@@ -117,8 +118,8 @@ enum sess_status command_touch(struct command_context *context, const struct req
 {
     struct store_outcome outcome;
     enum sess_status status =
-        store_touch(context->shared->store, request->key, exptime_to_expiry(request->exptime),
-                    context->now.wall_s, &outcome);
+        store_touch(context->shared->store, request->key, context->hash,
+                    exptime_to_expiry(request->exptime), context->now.wall_s, &outcome);
 
     if (status == SESS_BUSY) {
         return status;

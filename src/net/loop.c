@@ -7,7 +7,8 @@
 
 _Static_assert(LOOP_OUTPUT_FLUSH + LOOP_OUTPUT_SHARE + LOOP_REPLY_MAX <= LOOP_OUTPUT_SIZE,
                "a turn's replies fit");
-_Static_assert(LOOP_INPUT_SIZE + LOOP_OUTPUT_SIZE + LOOP_STACK_USED + LOOP_REPORT_SIZE <=
+_Static_assert(LOOP_INPUT_OTHERS + LOOP_INPUT_SIZE + LOOP_OUTPUT_SIZE + LOOP_STACK_USED +
+                       LOOP_REPORT_SIZE <=
                    NET_WORKER_COST,
                "a worker takes no more than is said");
 
@@ -40,7 +41,7 @@ enum sess_status loop_init(struct loop *loop, const struct net_config *config)
     }
     loop->context.shared = config->commands;
     loop->parked.gauge = &loop->metrics.conn_parked_now;
-    loop->input = malloc(LOOP_INPUT_SIZE);
+    loop->input = malloc(LOOP_INPUT_OTHERS + LOOP_INPUT_SIZE);
     if (loop->input == NULL || buffer_reserve(&loop->output, LOOP_OUTPUT_SIZE) != SESS_OK) {
         return SESS_NO_MEMORY;
     }

@@ -19,7 +19,8 @@ struct connection;
 struct event;
 
 enum {
-    LOOP_INPUT_SIZE = 65536,     /* the input buffer: one recv fits, and a small value with it */
+    LOOP_INPUT_SIZE = 65536,     /* of one connection: one recv fits, and a small value with it */
+    LOOP_INPUT_OTHERS = 16384,   /* of those in front of it in the same round (round.h) */
     LOOP_OUTPUT_FLUSH = 1 << 18, /* replies waiting in one turn that are sent before its end */
     LOOP_OUTPUT_SHARE = 1 << 17, /* replies of one connection that end its turn */
     LOOP_REPLY_MAX = 1 << 17,    /* the longest reply: a report, bounded by its tables */
@@ -40,12 +41,12 @@ struct loop {
     const struct net_config *config;
     struct parser_limits limits[NET_ROLES];
     struct event_base *base;
-    uint8_t *input; /* LOOP_INPUT_SIZE bytes */
+    uint8_t *input; /* LOOP_INPUT_OTHERS + LOOP_INPUT_SIZE bytes */
 
     /* changing */
     struct command_context context;
     struct net_metrics metrics;
-    struct ahead ahead;             /* of the connection whose turn it is */
+    struct ahead_request ahead[AHEAD_MAX]; /* of the connection whose turn it is */
     struct buffer output;           /* replies of this turn, of one connection after the other; all
                                        of its room is made at the start */
     struct connection_list ready;   /* have a turn next */

@@ -1,14 +1,12 @@
-/* A connection's turn: read once, then parse, run, reply, until the input or the turn's share ends.
+/* A connection's turn: run what has arrived and reply, until the input or the turn's share ends.
  *
- * Not sockets' readiness (connection.c), not the end of the turn (worker.c).
+ * Not receiving (round.c), not sockets' readiness (connection.c), not the end of the turn (worker.c).
  * Threads: the connection's worker. Memory: the loop's input and output buffers; what is left of
  * the input is copied to the connection. */
 #include "turn.h"
 
 #include "sessiond/base/log.h"
 #include "sessiond/net/config.h"
-
-enum { UPLOAD_RECV_MAX = 65536 }; /* bytes of a large value in one recv */
 
 /* How a step of the turn ended. */
 enum step {
@@ -17,21 +15,10 @@ enum step {
     STEP_STALL, /* the request stays as it is, until memory or the journal have room */
 };
 
-struct turn {
-    struct connection *connection;
-    struct loop *loop;
-    struct command_context *context;
-    struct slice input;        /* not run yet */
-    size_t output_start;       /* of this connection's replies in the loop's output */
-    size_t input_size;         /* bytes of the loop's input that were used */
-    enum sess_status received; /* how the turn's recv ended */
-    unsigned n_served;         /* requests that were answered */
-};
-
 static enum step answer_upload(struct turn *turn)
 {
-    if (command_upload_finish(turn->context, &turn->connection->upload, &turn->loop->output) ==
-        SESS_BUSY) {
+    if (command_upload_finish(&turn_loop(turn)->context, &turn->connection->upload,
+                              &turn_loop(turn)->output) == SESS_BUSY) {
         return STEP_STALL;
     }
     return STEP_GO_ON;
@@ -65,8 +52,8 @@ static enum step begin_upload(struct turn *turn, const struct request *request)
 {
     struct connection *connection = turn->connection;
 
-    if (command_upload_begin(turn->context, request, &turn->loop->output, &connection->upload) !=
-        SESS_OK) {
+    if (command_upload_begin(&turn_loop(turn)->context, request, &turn_loop(turn)->output,
+                             &connection->upload) != SESS_OK) {
         parser_swallow(&connection->parser, request->value_size);
         return STEP_GO_ON;
     }
@@ -76,8 +63,8 @@ static enum step begin_upload(struct turn *turn, const struct request *request)
 
 static void tell_binary(struct turn *turn)
 {
-    metric_add(&turn->loop->metrics.binary_refused, 1);
-    log_limited(&turn->loop->config->logs->binary, 60, LOG_LEVEL_WARNING,
+    metric_add(&turn_loop(turn)->metrics.binary_refused, 1);
+    log_limited(&turn_loop(turn)->config->logs->binary, 60, LOG_LEVEL_WARNING,
                 "%s speaks memcached's binary protocol, which is refused: for PHP set "
                 "memcached.sess_binary_protocol=0, for Dalli 3.2 and later protocol: :meta",
                 turn->connection->peer);
@@ -86,12 +73,12 @@ static void tell_binary(struct turn *turn)
 /* A large value of the reply goes with the connection until it is sent. */
 static void take_attached(struct turn *turn)
 {
-    struct command_context *context = turn->context;
+    struct command_context *context = &turn_loop(turn)->context;
 
     if (context->attached != NULL) {
         outgoing_attach(&turn->connection->outgoing, context->attached,
                         context->attached_at - turn->output_start);
-        turn->loop->attached_size += attached_bytes(context->attached).size;
+        turn_loop(turn)->attached_size += attached_bytes(context->attached).size;
         context->attached = NULL;
     }
 }
@@ -101,15 +88,15 @@ static void take_attached(struct turn *turn)
 static enum step go_on_replying(struct turn *turn)
 {
     struct connection *connection = turn->connection;
-    enum sess_status status = turn->loop->is_stopping
+    enum sess_status status = turn_loop(turn)->is_stopping
                                   ? SESS_CLOSED
-                                  : stream_next(connection->stream, &turn->loop->output);
+                                  : stream_next(connection->stream, &turn_loop(turn)->output);
 
     if (status == SESS_BUSY) {
         return STEP_STALL;
     }
     if (status != SESS_OK) {
-        turn->context->must_close = status != SESS_NOT_FOUND;
+        turn_loop(turn)->context.must_close = status != SESS_NOT_FOUND;
         stream_end(&connection->stream);
     }
     return STEP_GO_ON;
@@ -123,24 +110,26 @@ static enum step run_one(struct turn *turn, const struct ahead_request *ahead)
     turn->input = ahead->rest;
     switch (ahead->result) {
     case PARSE_REQUEST:
-        if (command_run(turn->context, &ahead->request, &turn->loop->output) == SESS_BUSY) {
+        turn_loop(turn)->context.hash = ahead->hash;
+        if (command_run(&turn_loop(turn)->context, &ahead->request, &turn_loop(turn)->output) ==
+            SESS_BUSY) {
             return STEP_STALL;
         }
         take_attached(turn);
-        connection->stream = turn->context->stream;
-        turn->context->stream = NULL;
+        connection->stream = turn_loop(turn)->context.stream;
+        turn_loop(turn)->context.stream = NULL;
         break;
     case PARSE_UPLOAD:
         return begin_upload(turn, &ahead->request);
     case PARSE_ERROR:
-        command_reject(turn->context, &ahead->request, &turn->loop->output);
+        command_reject(&turn_loop(turn)->context, &ahead->request, &turn_loop(turn)->output);
         break;
     case PARSE_CLOSE_BINARY:
         tell_binary(turn);
-        turn->context->must_close = true;
+        turn_loop(turn)->context.must_close = true;
         break;
     case PARSE_CLOSE:
-        turn->context->must_close = true;
+        turn_loop(turn)->context.must_close = true;
         break;
     case PARSE_MORE:
         return STEP_WAIT;
@@ -152,10 +141,10 @@ static enum step run_one(struct turn *turn, const struct ahead_request *ahead)
  * reply that goes on. */
 static bool share_is_used_up(const struct turn *turn)
 {
-    size_t made = turn->loop->output.size - turn->output_start;
+    size_t made = turn_loop(turn)->output.size - turn->output_start;
 
     return turn->n_served >= NET_TURN_COMMANDS || made >= LOOP_OUTPUT_SHARE ||
-           made >= turn->loop->config->options->output_limit ||
+           made >= turn_loop(turn)->config->options->output_limit ||
            turn->connection->outgoing.value != NULL || turn->connection->stream != NULL;
 }
 
@@ -167,16 +156,15 @@ static void put_back(struct turn *turn, const struct ahead_request *ahead)
 }
 
 /* Run requests that are parsed, up to the end of the share. */
-static enum step run_some(struct turn *turn)
+static enum step run_parsed(struct turn *turn, const struct ahead_request *requests,
+                            unsigned n_requests)
 {
-    struct ahead *ahead = &turn->loop->ahead;
     enum step step = STEP_GO_ON;
 
-    ahead_parse(ahead, &turn->connection->parser, turn->input, turn->context);
-    for (unsigned i = 0; i < ahead->n_requests && step == STEP_GO_ON; i++) {
-        const struct ahead_request *next = &ahead->requests[i];
+    for (unsigned i = 0; i < n_requests && step == STEP_GO_ON; i++) {
+        const struct ahead_request *next = &requests[i];
 
-        if (turn->context->must_close) {
+        if (turn_loop(turn)->context.must_close) {
             break;
         }
         if (share_is_used_up(turn)) {
@@ -192,81 +180,45 @@ static enum step run_some(struct turn *turn)
     return step;
 }
 
+static enum step run_some(struct turn *turn)
+{
+    struct loop *loop = turn_loop(turn);
+    unsigned n_requests = ahead_parse(loop->ahead, &turn->connection->parser, turn->input);
+
+    ahead_fetch(loop->ahead, n_requests, &loop->context);
+    return run_parsed(turn, loop->ahead, n_requests);
+}
+
+/* What the turn begins with: the rest of a value or of a reply, or what is parsed. */
+static enum step run_first(struct turn *turn)
+{
+    struct connection *connection = turn->connection;
+    enum step step;
+
+    if (connection->upload == NULL && connection->stream == NULL) {
+        return run_parsed(turn, turn->parsed, turn->n_parsed);
+    }
+    step = connection->upload != NULL ? fill_upload(turn) : go_on_replying(turn);
+    turn->n_served += step == STEP_GO_ON;
+    return step;
+}
+
 /* Run what has arrived. */
 static void run_requests(struct turn *turn)
 {
     struct connection *connection = turn->connection;
-    enum step step = STEP_GO_ON;
+    enum step step = run_first(turn);
 
-    if (connection->upload != NULL) {
-        step = fill_upload(turn);
-        turn->n_served += step == STEP_GO_ON;
-    } else if (connection->stream != NULL) {
-        step = go_on_replying(turn);
-        turn->n_served += step == STEP_GO_ON;
-    }
-    while (step == STEP_GO_ON && !turn->context->must_close) {
+    while (step == STEP_GO_ON && !turn_loop(turn)->context.must_close) {
         if (share_is_used_up(turn)) {
             connection->has_more = turn->input.size > 0 || connection->stream != NULL;
-            metric_add(&turn->loop->metrics.conn_yields, connection->has_more);
+            metric_add(&turn_loop(turn)->metrics.conn_yields, connection->has_more);
             return;
         }
         step = turn->input.size > 0 ? run_some(turn) : STEP_WAIT;
     }
     connection->is_stalled = step == STEP_STALL;
     connection->has_more = connection->is_stalled;
-}
-
-/* Receive once into the loop's input, behind what was left. */
-static enum sess_status receive_requests(struct turn *turn)
-{
-    struct connection *connection = turn->connection;
-    struct loop *loop = turn->loop;
-    size_t kept = connection->unread.size;
-    size_t got = 0;
-    enum sess_status status = SESS_OK;
-
-    if (kept > 0) {
-        memcpy(loop->input, connection->unread.data, kept);
-        buffer_release(&connection->unread);
-    }
-    if (!connection->has_more) {
-        status = connection->transport.calls->recv(&connection->transport, loop->input + kept,
-                                                   LOOP_INPUT_SIZE - kept, &got);
-        metric_add(&loop->metrics.bytes_read, got);
-    }
-    turn->input_size = kept + got;
-    turn->input = slice_of(loop->input, turn->input_size);
-    return status;
-}
-
-/* Receive once, straight into a large value's place. */
-static enum sess_status receive_upload(struct turn *turn)
-{
-    struct connection *connection = turn->connection;
-    uint8_t *place;
-    size_t size;
-    size_t got = 0;
-    enum sess_status status =
-        command_upload_place(connection->upload, UPLOAD_RECV_MAX, &place, &size);
-
-    if (status != SESS_OK || size == 0) {
-        return SESS_OK;
-    }
-    status = connection->transport.calls->recv(&connection->transport, place, size, &got);
-    if (status == SESS_OK) {
-        command_upload_received(connection->upload, got);
-        metric_add(&turn->loop->metrics.bytes_read, got);
-    }
-    return status;
-}
-
-static enum sess_status receive(struct turn *turn)
-{
-    struct connection *connection = turn->connection;
-
-    return connection->upload != NULL && connection->unread.size == 0 ? receive_upload(turn)
-                                                                      : receive_requests(turn);
 }
 
 /* What is not run stays with the connection, and what is begun is given a time to end. */
@@ -285,9 +237,9 @@ static bool keep_rest(struct turn *turn)
  * and what had arrived is answered. */
 static bool is_last_turn(const struct turn *turn)
 {
-    const struct loop *loop = turn->loop;
+    const struct loop *loop = turn_loop(turn);
 
-    if (turn->context->must_close) {
+    if (turn_loop(turn)->context.must_close) {
         return true;
     }
     if (turn->connection->has_more) {
@@ -301,11 +253,11 @@ static bool is_last_turn(const struct turn *turn)
 static void end_turn(struct turn *turn)
 {
     struct connection *connection = turn->connection;
-    struct loop *loop = turn->loop;
+    struct loop *loop = turn_loop(turn);
 
     connection->output_start = turn->output_start;
     connection->output_size = loop->output.size - turn->output_start;
-    connection->tickets = store_tickets_max(connection->tickets, turn->context->tickets);
+    connection->tickets = store_tickets_max(connection->tickets, turn_loop(turn)->context.tickets);
     loop->tickets = store_tickets_max(loop->tickets, connection->tickets);
     connection->is_drained = turn->received == SESS_CLOSED || turn->received == SESS_AGAIN;
     connection->is_closing = is_last_turn(turn);
@@ -315,7 +267,7 @@ static void end_turn(struct turn *turn)
         connection->is_closing = true;
     }
     if (turn->n_served > 0) {
-        atomic_store_explicit(&connection->last_command_ms, turn->context->now.boot_ms,
+        atomic_store_explicit(&connection->last_command_ms, turn_loop(turn)->context.now.boot_ms,
                               memory_order_relaxed);
     }
     connection_show_waiting(connection);
@@ -325,32 +277,20 @@ static void end_turn(struct turn *turn)
     }
 }
 
-void turn_run(struct connection *connection)
+void turn_run(struct turn *turn)
 {
-    struct loop *loop = connection->loop;
-    struct turn turn = {
-        .connection = connection,
-        .loop = loop,
-        .context = &loop->context,
-        .input = slice_of(loop->input, 0),
-        .output_start = loop->output.size,
-    };
+    struct connection *connection = turn->connection;
+    struct loop *loop = turn_loop(turn);
 
-    turn.received = receive(&turn);
-    if (turn.received == SESS_IO) {
-        connection_destroy(connection);
-    } else {
-        connection_show(connection, STATE_RUNNING);
-        turn.context->now = loop_now(loop);
-        turn.context->peer = connection->peer;
-        turn.context->is_admin = connection->parser.limits->is_admin;
-        turn.context->has_restored = connection->has_restored;
-        turn.context->must_close = false;
-        turn.context->tickets = (struct store_tickets){.seen = 0};
-        connection->has_more = false;
-        run_requests(&turn);
-        connection->has_restored = turn.context->has_restored;
-        end_turn(&turn);
-    }
-    explicit_bzero(loop->input, turn.input_size);
+    turn->output_start = loop->output.size;
+    connection_show(connection, STATE_RUNNING);
+    loop->context.now = loop_now(loop);
+    loop->context.peer = connection->peer;
+    loop->context.is_admin = connection->parser.limits->is_admin;
+    loop->context.has_restored = connection->has_restored;
+    loop->context.must_close = false;
+    loop->context.tickets = (struct store_tickets){.seen = 0};
+    run_requests(turn);
+    connection->has_restored = loop->context.has_restored;
+    end_turn(turn);
 }

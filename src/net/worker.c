@@ -6,7 +6,6 @@
 
 #include "park.h"
 #include "sessiond/base/log.h"
-#include "turn.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -35,18 +34,18 @@ static void send_replies(struct worker *worker)
 /* Those on the list now; what they put there again has its turn after the others'. */
 static void run_ready(struct worker *worker)
 {
-    struct connection *last = worker->loop.ready.last;
-    struct connection *connection = NULL;
+    const struct connection *last = worker->loop.ready.last;
+    bool is_last = last == NULL;
 
-    if (worker->loop.ready.first == NULL) {
-        return;
-    }
-    while (connection != last) {
-        connection = connection_unlist(&worker->loop.ready);
-        turn_run(connection);
-        if (worker->loop.output.size + worker->loop.attached_size > LOOP_OUTPUT_FLUSH) {
-            send_replies(worker);
+    while (!is_last) {
+        is_last = round_gather(&worker->round, &worker->loop, last);
+        for (unsigned i = 0; i < worker->round.n_turns; i++) {
+            turn_run(&worker->round.turns[i]);
+            if (worker->loop.output.size + worker->loop.attached_size > LOOP_OUTPUT_FLUSH) {
+                send_replies(worker);
+            }
         }
+        round_end(&worker->round, &worker->loop);
     }
 }
 

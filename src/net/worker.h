@@ -6,6 +6,7 @@
 
 #include "connection.h"
 #include "pace.h"
+#include "round.h"
 #include "sessiond/base/log.h"
 
 #include <event2/event_struct.h>
@@ -28,6 +29,7 @@ enum worker_stop {
 struct worker {
     /* the owner's thread only */
     struct loop loop;
+    struct round round;
     struct event wake_event;
     struct event tick_event;
     struct event stall_event; /* armed while connections are stalled or parked */

@@ -74,10 +74,29 @@ static inline size_t scan_to_blank(struct slice text)
     return scan(text, scan_mark_blank, scan_is_no_blank);
 }
 
+typedef uint8_t scan_block __attribute__((vector_size(16)));
+
+/* Whether all of sixteen bytes may stand in a key. */
+static inline bool scan_block_is_of_key(const uint8_t *bytes)
+{
+    scan_block block;
+    uint64_t halves[2];
+
+    memcpy(&block, bytes, sizeof block);
+    block = (scan_block)((block <= ' ') | (block == 0x7f));
+    memcpy(halves, &block, sizeof halves);
+    return (halves[0] | halves[1]) == 0;
+}
+
 /** Bytes in front of the first one that may not stand in a key (0x20 or below, or 0x7F), or all. */
 static inline size_t scan_key(struct slice text)
 {
-    return scan(text, scan_mark_no_key, scan_is_of_key);
+    size_t at = 0;
+
+    while (at + sizeof(scan_block) <= text.size && scan_block_is_of_key(text.data + at)) {
+        at += sizeof(scan_block);
+    }
+    return at + scan(slice_from(text, at), scan_mark_no_key, scan_is_of_key);
 }
 
 #endif

@@ -212,7 +212,7 @@ static void look_ahead(struct store *store, const struct store_image *images, si
                        struct place *places)
 {
     for (size_t i = 0; i < n_images; i++) {
-        places[i] = shard_place(store, images[i].key);
+        places[i] = shard_place(store, images[i].key, 0);
         index_fetch(&places[i].shard->index, places[i].hash);
         index_fetch_split(&places[i].shard->index);
     }

@@ -17,9 +17,11 @@ void change_find(struct change *change, struct slice key)
     change->present = change->slot == NULL ? NULL : index_entry(*change->slot);
 }
 
-void change_begin(struct change *change, struct store *store, struct slice key, int64_t now_s)
+void change_begin(struct change *change, struct store *store, struct slice key, uint64_t hash,
+                  int64_t now_s)
 {
-    *change = (struct change){.store = store, .now_s = now_s, .place = shard_place(store, key)};
+    *change =
+        (struct change){.store = store, .now_s = now_s, .place = shard_place(store, key, hash)};
     change->flushed = flush_lock(store, change->place.shard, &change->now_s);
     change_find(change, key);
     change->is_live =

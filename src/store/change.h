@@ -35,7 +35,8 @@ struct change {
 };
 
 /** Lock the key's shard and find it. */
-void change_begin(struct change *change, struct store *store, struct slice key, int64_t now_s);
+void change_begin(struct change *change, struct store *store, struct slice key, uint64_t hash,
+                  int64_t now_s);
 
 /** Find the key in its shard, change->place. */
 void change_find(struct change *change, struct slice key);

@@ -86,7 +86,7 @@ static enum sess_status try_count(struct store *store, const struct store_count 
     uint64_t cas = 0;
     enum sess_status status = SESS_NOT_FOUND;
 
-    change_begin(&change, store, count->key, now_s);
+    change_begin(&change, store, count->key, count->hash, now_s);
     if (change.is_live) {
         status = count_live(&change, count, result, &cas);
     } else if (count->vivifies) {

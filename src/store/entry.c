@@ -2,6 +2,8 @@
  * place. */
 #include "entry.h"
 
+#include "sessiond/base/bytes.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -14,6 +16,7 @@ enum {
     FAR_SHIFT = FLAG_SHIFT + FLAG_BITS, /* of the deadline's high bits */
     TIMES_SIZE = 6,
     DEADLINE_BITS = 36,
+    OPTIONAL_BITS = ENTRY_HAS_FLAGS | ENTRY_HAS_FULL_CAS | ENTRY_HAS_TIMES | ENTRY_PROBATION,
 };
 _Static_assert(FLAG_SHIFT == LENGTH_SHIFT + LENGTH_BITS, "the bits stand behind the length");
 
@@ -21,6 +24,7 @@ _Static_assert(FLAG_SHIFT == LENGTH_SHIFT + LENGTH_BITS, "the bits stand behind 
 #define N_FLUSHES_MASK (SHORT_CAS_MAX >> 1)
 
 _Static_assert(STORE_COPY_MAX < 1 << LENGTH_BITS, "an inline value's length fits its field");
+_Static_assert(ENTRY_CAS_SIZE == 5, "four bytes and one");
 _Static_assert(STORE_KEY_MAX <= UINT8_MAX, "a key's length fits its field");
 
 static uint32_t bits_of(const struct entry *entry)
@@ -52,6 +56,9 @@ static size_t optional_size(uint32_t bits, uint32_t bit)
     };
     size_t size = 0;
 
+    if ((bits & OPTIONAL_BITS) == 0) {
+        return 0;
+    }
     for (size_t i = 0; i < sizeof fields / sizeof fields[0] && fields[i].bit != bit; i++) {
         size += (bits & fields[i].bit) != 0 ? fields[i].size : 0;
     }
@@ -104,12 +111,7 @@ static void set_cas(struct entry *entry, const struct entry_fields *fields)
 /* What stands in the header for the CAS id. */
 static uint64_t short_number(const struct entry *entry)
 {
-    uint64_t number = 0;
-
-    for (size_t i = 0; i < ENTRY_CAS_SIZE; i++) {
-        number |= (uint64_t)entry->cas[i] << 8 * i;
-    }
-    return number;
+    return bytes_u32(entry->cas) | (uint64_t)entry->cas[ENTRY_CAS_SIZE - 1] << 32;
 }
 
 static uint64_t probation_of(const struct entry *entry)

@@ -156,7 +156,7 @@ static enum sess_status try_join(struct store *store, struct joining *joining, i
     uint64_t cas = 0;
     enum sess_status status;
 
-    change_begin(&change, store, joining->write->key, now_s);
+    change_begin(&change, store, joining->write->key, joining->write->hash, now_s);
     status = change_check(&change, joining->write);
     if (status == SESS_OK) {
         status =

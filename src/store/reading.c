@@ -53,12 +53,12 @@ static void begin(struct change *change, struct store_reading *reading)
     hand_over(change, reading);
 }
 
-enum sess_status store_read_begin(struct store *store, struct slice key, int64_t now_s,
-                                  struct store_reading *reading)
+enum sess_status store_read_begin(struct store *store, struct slice key, uint64_t hash,
+                                  int64_t now_s, struct store_reading *reading)
 {
     struct change change;
 
-    change_begin(&change, store, key, now_s);
+    change_begin(&change, store, key, hash, now_s);
     shard_outcome(change.place.shard, &reading->outcome);
     if (!change.is_live) {
         count_miss(&change);
@@ -70,14 +70,14 @@ enum sess_status store_read_begin(struct store *store, struct slice key, int64_t
     return SESS_OK;
 }
 
-enum sess_status store_read_touch_begin(struct store *store, struct slice key,
+enum sess_status store_read_touch_begin(struct store *store, struct slice key, uint64_t hash,
                                         struct store_expiry expiry, int64_t now_s,
                                         struct store_reading *reading)
 {
     struct change change;
     enum sess_status status;
 
-    change_begin(&change, store, key, now_s);
+    change_begin(&change, store, key, hash, now_s);
     if (!change.is_live) {
         count_miss(&change);
     }
@@ -193,7 +193,7 @@ static enum sess_status try_look(struct store *store, const struct store_look *l
     struct change change;
     enum sess_status status;
 
-    change_begin(&change, store, look->key, now_s);
+    change_begin(&change, store, look->key, look->hash, now_s);
     if (change.is_live) {
         status = look_at(&change, look, sight);
     } else {

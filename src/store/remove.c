@@ -76,7 +76,7 @@ static enum sess_status try_remove(struct store *store, const struct store_remov
     uint64_t cas = 0;
     enum sess_status status;
 
-    change_begin(&change, store, removal->key, now_s);
+    change_begin(&change, store, removal->key, removal->hash, now_s);
     if (is_another(&change, removal)) {
         status = change.is_live ? SESS_EXISTS : SESS_NOT_FOUND;
     } else if (!is_kept(removal)) {

@@ -63,10 +63,11 @@ void shard_set_time(const struct store *store, struct shard *shard, int64_t *now
     *now_s = shard->now_s;
 }
 
-struct place shard_place(struct store *store, struct slice key)
+struct place shard_place(struct store *store, struct slice key, uint64_t hash)
 {
-    uint64_t hash = hash_bytes(&store->config.hash_key, key);
-
+    if (hash == 0) {
+        hash = hash_bytes(&store->config.hash_key, key);
+    }
     return (struct place){.shard = shard_of(store, hash), .hash = hash};
 }
 

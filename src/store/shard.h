@@ -82,8 +82,8 @@ SESS_MUST_CHECK enum sess_status shard_init(struct shard *shard, struct store *s
 /** Let nobody see what is there now: the barrier of a flush. */
 void shard_raise_barrier(struct shard *shard);
 
-/** Where a key lives. */
-struct place shard_place(struct store *store, struct slice key);
+/** Where a key lives. hash: of the key, or 0: it is made */
+struct place shard_place(struct store *store, struct slice key, uint64_t hash);
 
 /** The shard that a hash belongs to. */
 static inline struct shard *shard_of(struct store *store, uint64_t hash)

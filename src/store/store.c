@@ -156,7 +156,7 @@ void store_sum(void *store, uint64_t *totals)
 
 uint64_t store_fetch(struct store *store, struct slice key)
 {
-    struct place place = shard_place(store, key);
+    struct place place = shard_place(store, key, 0);
 
     index_fetch(&place.shard->index, place.hash);
     return place.hash;

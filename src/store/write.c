@@ -51,7 +51,7 @@ static enum sess_status try_write(struct store *store, const struct store_write 
     uint64_t cas = 0;
     enum sess_status status;
 
-    change_begin(&change, store, write->key, now_s);
+    change_begin(&change, store, write->key, write->hash, now_s);
     fields.deadline_s = write->mode == STORE_RESTORE
                             ? shard_deadline(change.place.shard, write->expiry)
                             : change_deadline(&change, write->key, write->expiry);
@@ -108,25 +108,26 @@ enum sess_status store_write(struct store *store, const struct store_write *writ
     return status;
 }
 
-enum sess_status store_delete(struct store *store, struct slice key, int64_t now_s,
+enum sess_status store_delete(struct store *store, struct slice key, uint64_t hash, int64_t now_s,
                               struct store_outcome *outcome)
 {
     struct change change;
     enum sess_status status;
 
-    change_begin(&change, store, key, now_s);
+    change_begin(&change, store, key, hash, now_s);
     status = change_delete(&change, key);
     change_end(&change, 0, outcome);
     return status;
 }
 
-enum sess_status store_touch(struct store *store, struct slice key, struct store_expiry expiry,
-                             int64_t now_s, struct store_outcome *outcome)
+enum sess_status store_touch(struct store *store, struct slice key, uint64_t hash,
+                             struct store_expiry expiry, int64_t now_s,
+                             struct store_outcome *outcome)
 {
     struct change change;
     enum sess_status status;
 
-    change_begin(&change, store, key, now_s);
+    change_begin(&change, store, key, hash, now_s);
     status = change_touch(&change, key, expiry);
     if (status == SESS_OK && change.gone == NULL) {
         entry_set_fetched(change.present);

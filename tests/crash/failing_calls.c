@@ -142,13 +142,14 @@ static enum sess_status change_one(struct life *life, unsigned op, struct store_
 
     switch (op % 8) {
     case 5:
-        return store_touch(store, oracle_key(key / 2), store_expiry_in(2 * (int64_t)LONG_S), now_s,
-                           outcome);
+        return store_touch(store, oracle_key(key / 2), 0, store_expiry_in(2 * (int64_t)LONG_S),
+                           now_s, outcome);
     case 6:
-        return store_touch(store, oracle_key(key / 2), store_expiry_in(LONG_S / 2), now_s, outcome);
+        return store_touch(store, oracle_key(key / 2), 0, store_expiry_in(LONG_S / 2), now_s,
+                           outcome);
     case 3:
     case 7:
-        return store_delete(store, oracle_key(key), now_s, outcome);
+        return store_delete(store, oracle_key(key), 0, now_s, outcome);
     default:
         return write_one(life, op, key, outcome);
     }

@@ -295,7 +295,7 @@ static enum sess_status read_one(struct life *life, unsigned key, int64_t now_s,
 {
     struct store_reading reading;
     enum sess_status status =
-        store_read_begin(life->subject.store, oracle_key(key), now_s, &reading);
+        store_read_begin(life->subject.store, oracle_key(key), 0, now_s, &reading);
 
     *outcome = reading.outcome;
     if (status == SESS_OK) {
@@ -325,10 +325,10 @@ static enum sess_status try_one(struct life *life, unsigned what, unsigned key,
         return invalidate_one(life, key, now_s, outcome);
     }
     if (what < 60) {
-        return store_delete(store, oracle_key(key), now_s, outcome);
+        return store_delete(store, oracle_key(key), 0, now_s, outcome);
     }
     if (what < 80) {
-        return store_touch(store, oracle_key(key), draw_expiry(life), now_s, outcome);
+        return store_touch(store, oracle_key(key), 0, draw_expiry(life), now_s, outcome);
     }
     if (what < 88) {
         return count_one(life, key, now_s, outcome);

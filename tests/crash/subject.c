@@ -140,7 +140,7 @@ static void look_at_key(struct subject *subject, struct slice key, int64_t now_s
             .held_until_s = state->held_until_s,
         };
         store_read_end(&reading);
-        if (store_delete(subject->store, key, now_s, &outcome) != SESS_REFUSED) {
+        if (store_delete(subject->store, key, 0, now_s, &outcome) != SESS_REFUSED) {
             abort();
         }
         state->deadline_s = seen.old_deadline_s;

@@ -119,7 +119,7 @@ bool fixture_holds(struct store_fixture *fixture, const char *key, struct slice 
     struct store_reading reading;
     bool holds;
 
-    if (store_read_begin(fixture->store, slice_from_text(key), fixture->now_s, &reading) !=
+    if (store_read_begin(fixture->store, slice_from_text(key), 0, fixture->now_s, &reading) !=
         SESS_OK) {
         return false;
     }
@@ -138,12 +138,12 @@ const char *fixture_numbered(unsigned number)
 
 enum sess_status fixture_delete(struct store_fixture *fixture, const char *key)
 {
-    return store_delete(fixture->store, slice_from_text(key), fixture->now_s, &fixture->outcome);
+    return store_delete(fixture->store, slice_from_text(key), 0, fixture->now_s, &fixture->outcome);
 }
 
 enum sess_status fixture_touch(struct store_fixture *fixture, const char *key, int64_t deadline_s)
 {
-    return store_touch(fixture->store, slice_from_text(key), store_expiry_at(deadline_s),
+    return store_touch(fixture->store, slice_from_text(key), 0, store_expiry_at(deadline_s),
                        fixture->now_s, &fixture->outcome);
 }
 
@@ -152,7 +152,8 @@ struct seen fixture_look(struct store_fixture *fixture, const char *key)
     struct seen seen = {.size = 0};
     struct store_reading reading;
 
-    seen.status = store_read_begin(fixture->store, slice_from_text(key), fixture->now_s, &reading);
+    seen.status =
+        store_read_begin(fixture->store, slice_from_text(key), 0, fixture->now_s, &reading);
     fixture->outcome = reading.outcome;
     if (seen.status == SESS_OK) {
         seen.size = reading.value.size;

@@ -38,7 +38,8 @@ SESS_MUST_CHECK enum sess_status store_create(const struct store_config *config,
 void store_destroy(struct store **store);
 
 /** Hints for the processor that a key will be looked up soon: fetch its bucket; and, a while later, its entry. They take
- *  no lock. returns the key's hash, for the second call */
+ *  no lock. returns the key's hash: for the second call, and for `hash` of the calls below, wherever a key goes; 0 there
+ *  says that it is not known, and costs only time */
 uint64_t store_fetch(struct store *store, struct slice key);
 void store_fetch_entry(struct store *store, uint64_t hash);
 
@@ -54,8 +55,8 @@ SESS_MUST_CHECK enum sess_status store_write(struct store *store, const struct s
                                              int64_t now_s, struct store_outcome *outcome);
 
 /** Delete a key. returns OK | NOT_FOUND | BUSY | REFUSED; *outcome is set by all of them. */
-SESS_MUST_CHECK enum sess_status store_delete(struct store *store, struct slice key, int64_t now_s,
-                                              struct store_outcome *outcome);
+SESS_MUST_CHECK enum sess_status store_delete(struct store *store, struct slice key, uint64_t hash,
+                                              int64_t now_s, struct store_outcome *outcome);
 
 /** Delete a key on a condition, or mark or empty it instead. Marking never needs more room, but for a CAS id
  *  that a client asks for.
@@ -79,7 +80,7 @@ SESS_MUST_CHECK enum sess_status store_count(struct store *store, const struct s
 /** Give a live key a new deadline; one at or before now deletes it. The CAS id stays. Never fails for
  *  memory.
  *  returns  OK | NOT_FOUND | BUSY | REFUSED; *outcome is set by all of them */
-SESS_MUST_CHECK enum sess_status store_touch(struct store *store, struct slice key,
+SESS_MUST_CHECK enum sess_status store_touch(struct store *store, struct slice key, uint64_t hash,
                                              struct store_expiry expiry, int64_t now_s,
                                              struct store_outcome *outcome);
 
@@ -114,14 +115,16 @@ struct store_reading {
  *  returns  OK (the caller must call store_read_end, soon) | NOT_FOUND (only reading->outcome is
  *           set, and nothing is to be ended) */
 SESS_MUST_CHECK enum sess_status store_read_begin(struct store *store, struct slice key,
-                                                  int64_t now_s, struct store_reading *reading);
+                                                  uint64_t hash, int64_t now_s,
+                                                  struct store_reading *reading);
 void store_read_end(struct store_reading *reading);
 
 /** The same, and give the key a new deadline under the same lock. A deadline at or before now deletes
  *  the key; its last value is still to be read.
  *  returns  as store_read_begin | BUSY | REFUSED (only reading->outcome is set) */
 SESS_MUST_CHECK enum sess_status store_read_touch_begin(struct store *store, struct slice key,
-                                                        struct store_expiry expiry, int64_t now_s,
+                                                        uint64_t hash, struct store_expiry expiry,
+                                                        int64_t now_s,
                                                         struct store_reading *reading);
 
 /** Look a key up, and do to it what the look says, under one lock.

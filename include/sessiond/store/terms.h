@@ -89,6 +89,7 @@ enum store_mode {
 struct store_write {
     enum store_mode mode;
     struct slice key;           /* 1..STORE_KEY_MAX bytes */
+    uint64_t hash;              /* of the key, from store_fetch, or 0 */
     struct slice value;         /* copied */
     uint32_t flags;             /* not used by APPEND, PREPEND */
     struct store_expiry expiry; /* not used by APPEND, PREPEND */
@@ -104,6 +105,7 @@ struct store_write {
 /* A change of a stored number. */
 struct store_count {
     struct slice key;
+    uint64_t hash; /* as of a write */
     uint64_t delta;
     bool is_decrement; /* ends at 0; an increment wraps at 2^64 */
     uint64_t cas;      /* 0, or the id that the live entry must have */
@@ -118,6 +120,7 @@ struct store_count {
 /* A delete with conditions, or what is done in its place. */
 struct store_removal {
     struct slice key;
+    uint64_t hash;     /* as of a write */
     bool compares_cas; /* only the live entry with this id */
     uint64_t cas;
     bool invalidates; /* keep it, marked stale, with a new CAS id; the next reader wins */
@@ -130,6 +133,7 @@ struct store_removal {
 /* A look that may change what it looks at. */
 struct store_look {
     struct slice key;
+    uint64_t hash;          /* as of a write */
     struct budget *replies; /* NULL, or what a large value is lent from (store/value.h) */
     bool leaves_no_trace;   /* it is no access */
     bool renews;            /* a live entry has this deadline from now on */

@@ -62,8 +62,8 @@ static void large_begin(struct large *large)
     ck_assert_int_eq(fixture_write_slice(&large->fixture, STORE_SET, "large",
                                          slice_of(bytes, sizeof bytes), 0, STORE_NO_DEADLINE),
                      SESS_OK);
-    ck_assert_int_eq(store_read_begin(large->fixture.store, SLICE_LITERAL("large"), FIXTURE_NOW_S,
-                                      &large->reading),
+    ck_assert_int_eq(store_read_begin(large->fixture.store, SLICE_LITERAL("large"), 0,
+                                      FIXTURE_NOW_S, &large->reading),
                      SESS_OK);
     ck_assert_ptr_nonnull(large->reading.block);
 }

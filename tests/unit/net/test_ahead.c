@@ -11,6 +11,12 @@ static struct store_fixture fixture;
 static struct command_shared shared;
 static struct command_context context;
 static struct parser parser;
+
+struct ahead {
+    struct ahead_request requests[AHEAD_MAX];
+    unsigned n_requests;
+};
+
 static struct ahead ahead;
 
 static void begin(void)
@@ -26,9 +32,14 @@ static void end(void)
     fixture_close(&fixture);
 }
 
+static void parse_input(struct slice input)
+{
+    ahead.n_requests = ahead_parse(ahead.requests, &parser, input);
+}
+
 static void parse(const char *text)
 {
-    ahead_parse(&ahead, &parser, slice_from_text(text), &context);
+    parse_input(slice_from_text(text));
 }
 
 /* Fewer requests than there is room for: each of them, and what says that there is no more. */
@@ -55,7 +66,7 @@ START_TEST(test_ends_when_it_is_full)
     ck_assert_uint_eq(ahead.n_requests, AHEAD_MAX);
     ck_assert(slice_is(ahead.requests[AHEAD_MAX - 1].request.key, "p"));
     ck_assert(slice_is(ahead.requests[AHEAD_MAX - 1].rest, "q r\r\nget s\r\n"));
-    ahead_parse(&ahead, &parser, ahead.requests[AHEAD_MAX - 1].rest, &context);
+    parse_input(ahead.requests[AHEAD_MAX - 1].rest);
     ck_assert_uint_eq(ahead.n_requests, 3);
     ck_assert(ahead.requests[1].request.is_last_key);
     ck_assert(slice_is(ahead.requests[2].request.key, "s"));
@@ -97,7 +108,7 @@ START_TEST(test_any_can_be_taken_back)
     ck_assert_uint_eq(first.n_requests, 6);
     for (unsigned i = 0; i < first.n_requests; i++) {
         parser = first.requests[i].before;
-        ahead_parse(&ahead, &parser, first.requests[i].input, &context);
+        parse_input(first.requests[i].input);
         ck_assert_uint_eq(ahead.n_requests, first.n_requests - i);
         for (unsigned k = 0; k < ahead.n_requests; k++) {
             const struct request *wanted = &first.requests[i + k].request;
@@ -127,12 +138,42 @@ START_TEST(test_fetching_changes_nothing)
         (void)snprintf(text, sizeof text, "get key-%u key-%u none-%u\r\n", i, i + 1, i);
         parse(text);
         HOT_ASSERT(ahead.n_requests == 3);
+        ahead_fetch(ahead.requests, ahead.n_requests, &context);
     }
     ck_assert_uint_eq(fixture_figure(&fixture, "curr_items"), 5000);
     end();
 }
 END_TEST
 
+static uint64_t hash_of(const char *key)
+{
+    return store_fetch(fixture.store, slice_from_text(key));
+}
+
+/* A hash of another key would look in another place, so nobody who was not fetched may have one. */
+START_TEST(test_hashes_are_of_the_keys)
+{
+    begin();
+    parse("get a\r\n");
+    ahead_fetch(ahead.requests, ahead.n_requests, &context);
+    ck_assert_uint_eq(ahead.requests[0].hash, 0);
+    parse("get b c\r\nversion\r\nset d 0 0 2000\r\n");
+    for (unsigned i = 0; i < ahead.n_requests; i++) {
+        ck_assert_uint_eq(ahead.requests[i].hash, 0);
+    }
+    ahead_fetch(ahead.requests, ahead.n_requests, &context);
+    ck_assert_uint_eq(ahead.n_requests, 4);
+    ck_assert_uint_eq(ahead.requests[0].hash, hash_of("b"));
+    ck_assert_uint_eq(ahead.requests[1].hash, hash_of("c"));
+    ck_assert_uint_eq(ahead.requests[2].hash, 0);
+    ck_assert_uint_eq(ahead.requests[3].hash, 0);
+    parser_init(&parser, &limits);
+    parse("get a\r\n");
+    ck_assert_uint_eq(ahead.requests[0].hash, 0);
+    end();
+}
+END_TEST
+
 SUITE_MAIN("net/ahead", test_ends_at_the_end, test_ends_when_it_is_full,
            test_ends_at_what_is_no_request, test_any_can_be_taken_back,
-           test_fetching_changes_nothing)
+           test_fetching_changes_nothing, test_hashes_are_of_the_keys)

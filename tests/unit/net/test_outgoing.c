@@ -77,7 +77,7 @@ static void attach(size_t at)
 {
     struct store_reading reading;
 
-    HOT_ASSERT(store_read_begin(store.store, SLICE_LITERAL("large"), store.now_s, &reading) ==
+    HOT_ASSERT(store_read_begin(store.store, SLICE_LITERAL("large"), 0, store.now_s, &reading) ==
                SESS_OK);
     HOT_ASSERT(reading.block != NULL && value_block_lend(reading.block, &replies));
     outgoing_attach(&outgoing, reading.block, at);

@@ -133,7 +133,7 @@ static void find_other_key(char *key, size_t size)
     for (unsigned i = 0; reading.outcome.ticket > 0; i++) {
         HOT_ASSERT(i < 1000);
         (void)snprintf(key, size, "other-%u", i);
-        HOT_ASSERT(store_read_begin(parking.commands.store.store, slice_from_text(key),
+        HOT_ASSERT(store_read_begin(parking.commands.store.store, slice_from_text(key), 0,
                                     FIXTURE_NOW_S, &reading) == SESS_NOT_FOUND);
     }
 }

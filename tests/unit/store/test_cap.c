@@ -109,7 +109,7 @@ START_TEST(no_renewal_goes_beyond_it)
     assert_capped("key", 3);
     ck_assert_int_eq(fixture_touch(&fixture, "key", STORE_NO_DEADLINE), SESS_OK);
     assert_capped("key", 4);
-    ck_assert_int_eq(store_read_touch_begin(fixture.store, slice_from_text("key"), none,
+    ck_assert_int_eq(store_read_touch_begin(fixture.store, slice_from_text("key"), 0, none,
                                             fixture.now_s, &reading),
                      SESS_OK);
     store_read_end(&reading);

@@ -124,7 +124,7 @@ START_TEST(test_sizes)
                              SESS_OK);
             inside_check_budget(&fixture);
             ck_assert_int_eq(
-                store_read_begin(fixture.store, SLICE_LITERAL("key"), fixture.now_s, &reading),
+                store_read_begin(fixture.store, SLICE_LITERAL("key"), 0, fixture.now_s, &reading),
                 SESS_OK);
             ck_assert(slice_equal(reading.value, slice_of(bytes, sizes[to])));
             store_read_end(&reading);

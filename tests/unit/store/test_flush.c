@@ -404,7 +404,7 @@ static void assert_no_change(struct store_fixture *fixture, enum sess_status sta
     ck_assert_int_eq(fixture_count(fixture, "number", 1, false, &result), status);
     ck_assert_int_eq(fixture_touch(fixture, "key", fixture->now_s + 100), status);
     ck_assert_int_eq(fixture_delete(fixture, "key"), status);
-    ck_assert_int_eq(store_read_touch_begin(fixture->store, SLICE_LITERAL("key"),
+    ck_assert_int_eq(store_read_touch_begin(fixture->store, SLICE_LITERAL("key"), 0,
                                             store_expiry_in(100), fixture->now_s, &reading),
                      status);
     ck_assert_int_eq(fixture_flush(fixture, fixture->now_s + 100), status);
@@ -496,8 +496,8 @@ static void *read_all(void *context)
         struct store_reading reading;
 
         (void)snprintf(key, sizeof key, "key-%u", (reader->first + i) % MANY);
-        if (store_read_begin(reader->fixture->store, slice_from_text(key), reader->fixture->now_s,
-                             &reading) == SESS_OK) {
+        if (store_read_begin(reader->fixture->store, slice_from_text(key), 0,
+                             reader->fixture->now_s, &reading) == SESS_OK) {
             reader->n_found++;
             store_read_end(&reading);
         }
@@ -709,7 +709,8 @@ START_TEST(test_sweep_releases_blocks)
                          SESS_OK);
     }
     ck_assert_int_eq(
-        store_read_begin(fixture.store, SLICE_LITERAL("key-7"), fixture.now_s, &reading), SESS_OK);
+        store_read_begin(fixture.store, SLICE_LITERAL("key-7"), 0, fixture.now_s, &reading),
+        SESS_OK);
     flush(&fixture, 0);
     (void)fixture_tick_all(&fixture);
     inside_assert_bare(&fixture);

@@ -187,7 +187,7 @@ static enum sess_status get_and_touch_it(struct store_fixture *fixture, const ch
 {
     struct store_reading reading;
 
-    return store_read_touch_begin(fixture->store, slice_from_text(key), store_expiry_at(WRONG_S),
+    return store_read_touch_begin(fixture->store, slice_from_text(key), 0, store_expiry_at(WRONG_S),
                                   fixture->now_s, &reading);
 }
 

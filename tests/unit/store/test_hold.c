@@ -226,7 +226,7 @@ static enum sess_status end_by(unsigned way)
     case 4:
         return store_count(fixture.store, &count, fixture.now_s, &number, &fixture.outcome);
     case 5:
-        status = store_read_touch_begin(fixture.store, KEY, past, fixture.now_s, &reading);
+        status = store_read_touch_begin(fixture.store, KEY, 0, past, fixture.now_s, &reading);
         break;
     case 6:
         status = store_look_begin(fixture.store, &look, fixture.now_s, &reading, &sight);

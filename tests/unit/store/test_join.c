@@ -318,8 +318,8 @@ START_TEST(reader_keeps_the_old_value)
     struct store_reading reading;
 
     put_old(100000);
-    ck_assert_int_eq(store_read_begin(fixture.store, SLICE_LITERAL("key"), fixture.now_s, &reading),
-                     SESS_OK);
+    ck_assert_int_eq(
+        store_read_begin(fixture.store, SLICE_LITERAL("key"), 0, fixture.now_s, &reading), SESS_OK);
     ck_assert_int_eq(join(STORE_PREPEND, 50000), SESS_OK);
     ck_assert(slice_equal(reading.value, slice_of(old_bytes, 100000)));
     store_read_end(&reading);
@@ -341,7 +341,8 @@ static void interrupt(void *context)
 
     switch (*interruption) {
     case DELETE_AND_ADD:
-        ck_assert_int_eq(store_delete(fixture.store, write.key, fixture.now_s, &outcome), SESS_OK);
+        ck_assert_int_eq(store_delete(fixture.store, write.key, 0, fixture.now_s, &outcome),
+                         SESS_OK);
         write.mode = STORE_ADD;
         write.value = slice_of(old_bytes, 100);
         __attribute__((fallthrough));
@@ -349,12 +350,13 @@ static void interrupt(void *context)
         ck_assert_int_eq(store_write(fixture.store, &write, fixture.now_s, &outcome), SESS_OK);
         break;
     case TOUCH:
-        ck_assert_int_eq(store_touch(fixture.store, write.key, store_expiry_at(DEADLINE_S + 5),
+        ck_assert_int_eq(store_touch(fixture.store, write.key, 0, store_expiry_at(DEADLINE_S + 5),
                                      fixture.now_s, &outcome),
                          SESS_OK);
         break;
     default:
-        ck_assert_int_eq(store_delete(fixture.store, write.key, fixture.now_s, &outcome), SESS_OK);
+        ck_assert_int_eq(store_delete(fixture.store, write.key, 0, fixture.now_s, &outcome),
+                         SESS_OK);
         break;
     }
 }
@@ -451,8 +453,8 @@ START_TEST(threads_join)
         ck_assert_int_eq(pthread_join(joiners[i].thread, NULL), 0);
         ck_assert_uint_eq(joiners[i].n_failed, 0);
     }
-    ck_assert_int_eq(store_read_begin(fixture.store, SLICE_LITERAL("key"), fixture.now_s, &reading),
-                     SESS_OK);
+    ck_assert_int_eq(
+        store_read_begin(fixture.store, SLICE_LITERAL("key"), 0, fixture.now_s, &reading), SESS_OK);
     ck_assert_uint_eq(reading.value.size, N_THREADS * N_JOINS * RECORD);
     for (size_t i = 0; i < reading.value.size; i++) {
         HOT_ASSERT(reading.value.data[i] == reading.value.data[i / RECORD * RECORD]);

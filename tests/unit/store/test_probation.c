@@ -225,13 +225,13 @@ START_TEST(what_the_journal_refuses_is_not_given)
     fixture.now_s += 5;
     for (enum mutation_answer answer = MUTATION_BUSY; answer <= MUTATION_REFUSED; answer++) {
         fixture.recorder.answer = answer;
-        ck_assert_int_eq(store_read_begin(fixture.store, KEY, fixture.now_s, &reading), SESS_OK);
+        ck_assert_int_eq(store_read_begin(fixture.store, KEY, 0, fixture.now_s, &reading), SESS_OK);
         ck_assert(!reading.has_changed);
         store_read_end(&reading);
         ck_assert_int_eq(entry_marks(entry_of("key")).asked_s, END_S);
     }
     fixture.recorder.answer = MUTATION_ACCEPTED;
-    ck_assert_int_eq(store_read_begin(fixture.store, KEY, fixture.now_s, &reading), SESS_OK);
+    ck_assert_int_eq(store_read_begin(fixture.store, KEY, 0, fixture.now_s, &reading), SESS_OK);
     ck_assert(reading.has_changed);
     ck_assert_uint_eq(reading.outcome.ticket, fixture.recorder.ticket);
     ck_assert(slice_is(reading.value, "value"));
@@ -252,7 +252,7 @@ START_TEST(a_large_session_too)
         SESS_OK);
     assert_on_probation(SOON_S, END_S);
     fixture.now_s += 2;
-    ck_assert_int_eq(store_read_begin(fixture.store, KEY, fixture.now_s, &reading), SESS_OK);
+    ck_assert_int_eq(store_read_begin(fixture.store, KEY, 0, fixture.now_s, &reading), SESS_OK);
     ck_assert(reading.has_changed && reading.flags == 9);
     ck_assert_uint_eq(reading.outcome.ticket, fixture.recorder.ticket);
     ck_assert(slice_equal(reading.value, slice_of(large, sizeof large)));

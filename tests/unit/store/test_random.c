@@ -442,7 +442,7 @@ static void do_delete(struct held *held)
     expected.asks = held->is_there;
     expected.status = held->is_there ? SESS_OK : SESS_NOT_FOUND;
     if (settle(held,
-               store_delete(model.fixture.store, key_of(held), told_s, &model.fixture.outcome),
+               store_delete(model.fixture.store, key_of(held), 0, told_s, &model.fixture.outcome),
                expected)) {
         held->is_there = false;
     }
@@ -465,7 +465,7 @@ static void do_read(struct held *held)
     enum sess_status status;
 
     (void)set_time(held, told_s);
-    status = store_read_begin(model.fixture.store, key_of(held), told_s, &reading);
+    status = store_read_begin(model.fixture.store, key_of(held), 0, told_s, &reading);
     model.fixture.outcome = reading.outcome;
     if (settle(held, status,
                (struct expected){.status = held->is_there ? SESS_OK : SESS_NOT_FOUND})) {
@@ -494,10 +494,10 @@ static void do_touch(struct held *held)
     struct store_expiry expiry = random_expiry(now_s);
     int64_t deadline_s = deadline_of(expiry, now_s);
 
-    if (settle(
-            held,
-            store_touch(model.fixture.store, key_of(held), expiry, told_s, &model.fixture.outcome),
-            expect_touch(held, deadline_s))) {
+    if (settle(held,
+               store_touch(model.fixture.store, key_of(held), 0, expiry, told_s,
+                           &model.fixture.outcome),
+               expect_touch(held, deadline_s))) {
         obey_touch(held, deadline_s, now_s);
     }
 }
@@ -510,7 +510,7 @@ static void do_read_touch(struct held *held)
     int64_t deadline_s = deadline_of(expiry, now_s);
     struct store_reading reading;
     enum sess_status status =
-        store_read_touch_begin(model.fixture.store, key_of(held), expiry, told_s, &reading);
+        store_read_touch_begin(model.fixture.store, key_of(held), 0, expiry, told_s, &reading);
 
     model.fixture.outcome = reading.outcome;
     if (settle(held, status, expect_touch(held, deadline_s))) {

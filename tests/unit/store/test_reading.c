@@ -59,7 +59,8 @@ END_TEST
 static void begin(struct store_fixture *fixture, struct store_reading *reading)
 {
     ck_assert_int_eq(
-        store_read_begin(fixture->store, SLICE_LITERAL("key"), fixture->now_s, reading), SESS_OK);
+        store_read_begin(fixture->store, SLICE_LITERAL("key"), 0, fixture->now_s, reading),
+        SESS_OK);
 }
 
 static void write_bytes(struct store_fixture *fixture, uint8_t byte, size_t size)
@@ -150,7 +151,7 @@ static void *read_again_and_again(void *context)
     while (!atomic_load(&self->is_done)) {
         struct store_reading reading;
 
-        if (store_read_begin(self->store, SLICE_LITERAL("key"), FIXTURE_NOW_S, &reading) ==
+        if (store_read_begin(self->store, SLICE_LITERAL("key"), 0, FIXTURE_NOW_S, &reading) ==
             SESS_OK) {
             self->n_torn += !all_are(reading.value, reading.value.data[0], reading.value.size);
             atomic_fetch_add(&self->n_reads, 1);
@@ -187,8 +188,9 @@ END_TEST
 static enum sess_status begin_touch(struct store_fixture *fixture, int64_t deadline_s,
                                     struct store_reading *reading)
 {
-    enum sess_status status = store_read_touch_begin(
-        fixture->store, SLICE_LITERAL("key"), store_expiry_at(deadline_s), fixture->now_s, reading);
+    enum sess_status status =
+        store_read_touch_begin(fixture->store, SLICE_LITERAL("key"), 0, store_expiry_at(deadline_s),
+                               fixture->now_s, reading);
 
     fixture->outcome = reading->outcome;
     return status;

@@ -212,7 +212,7 @@ START_TEST(test_extending_only_arms_again)
     fixture_open(&fixture);
     (void)fixture_write(&fixture, STORE_SET, "key", "v", FIXTURE_NOW_S + 100);
     entry = inside_entry(fixture.store, SLICE_LITERAL("key"));
-    timers = &shard_place(fixture.store, SLICE_LITERAL("key")).shard->timers;
+    timers = &shard_place(fixture.store, SLICE_LITERAL("key"), 0).shard->timers;
     mark = entry->timer;
     for (int64_t i = 1; i <= 99; i++) {
         fixture.now_s = FIXTURE_NOW_S + i;
@@ -407,7 +407,7 @@ static void read_key(struct busy_thread *self, unsigned key, struct slice name, 
 {
     struct store_reading reading;
 
-    if (store_read_begin(self->store, name, now_s, &reading) == SESS_OK) {
+    if (store_read_begin(self->store, name, 0, now_s, &reading) == SESS_OK) {
         self->n_torn += !is_whole(reading.value, key);
         self->n_reads++;
         store_read_end(&reading);
@@ -434,11 +434,11 @@ static void *be_busy(void *context)
             write_key(self, key, name, now_s);
             break;
         case 3:
-            (void)!store_delete(self->store, name, now_s, &outcome);
+            (void)!store_delete(self->store, name, 0, now_s, &outcome);
             break;
         case 4:
             (void)!store_touch(
-                self->store, name,
+                self->store, name, 0,
                 store_expiry_at(now_s + (int64_t)test_random_below(&self->random, 30) - 2), now_s,
                 &outcome);
             break;

@@ -44,7 +44,7 @@ START_TEST(test_unfetched)
                      SESS_OK);
     (void)fixture_look(&fixture, "read");
     (void)fixture_look(&fixture, "large");
-    ck_assert_int_eq(store_read_touch_begin(fixture.store, SLICE_LITERAL("read-and-touched"),
+    ck_assert_int_eq(store_read_touch_begin(fixture.store, SLICE_LITERAL("read-and-touched"), 0,
                                             store_expiry_at(FIXTURE_NOW_S + 20), fixture.now_s,
                                             &reading),
                      SESS_OK);

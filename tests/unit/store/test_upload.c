@@ -76,7 +76,8 @@ static void assert_stored(struct store_fixture *fixture, size_t size)
     struct store_reading reading;
 
     ck_assert_int_eq(
-        store_read_begin(fixture->store, SLICE_LITERAL("key"), fixture->now_s, &reading), SESS_OK);
+        store_read_begin(fixture->store, SLICE_LITERAL("key"), 0, fixture->now_s, &reading),
+        SESS_OK);
     ck_assert(slice_equal(reading.value, slice_of(bytes, size)));
     ck_assert_uint_eq(reading.flags, 6);
     ck_assert_uint_eq(reading.cas, fixture->outcome.cas);

@@ -25,7 +25,7 @@ static void open_with_value(size_t limit_bytes)
         fixture_write_slice(&store, STORE_SET, "k", slice_of(value, SIZE), 0, STORE_NO_DEADLINE),
         SESS_OK);
     free(value);
-    ck_assert_int_eq(store_read_begin(store.store, SLICE_LITERAL("k"), store.now_s, &reading),
+    ck_assert_int_eq(store_read_begin(store.store, SLICE_LITERAL("k"), 0, store.now_s, &reading),
                      SESS_OK);
     block = reading.block;
     value_block_acquire(block);

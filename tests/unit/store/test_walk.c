@@ -322,7 +322,7 @@ static void *write_on(void *context)
         write.key = slice_from_text(key);
         HOT_ASSERT(store_write(writing->store, &write, FIXTURE_NOW_S, &outcome) == SESS_OK);
         if (i % 3 == 0) {
-            (void)!store_delete(writing->store, write.key, FIXTURE_NOW_S, &outcome);
+            (void)!store_delete(writing->store, write.key, 0, FIXTURE_NOW_S, &outcome);
         }
     }
     return NULL;

@@ -213,7 +213,7 @@ static bool try_increment(struct incrementer *self)
                                 .value = slice_of(&number, sizeof number),
                                 .expiry = store_expiry_at(STORE_NO_DEADLINE)};
     enum sess_status status =
-        store_read_begin(fixture.store, SLICE_LITERAL("key"), FIXTURE_NOW_S, &reading);
+        store_read_begin(fixture.store, SLICE_LITERAL("key"), 0, FIXTURE_NOW_S, &reading);
 
     if (status != SESS_OK) {
         self->n_wrong++;
@@ -291,12 +291,12 @@ START_TEST(relative_counts_from_the_shards_time)
     ck_assert_int_eq(deadline_of("key"), FIXTURE_NOW_S + 4);
     ck_assert_int_eq(fixture.recorder.last.mutation.deadline_s, FIXTURE_NOW_S + 4);
     ck_assert_int_eq(fixture.recorder.last.mutation.now_s, FIXTURE_NOW_S + 3);
-    ck_assert_int_eq(store_touch(fixture.store, SLICE_LITERAL("key"), store_expiry_in(2),
+    ck_assert_int_eq(store_touch(fixture.store, SLICE_LITERAL("key"), 0, store_expiry_in(2),
                                  fixture.now_s, &fixture.outcome),
                      SESS_OK);
     ck_assert_int_eq(deadline_of("key"), FIXTURE_NOW_S + 5);
-    ck_assert_int_eq(store_read_touch_begin(fixture.store, SLICE_LITERAL("key"), store_expiry_in(1),
-                                            fixture.now_s, &reading),
+    ck_assert_int_eq(store_read_touch_begin(fixture.store, SLICE_LITERAL("key"), 0,
+                                            store_expiry_in(1), fixture.now_s, &reading),
                      SESS_OK);
     store_read_end(&reading);
     ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_OK);
