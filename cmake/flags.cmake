@@ -64,6 +64,9 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
         -ftrivial-auto-var-init=zero
         -fno-strict-overflow -fno-delete-null-pointer-checks)
     target_compile_options(sessiond_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+    # The same program wherever the tree lies.
+    target_compile_options(sessiond_flags INTERFACE -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+    target_link_options(sessiond_flags INTERFACE -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
     target_link_options(sessiond_flags INTERFACE
         -Wl,-z,relro -Wl,-z,noexecstack -Wl,-z,nodlopen -Wl,--as-needed)
     check_ipo_supported(RESULT ipo_works OUTPUT ipo_message LANGUAGES C)

@@ -149,7 +149,7 @@ static void print_wrapped(FILE *out, const char *indent, const char *text)
     }
 }
 
-static const char *reload_words(const struct option_row *row)
+const char *option_reload_text(const struct option_row *row)
 {
     return (row->flags & OPTION_RELOADABLE) != 0 ? " A reload applies it." : "";
 }
@@ -165,7 +165,7 @@ void option_print_help(FILE *out, const struct option_table *table)
         option_range(&table->rows[i], range, sizeof range);
         (void)fprintf(out, "  --%s VALUE   (default %s)\n", name, table->rows[i].default_text);
         print_wrapped(out, "      ", table->rows[i].doc);
-        (void)fprintf(out, "      Takes %s.%s\n", range, reload_words(&table->rows[i]));
+        (void)fprintf(out, "      Takes %s.%s\n", range, option_reload_text(&table->rows[i]));
     }
 }
 
@@ -181,7 +181,7 @@ void option_print_config(FILE *out, const struct option_binding *binding)
         option_range(row, text, sizeof text);
         (void)fputs("\n", out);
         print_wrapped(out, "# ", row->doc);
-        (void)fprintf(out, "# Takes %s.%s\n", text, reload_words(row));
+        (void)fprintf(out, "# Takes %s.%s\n", text, option_reload_text(row));
         for (size_t index = 0; option_format(binding, row, index, text, sizeof text); index++) {
             (void)fprintf(out, "%s = %s\n", name, text);
         }

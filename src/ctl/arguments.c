@@ -11,22 +11,13 @@ enum {
     CODE_HELP = CTL_OPTIONS,
 };
 
-static const struct verb_row {
-    const char *name;
-    const char *operand;
-    const char *doc;
-} verb_rows[N_VERBS] = {
+const struct ctl_verb_row ctl_verb_rows[N_VERBS] = {
 #define VERB(id, name, function, operand, doc) {name, operand, doc},
 #include "sessiond/ctl/verbs.def"
 #undef VERB
 };
 
-static const struct option_row {
-    enum ctl_verb verb;
-    const char *name;
-    const char *argument;
-    const char *doc;
-} option_rows[CTL_OPTIONS] = {
+const struct ctl_option_row ctl_option_rows[CTL_OPTIONS] = {
 #define OPTION(verb, id, name, argument, doc) {VERB_##verb, name, argument, doc},
 #include "sessiond/ctl/options.def"
 #undef OPTION
@@ -37,10 +28,10 @@ static void make_longs(enum ctl_verb verb, struct option *longs)
     size_t n = 0;
 
     for (int i = 0; i < CTL_OPTIONS; i++) {
-        if (option_rows[i].verb == verb) {
+        if (ctl_option_rows[i].verb == verb) {
             longs[n++] = (struct option){
-                .name = option_rows[i].name,
-                .has_arg = option_rows[i].argument == NULL ? no_argument : required_argument,
+                .name = ctl_option_rows[i].name,
+                .has_arg = ctl_option_rows[i].argument == NULL ? no_argument : required_argument,
                 .val = i};
         }
     }
@@ -51,21 +42,22 @@ static void make_longs(enum ctl_verb verb, struct option *longs)
 static enum sess_status take_operands(int argc, char *const argv[], struct ctl_arguments *out,
                                       struct sess_error *error)
 {
-    const char *operand = verb_rows[out->verb].operand;
+    const char *operand = ctl_verb_rows[out->verb].operand;
     bool is_given = optind < argc && argv[optind][0] != '\0';
 
     if (operand == NULL && optind < argc) {
-        return error_set(error, SESS_INVALID, "%s takes no '%.100s'", verb_rows[out->verb].name,
+        return error_set(error, SESS_INVALID, "%s takes no '%.100s'", ctl_verb_rows[out->verb].name,
                          argv[optind]);
     }
     if (!is_given) {
-        return operand == NULL || operand[0] == '[' ? SESS_OK
-                                                    : error_set(error, SESS_INVALID, "%s needs %s",
-                                                                verb_rows[out->verb].name, operand);
+        return operand == NULL || operand[0] == '['
+                   ? SESS_OK
+                   : error_set(error, SESS_INVALID, "%s needs %s", ctl_verb_rows[out->verb].name,
+                               operand);
     }
     if (optind + 1 < argc) {
         return error_set(error, SESS_INVALID, "%s takes one %s: '%.100s' is one too many",
-                         verb_rows[out->verb].name, operand, argv[optind + 1]);
+                         ctl_verb_rows[out->verb].name, operand, argv[optind + 1]);
     }
     out->operand = argv[optind];
     return SESS_OK;
@@ -89,7 +81,7 @@ static enum sess_status read_verb(int argc, char *const argv[], struct ctl_argum
             return error_set(error, SESS_INVALID, "%.100s needs a value", argv[optind - 1]);
         case '?':
             return error_set(error, SESS_INVALID, "%s has no option %.100s",
-                             verb_rows[out->verb].name, argv[optind - 1]);
+                             ctl_verb_rows[out->verb].name, argv[optind - 1]);
         case 'h':
         case CODE_HELP:
             out->help_of = out->verb;
@@ -117,7 +109,7 @@ enum sess_status ctl_arguments_read(int argc, char *const argv[], struct ctl_arg
         return SESS_OK;
     }
     for (int i = 0; i < N_VERBS; i++) {
-        if (strcmp(word, verb_rows[i].name) == 0) {
+        if (strcmp(word, ctl_verb_rows[i].name) == 0) {
             out->verb = (enum ctl_verb)i;
             return read_verb(argc - 1, argv + 1, out, error);
         }
@@ -130,7 +122,7 @@ enum sess_status ctl_arguments_read(int argc, char *const argv[], struct ctl_arg
 static void print_options(enum ctl_verb verb, FILE *out)
 {
     for (size_t i = 0; i < CTL_OPTIONS; i++) {
-        const struct option_row *row = &option_rows[i];
+        const struct ctl_option_row *row = &ctl_option_rows[i];
 
         if (row->verb == verb) {
             (void)fprintf(out, "  --%-10s %-5s %s\n", row->name,
@@ -143,27 +135,27 @@ static void print_options(enum ctl_verb verb, FILE *out)
 void ctl_arguments_print_help(enum ctl_verb verb, FILE *out)
 {
     if (verb != VERB_HELP) {
-        const char *operand = verb_rows[verb].operand;
+        const char *operand = ctl_verb_rows[verb].operand;
 
-        (void)fprintf(out, "Usage: sessionctl %s%s%s [OPTION]...\n%s.\n\n", verb_rows[verb].name,
-                      operand == NULL ? "" : " ", operand == NULL ? "" : operand,
-                      verb_rows[verb].doc);
+        (void)fprintf(out, "Usage: sessionctl %s%s%s [OPTION]...\n%s.\n\n",
+                      ctl_verb_rows[verb].name, operand == NULL ? "" : " ",
+                      operand == NULL ? "" : operand, ctl_verb_rows[verb].doc);
         print_options(verb, out);
     } else {
         (void)fputs("Usage: sessionctl VERB ...\nThe tool beside the session store sessiond.\n\n",
                     out);
         for (size_t i = 0; i < N_VERBS; i++) {
-            (void)fprintf(out, "  %-9s %-9s %s\n", verb_rows[i].name,
-                          verb_rows[i].operand == NULL ? "" : verb_rows[i].operand,
-                          verb_rows[i].doc);
+            (void)fprintf(out, "  %-10s %-9s %s\n", ctl_verb_rows[i].name,
+                          ctl_verb_rows[i].operand == NULL ? "" : ctl_verb_rows[i].operand,
+                          ctl_verb_rows[i].doc);
         }
-        (void)fputs("  --help              print this, and end\n"
-                    "  --version           print the version, and end\n\n"
+        (void)fputs("  --help               print this, and end\n"
+                    "  --version            print the version, and end\n\n"
                     "sessionctl VERB --help lists the options of a verb.\n",
                     out);
     }
-    (void)fputs(
-        "\nExit codes: 0 done, and whole; 64 command line; 65 damaged data; 69 no sessiond answers;\n"
-        "74 I/O failed; 77 refused, or not wanted; 78 configuration.\n",
-        out);
+    (void)fputs("\nExit codes:\n", out);
+#define EXIT(id, code, doc) (void)fprintf(out, "  %2d  %s\n", code, doc);
+#include "sessiond/ctl/exits.def"
+#undef EXIT
 }

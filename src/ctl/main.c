@@ -1,6 +1,7 @@
 /* The entry of sessionctl: the verb of the command line, run. */
 #include "sessiond/ctl/arguments.h"
 #include "sessiond/ctl/check.h"
+#include "sessiond/ctl/completion.h"
 #include "sessiond/ctl/remote.h"
 #include "sessiond/ctl/transfer.h"
 

@@ -26,7 +26,8 @@ void admin_socket_open(struct net_server *server, const char *admin_listen, cons
     if (directory.size == 0) {
         directory = slice_from_text(data_dir);
     }
-    if (strcmp(admin_listen, "auto") != 0 || directory.size == 0) {
+    if (strcmp(admin_listen, "auto") != 0 || net_server_has(server, NET_ROLE_ADMIN) ||
+        directory.size == 0) {
         return;
     }
     (void)snprintf(address, sizeof address, "unix:%.*s" ADMIN_SOCKET_NAME, (int)directory.size,

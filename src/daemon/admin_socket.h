@@ -6,7 +6,7 @@
 
 #include "sessiond/net/server.h"
 
-/** Open it, for `auto`; nothing to do for another value. To be called when the data directory is this
+/** Open it, for `auto`; nothing to do for another value, or when one was handed over. To be called when the data directory is this
  *  process's, before the server starts. One that cannot be opened is told in the log, and is no reason
  *  not to serve: sessions come first.
  *  data_dir  the path, or "" */

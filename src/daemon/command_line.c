@@ -274,7 +274,12 @@ void command_line_print_help(const struct registry *registry, FILE *out)
     for (size_t i = 0; i < registry->n_options; i++) {
         option_print_help(out, registry->options[i].table);
     }
-    (void)fputs("\nExit codes: 0 done; 64 command line; 65 damaged data; 74 I/O failed;\n"
-                "75 address or data-dir in use; 78 configuration.\n",
-                out);
+    (void)fputs("\nSignals:\n", out);
+#define SIGNAL(number, doc) (void)fprintf(out, "  %-8s %s\n", #number, doc);
+#include "sessiond/daemon/signals.def"
+#undef SIGNAL
+    (void)fputs("\nExit codes:\n", out);
+#define EXIT(id, code, doc) (void)fprintf(out, "  %2d  %s\n", code, doc);
+#include "sessiond/daemon/exits.def"
+#undef EXIT
 }

@@ -124,3 +124,11 @@ enum sess_status figures_register_journal(struct registry *registry, struct jour
     return status == SESS_OK ? registry_extend_section(registry, "journal", report_parked, registry)
                              : status;
 }
+
+uint64_t figures_count_sessions(const struct registry *registry)
+{
+    struct registry_figures figures;
+
+    registry_read(registry, REGISTRY_SINCE_START, &figures);
+    return registry_figure(&figures, "curr_items");
+}

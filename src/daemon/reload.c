@@ -25,6 +25,7 @@ struct reloader {
     struct settings *settings;
     struct registry *registry;
     const char *config_path;
+    const struct supervisor *supervisor;
     uint64_t max_connections; /* at the start */
     int fd;
 
@@ -147,8 +148,8 @@ static void apply(const struct reloader *reloader, const struct trial *trial,
     }
 }
 
-enum sess_status reloader_run(struct reloader *reloader, const char *who, struct report *changes,
-                              struct sess_error *error)
+static enum sess_status try_file(struct reloader *reloader, const char *who, struct report *changes,
+                                 struct sess_error *error)
 {
     struct trial *trial = calloc(1, sizeof *trial);
     enum sess_status status = trial == NULL
@@ -163,6 +164,17 @@ enum sess_status reloader_run(struct reloader *reloader, const char *who, struct
         log_write(LOG_LEVEL_ERROR, "reload for %s refused: %s", who, error->text);
     }
     free(trial);
+    return status;
+}
+
+enum sess_status reloader_run(struct reloader *reloader, const char *who, struct report *changes,
+                              struct sess_error *error)
+{
+    enum sess_status status;
+
+    supervisor_reloading(reloader->supervisor);
+    status = try_file(reloader, who, changes, error);
+    supervisor_reloaded(reloader->supervisor);
     return status;
 }
 
@@ -233,8 +245,8 @@ enum sess_status reloader_ask(void *reloader, const char *peer, struct report *c
 }
 
 enum sess_status reloader_create(struct settings *settings, struct registry *registry,
-                                 const char *config_path, struct reloader **out,
-                                 struct sess_error *error)
+                                 const char *config_path, const struct supervisor *supervisor,
+                                 struct reloader **out, struct sess_error *error)
 {
     struct reloader *reloader = calloc(1, sizeof *reloader);
 
@@ -244,6 +256,7 @@ enum sess_status reloader_create(struct settings *settings, struct registry *reg
     reloader->settings = settings;
     reloader->registry = registry;
     reloader->config_path = config_path;
+    reloader->supervisor = supervisor;
     reloader->max_connections = settings->net.max_connections;
     (void)pthread_mutex_init(&reloader->lock, NULL);
     reloader->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

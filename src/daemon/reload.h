@@ -9,14 +9,16 @@
 
 #include "sessiond/base/report.h"
 #include "sessiond/daemon/settings.h"
+#include "supervisor.h"
 
 struct reloader;
 
-/** Make one for settings that are in use. `settings` and `registry` are borrowed; so is `config_path`, NULL when
- *  there is no file.
+/** Make one for settings that are in use. `settings`, `registry` and `supervisor`, which is told of each reload, are
+ *  borrowed; so is `config_path`, NULL when there is no file.
  *  returns  OK (the caller owns *out) | NO_MEMORY | IO (no eventfd) */
 SESS_MUST_CHECK enum sess_status reloader_create(struct settings *settings,
                                                  struct registry *registry, const char *config_path,
+                                                 const struct supervisor *supervisor,
                                                  struct reloader **out, struct sess_error *error);
 void reloader_destroy(struct reloader **reloader);
 

@@ -4,6 +4,7 @@
  *     store -> journal  mutation               store_on_mutation
  *     worker -> journal committed?(ticket)     net_config.committed
  *     journal -> worker wake                   journal_config.wake
+ *     journal -> daemon progress               journal_config.progress
  *     command -> daemon reload                 command_shared.reload
  *     command -> journal dump                  command_shared.dump
  *
@@ -45,6 +46,8 @@ struct wiring {
     struct directory *directory; /* NULL: memory only */
     struct journal *journal;     /* likewise */
     int failure_fd;
+    void (*progress)(void *context, uint64_t done, uint64_t all);
+    void *progress_context;
     struct process process;
 };
 
@@ -162,7 +165,8 @@ static enum sess_status allow_connections(const struct wiring *wiring,
 }
 
 static enum sess_status make_server(struct wiring *wiring, const struct settings *settings,
-                                    struct registry *registry, struct sess_error *error)
+                                    struct registry *registry, const struct activation *handed,
+                                    struct sess_error *error)
 {
     struct net_config config = {
         .options = &settings->net,
@@ -177,6 +181,8 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
         .tick_context = &wiring->commands,
         .committed = is_committed,
         .committed_context = wiring,
+        .inherited = handed == NULL ? NULL : handed->sockets,
+        .n_inherited = handed == NULL ? 0 : handed->n_sockets,
     };
     enum sess_status status =
         allow_connections(wiring, settings, config.n_threads, &config.max_connections, error);
@@ -207,7 +213,8 @@ static enum sess_status make_server(struct wiring *wiring, const struct settings
 }
 
 enum sess_status wiring_create(const struct settings *settings, struct registry *registry,
-                               struct wiring **out, struct sess_error *error)
+                               const struct activation *handed, struct wiring **out,
+                               struct sess_error *error)
 {
     struct wiring *wiring = calloc(1, sizeof *wiring);
     enum sess_status status;
@@ -220,7 +227,7 @@ enum sess_status wiring_create(const struct settings *settings, struct registry 
         status = make_store(wiring, settings, error);
     }
     if (status == SESS_OK) {
-        status = make_server(wiring, settings, registry, error);
+        status = make_server(wiring, settings, registry, handed, error);
     }
     if (status == SESS_OK &&
         figures_register(registry, &wiring->process, wiring->server, wiring->store) != SESS_OK) {
@@ -311,6 +318,8 @@ static enum sess_status open_journal(struct wiring *wiring, const struct setting
         .wake_context = wiring,
         .failed = on_failure,
         .failed_context = wiring,
+        .progress = wiring->progress,
+        .progress_context = wiring->progress_context,
     };
     enum sess_status status = journal_open(&config, &wiring->journal, error);
 
@@ -324,6 +333,13 @@ static enum sess_status open_journal(struct wiring *wiring, const struct setting
 void wiring_on_failure(struct wiring *wiring, int failure_fd)
 {
     wiring->failure_fd = failure_fd;
+}
+
+void wiring_on_progress(struct wiring *wiring,
+                        void (*progress)(void *context, uint64_t done, uint64_t all), void *context)
+{
+    wiring->progress = progress;
+    wiring->progress_context = context;
 }
 
 void wiring_on_reload(struct wiring *wiring,
@@ -364,6 +380,20 @@ enum sess_status wiring_recover(struct wiring *wiring, const struct settings *se
     return figures_register_journal(registry, wiring->journal) == SESS_OK
                ? SESS_OK
                : error_set(error, SESS_LIMIT, "too many figures for the registry");
+}
+
+const char *wiring_find_stuck(struct wiring *wiring)
+{
+    struct journal_look look = {.is_stuck = false};
+    bool has_turned = net_server_has_turned(wiring->server);
+
+    if (wiring->journal != NULL) {
+        look = journal_look(wiring->journal);
+    }
+    if (look.is_stuck) {
+        return "a thread of the journal";
+    }
+    return has_turned || look.is_write_held ? NULL : "a worker";
 }
 
 enum sess_status wiring_close_journal(struct wiring *wiring, struct sess_error *error)

@@ -216,6 +216,7 @@ static enum sess_status load_frames(struct loading *loading, struct reader *read
         }
         if (status == SESS_OK) {
             status = load_frame(loading, reader, &read, error);
+            reader_tell(reader, at, reader->at, reader->file_size);
             failpoint("recovery.image");
         }
     }

@@ -247,11 +247,12 @@ static void run_one(struct journal *journal)
     struct sess_error error;
     enum sess_status status;
 
-    (void)pthread_mutex_unlock(&journal->lock);
+    /* All of it: what else it could wait for are workers and the syncer, which are looked at themselves. */
+    journal_to_disk(journal, PULSE_CHECKPOINTER);
     begin(journal, &checkpoint, &end);
     status = take(journal, &checkpoint, &end, &error);
     files = measure(journal->config.directory);
-    (void)pthread_mutex_lock(&journal->lock);
+    journal_from_disk(journal, PULSE_CHECKPOINTER);
     switch (status) {
     case SESS_OK:
         note_done(journal, &checkpoint, &files, log_bytes, began_ms);
@@ -289,6 +290,7 @@ void *checkpointer_run(void *journal)
     yield_to_workers();
     (void)pthread_mutex_lock(&self->lock);
     while (!journal_is_ending(self)) {
+        journal_turn(self, PULSE_CHECKPOINTER);
         if (is_due(self)) {
             run_one(self);
         } else {
@@ -296,6 +298,7 @@ void *checkpointer_run(void *journal)
         }
         (void)pthread_mutex_unlock(&self->lock);
         timekeeper_look(self);
+        failpoint("time.looked");
         (void)pthread_mutex_lock(&self->lock);
     }
     (void)pthread_mutex_unlock(&self->lock);

@@ -91,9 +91,9 @@ bool commit_write(struct journal *journal)
     struct sess_error error;
     enum sess_status status;
 
-    (void)pthread_mutex_unlock(&journal->lock);
+    journal_to_disk(journal, PULSE_WRITE);
     status = write_out(&placement, batch, mark, time_s, &error);
-    (void)pthread_mutex_lock(&journal->lock);
+    journal_from_disk(journal, PULSE_WRITE);
     journal->is_writing = false;
     if (status == SESS_OK) {
         publish(journal, &placement, &facts, mark);

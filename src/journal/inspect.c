@@ -18,24 +18,22 @@ struct inspector {
     int64_t now_s;
 };
 
-/* As a start does it. Of *replay the caller gives whom to tell of progress. */
-static enum sess_status judge(struct directory *directory, struct replay *replay,
-                              uint64_t *end_segment, struct sess_error *error)
+/* As a start does it. Of *reader the caller gives whom to tell of progress. */
+static enum sess_status judge(struct directory *directory, struct reader *reader,
+                              struct replay *replay, uint64_t *end_segment,
+                              struct sess_error *error)
 {
-    struct reader reader = {.segment = NULL};
     struct chain chain;
-    enum sess_status status = chain_load(&chain, directory, &reader, error);
+    enum sess_status status = chain_load(&chain, directory, reader, error);
 
-    replay->directory = directory;
-    replay->chain = &chain;
-    replay->reader = &reader;
+    *replay = (struct replay){.directory = directory, .chain = &chain, .reader = reader};
     *end_segment = 0;
     if (status == SESS_OK) {
         status = replay_run(replay, error);
         *end_segment = replay->last == NULL ? 0 : replay->last->number;
     }
     chain_fini(&chain);
-    reader_fini(&reader);
+    reader_fini(reader);
     replay->chain = NULL;
     replay->reader = NULL;
     return status;
@@ -43,19 +41,21 @@ static enum sess_status judge(struct directory *directory, struct replay *replay
 
 enum sess_status inspect_verdict(struct directory *directory, struct sess_error *error)
 {
-    struct replay replay = {.progress = NULL};
+    struct reader reader = {.progress = NULL};
+    struct replay replay;
     uint64_t end_segment;
 
-    return judge(directory, &replay, &end_segment, error);
+    return judge(directory, &reader, &replay, &end_segment, error);
 }
 
 static enum sess_status take_verdict(struct inspector *inspector, struct directory *directory,
                                      struct sess_error *error)
 {
     struct inspection *found = &inspector->found;
-    struct replay replay = {.progress = inspector->islands.progress,
+    struct reader reader = {.progress = inspector->islands.progress,
                             .progress_context = inspector->islands.progress_context};
-    enum sess_status status = judge(directory, &replay, &found->end_segment, error);
+    struct replay replay;
+    enum sess_status status = judge(directory, &reader, &replay, &found->end_segment, error);
 
     if (status == SESS_DAMAGED) {
         found->is_damaged = true;

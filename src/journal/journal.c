@@ -38,15 +38,19 @@ size_t journal_memory(size_t batch_bytes, size_t max_value_bytes)
 
 /* When progress was told last. */
 struct progress {
-    struct clock *clock;
+    const struct journal_config *config;
     int64_t next_ms;
 };
 
 static void tell_progress(void *context, uint64_t done, uint64_t all)
 {
     struct progress *progress = context;
-    int64_t now_ms = clock_now(progress->clock).boot_ms;
+    const struct journal_config *config = progress->config;
+    int64_t now_ms = clock_now(config->clock).boot_ms;
 
+    if (config->progress != NULL) {
+        config->progress(config->progress_context, done, all);
+    }
     if (now_ms >= progress->next_ms) {
         progress->next_ms = now_ms + PROGRESS_MS;
         log_write(LOG_LEVEL_INFO, "recovering: %" PRIu64 " of %" PRIu64 " MiB", done >> 20,
@@ -81,7 +85,7 @@ static int64_t checkpoint_began_ms(const struct journal *journal)
 
 static enum sess_status recover(struct journal *journal, struct sess_error *error)
 {
-    struct progress progress = {.clock = journal->config.clock};
+    struct progress progress = {.config = &journal->config};
     struct recovery recovery = {
         .directory = journal->config.directory,
         .store = journal->config.store,
@@ -193,10 +197,7 @@ enum sess_status journal_stop(struct journal *journal, struct sess_error *error)
     timekeeper_stop(journal);
     (void)pthread_mutex_lock(&journal->lock);
     journal->is_stopping = true;
-    (void)pthread_cond_broadcast(&journal->write_wanted);
-    (void)pthread_cond_broadcast(&journal->sync_wanted);
-    (void)pthread_cond_broadcast(&journal->spare_wanted);
-    (void)pthread_cond_broadcast(&journal->checkpoint_wanted);
+    journal_news(journal);
     (void)pthread_mutex_unlock(&journal->lock);
     for (; journal->n_threads > 0; journal->n_threads--) {
         (void)pthread_join(journal->threads[journal->n_threads - 1], NULL);

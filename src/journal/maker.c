@@ -97,9 +97,9 @@ static void make_next(struct journal *journal)
     struct sess_error error;
     enum sess_status status;
 
-    (void)pthread_mutex_unlock(&journal->lock);
+    journal_to_disk(journal, PULSE_MAKER);
     status = make(journal, now_s, &segment, &error);
-    (void)pthread_mutex_lock(&journal->lock);
+    journal_from_disk(journal, PULSE_MAKER);
     switch (status) {
     case SESS_OK:
         take_segment(journal, &segment);
@@ -130,11 +130,13 @@ void *maker_run(void *journal)
 
     (void)pthread_mutex_lock(&self->lock);
     while (!journal_is_ending(self)) {
+        journal_turn(self, PULSE_MAKER);
         if (self->writer.has_next) {
             (void)pthread_cond_wait(&self->spare_wanted, &self->lock);
         } else {
             make_next(self);
             (void)pthread_mutex_unlock(&self->lock);
+            failpoint("spare.published");
             /* Those that wait are told also that there is no room. */
             journal_wake(self);
             (void)pthread_mutex_lock(&self->lock);

@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-enum { WINDOW_SIZE = 1 << 20 };
+enum { WINDOW_SIZE = 1 << 20, PROGRESS_BYTES = 16 << 20 };
 
 enum sess_status reader_begin(struct reader *reader, struct segment *segment,
                               struct sess_error *error)
@@ -28,6 +28,13 @@ enum sess_status reader_refuse(const struct reader *reader, const struct frame_r
         ": has a record (type %u) that this sessiond does not know: start the version that wrote "
         "it; nothing was changed",
         reader->segment->file.name, read->at, rest.data[0]);
+}
+
+void reader_tell(const struct reader *reader, uint64_t before, uint64_t done, uint64_t all)
+{
+    if (reader->progress != NULL && before / PROGRESS_BYTES != done / PROGRESS_BYTES) {
+        reader->progress(reader->progress_context, done, all);
+    }
 }
 
 void reader_fini(struct reader *reader)

@@ -11,11 +11,16 @@
 
 #include "sessiond/base/buffer.h"
 
+/* Called now and then with bytes that are done, and all bytes. */
+typedef void (*reader_progress_fn)(void *context, uint64_t done, uint64_t all);
+
 struct reader {
-    struct segment *segment; /* borrowed */
-    uint64_t file_size;      /* bytes */
-    uint64_t at;             /* where the last frame ended */
-    uint64_t sequence;       /* that the next frame must have */
+    struct segment *segment;     /* borrowed */
+    reader_progress_fn progress; /* NULL: tell nobody */
+    void *progress_context;
+    uint64_t file_size; /* bytes */
+    uint64_t at;        /* where the last frame ended */
+    uint64_t sequence;  /* that the next frame must have */
     struct buffer window;
     uint64_t window_at; /* offset of the window's first byte */
     uint64_t dirty_to;  /* behind the last bytes that a search has met and that are not 0 */
@@ -55,6 +60,9 @@ bool reader_lone(const struct frame_read *read, enum record_type type, struct re
 SESS_MUST_CHECK enum sess_status reader_refuse(const struct reader *reader,
                                                const struct frame_read *read, struct slice rest,
                                                struct sess_error *error);
+
+/** Tell of progress, if the bytes that are done have passed another 16 MiB since there were `before`. */
+void reader_tell(const struct reader *reader, uint64_t before, uint64_t done, uint64_t all);
 
 /** Free the window, zeroed. */
 void reader_fini(struct reader *reader);

@@ -368,15 +368,14 @@ static enum sess_status go_on(const struct recovery *recovery, struct replay *re
 enum sess_status recovery_run(const struct recovery *recovery, struct writer *writer,
                               struct recovered *result, struct sess_error *error)
 {
-    struct reader reader = {.segment = NULL};
+    struct reader reader = {.progress = recovery->progress,
+                            .progress_context = recovery->progress_context};
     struct chain chain;
     struct replay replay = {
         .directory = recovery->directory,
         .store = recovery->store,
         .chain = &chain,
         .reader = &reader,
-        .progress = recovery->progress,
-        .progress_context = recovery->progress_context,
     };
     enum sess_status status;
 

@@ -16,7 +16,7 @@ struct recovery {
     int64_t now_s;               /* wall seconds */
     bool accepts_clock;          /* if that is before the journal's time, time goes on from there */
     uint64_t segment_size;       /* bytes of segments to come; a multiple of FRAME_BLOCK */
-    replay_progress_fn progress; /* NULL: tell nobody */
+    reader_progress_fn progress; /* NULL: tell nobody */
     void *progress_context;
 };
 

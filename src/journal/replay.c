@@ -9,8 +9,6 @@
 
 #include <inttypes.h>
 
-enum { PROGRESS_BYTES = 16 << 20 };
-
 static uint64_t later(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
@@ -97,9 +95,7 @@ static void count_frame(struct replay *replay, const struct frame_read *read)
     }
     replay->durable = later(replay->durable, read->frame.durable);
     replay->next_sequence = read->frame.sequence + 1;
-    if (replay->progress != NULL && before / PROGRESS_BYTES != result->n_bytes / PROGRESS_BYTES) {
-        replay->progress(replay->progress_context, result->n_bytes, replay->chain->bytes);
-    }
+    reader_tell(replay->reader, before, result->n_bytes, replay->chain->bytes);
 }
 
 /* Its changes and its time are not wanted: they are in the checkpoint, or behind the end. */

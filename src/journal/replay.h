@@ -9,17 +9,12 @@
 #include "loader.h"
 #include "sessiond/journal/recovered.h"
 
-/* Called now and then with bytes that are done, and all bytes. */
-typedef void (*replay_progress_fn)(void *context, uint64_t done, uint64_t all);
-
 struct replay {
     struct directory *directory; /* borrowed */
     struct store *store;         /* borrowed; NULL: only look */
     struct chain *chain;         /* borrowed */
     struct reader *reader;       /* borrowed */
-    replay_progress_fn progress; /* NULL: tell nobody */
-    void *progress_context;
-    struct loader loader; /* into the store */
+    struct loader loader;        /* into the store */
     struct recovered result;
     uint64_t durable;         /* the highest mark: frames up to it were synced */
     uint64_t next_sequence;   /* behind the last frame */

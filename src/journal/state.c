@@ -23,10 +23,7 @@ void journal_fail(struct journal *journal, const struct sess_error *error)
         journal->failure = *error;
         atomic_store(&journal->has_failed, true);
     }
-    (void)pthread_cond_broadcast(&journal->write_wanted);
-    (void)pthread_cond_broadcast(&journal->sync_wanted);
-    (void)pthread_cond_broadcast(&journal->spare_wanted);
-    (void)pthread_cond_broadcast(&journal->checkpoint_wanted);
+    journal_news(journal);
     if (is_first && journal->config.failed != NULL) {
         journal->config.failed(journal->config.failed_context);
     }
@@ -45,6 +42,33 @@ bool journal_ask_ending(struct journal *journal)
     is_ending = journal_is_ending(journal);
     (void)pthread_mutex_unlock(&journal->lock);
     return is_ending;
+}
+
+void journal_turn(struct journal *journal, enum journal_pulse pulse)
+{
+    journal->pulses[pulse].n_turns++;
+}
+
+void journal_to_disk(struct journal *journal, enum journal_pulse pulse)
+{
+    journal_turn(journal, pulse);
+    journal->pulses[pulse].is_at_disk = true;
+    (void)pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_from_disk(struct journal *journal, enum journal_pulse pulse)
+{
+    (void)pthread_mutex_lock(&journal->lock);
+    journal->pulses[pulse].is_at_disk = false;
+    journal_turn(journal, pulse);
+}
+
+void journal_news(struct journal *journal)
+{
+    (void)pthread_cond_broadcast(&journal->write_wanted);
+    (void)pthread_cond_broadcast(&journal->sync_wanted);
+    (void)pthread_cond_broadcast(&journal->spare_wanted);
+    (void)pthread_cond_broadcast(&journal->checkpoint_wanted);
 }
 
 void journal_wait(struct journal *journal, pthread_cond_t *news, int64_t us)

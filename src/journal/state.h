@@ -1,5 +1,5 @@
 /* The journal's struct, shared by its bodies: journal.c (life), accept.c (changes), commit.c (writing and
- * what may leave), syncer.c, maker.c and checkpointer.c (the threads), timekeeper.c (time), figures.c.
+ * what may leave), syncer.c, maker.c and checkpointer.c (the threads), timekeeper.c (time), look.c, figures.c.
  *
  * Private to the journal. Lock order: a shard's, the arena's, then `lock`. Nobody holds it during a call of
  * a file, nor when the last reference of a large value may go. */
@@ -30,6 +30,23 @@ enum {
     SPARE_RETRY_MS = 1000,       /* between two tries to make a segment on a full disk */
     SPARE_CHUNK = 1 << 20,       /* bytes that are zeroed and synced at a time */
     SPARE_REST_US = 2000,        /* between them */
+};
+
+/* Who turns, or is held up by the disk. */
+enum journal_pulse {
+    PULSE_FLUSHER,
+    PULSE_SYNCER,
+    PULSE_MAKER,
+    PULSE_CHECKPOINTER,
+    PULSE_WRITE, /* of a frame, by whichever thread, a worker maybe; no thread itself */
+    JOURNAL_PULSES,
+};
+
+/* For journal_turns. */
+struct pulse {
+    uint64_t n_turns; /* and calls of the disk that have begun or ended */
+    uint64_t n_seen;  /* of them at the last look */
+    bool is_at_disk;
 };
 
 struct journal {
@@ -80,6 +97,7 @@ struct journal {
     struct batch image;               /* the checkpointer's alone */
     int64_t time_look_ms;             /* likewise: when the next look at the time is due */
     uint64_t n_expired; /* likewise: what store_count_expired said when a frame told it */
+    struct pulse pulses[JOURNAL_PULSES];
     struct sess_error failure;
     struct journal_metrics metrics;
 
@@ -98,10 +116,20 @@ void journal_fail(struct journal *journal, const struct sess_error *error);
 /** Let workers look again at what waits. Not under the lock. */
 void journal_wake(struct journal *journal);
 
+/** Let every thread of the journal look what there is to do. Under the lock. */
+void journal_news(struct journal *journal);
+
 /** Whether its threads are to end: it is being stopped, or the disk failed. Under the lock; the second takes
  *  it. */
 bool journal_is_ending(const struct journal *journal);
 bool journal_ask_ending(struct journal *journal);
+
+/** Note that a thread goes on: it has come to the begin of its loop. Under the lock. */
+void journal_turn(struct journal *journal, enum journal_pulse pulse);
+
+/** Give the lock up for a job that the disk may hold up as long as it likes, and take it back. */
+void journal_to_disk(struct journal *journal, enum journal_pulse pulse);
+void journal_from_disk(struct journal *journal, enum journal_pulse pulse);
 
 /** Wait for `us` microseconds, or until there is news. Under the lock, which is given up meanwhile. */
 void journal_wait(struct journal *journal, pthread_cond_t *news, int64_t us);

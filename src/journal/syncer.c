@@ -173,9 +173,9 @@ static void sync_once(struct journal *journal)
     enum sess_status status;
 
     begin_sync(journal, &job);
-    (void)pthread_mutex_unlock(&journal->lock);
+    journal_to_disk(journal, PULSE_SYNCER);
     status = sync_files(&job, &error);
-    (void)pthread_mutex_lock(&journal->lock);
+    journal_from_disk(journal, PULSE_SYNCER);
     if (status == SESS_OK) {
         note_sync(journal, now_us() - began_us);
         end_sync(journal, &job);
@@ -186,11 +186,13 @@ static void sync_once(struct journal *journal)
     (void)pthread_mutex_unlock(&journal->lock);
     failpoint("sync.published");
     journal_wake(journal);
+    (void)pthread_mutex_lock(&journal->lock);
     if (status == SESS_OK && job.has_previous) {
         is_closed = true;
+        journal_to_disk(journal, PULSE_SYNCER);
         status = seal_previous(&job, &error);
+        journal_from_disk(journal, PULSE_SYNCER);
     }
-    (void)pthread_mutex_lock(&journal->lock);
     journal->writer.has_previous = journal->writer.has_previous && !is_closed;
     (void)pthread_cond_signal(&journal->write_wanted);
     (void)pthread_cond_signal(&journal->checkpoint_wanted);
@@ -236,6 +238,7 @@ void *syncer_run(void *journal)
     while (!is_done(self)) {
         int64_t at_ms = due_ms(self);
 
+        journal_turn(self, PULSE_SYNCER);
         if (at_ms > journal_ms(self)) {
             wait_until(self, at_ms);
         } else {
@@ -259,9 +262,11 @@ void *flusher_run(void *journal)
     (void)pthread_mutex_lock(&self->lock);
     while (!atomic_load(&self->has_failed) &&
            !(self->is_stopping && self->pending->facts.n_records == 0)) {
+        journal_turn(self, PULSE_FLUSHER);
         if (has_work(self)) {
             (void)commit_write(self);
             (void)pthread_mutex_unlock(&self->lock);
+            failpoint("flush.published");
             journal_wake(self);
             (void)pthread_mutex_lock(&self->lock);
         } else {

@@ -173,6 +173,29 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
     }
 }
 
+/* Whether an address, of which `text` is the text, may be listened on. */
+static enum sess_status check_address(const struct net_options *options, enum net_role role,
+                                      const char *text, const struct net_address *address,
+                                      struct sess_error *error)
+{
+    if (options->insecure_listen) {
+        return SESS_OK;
+    }
+    if (!address_is_loopback(address)) {
+        return error_set(error, SESS_REFUSED,
+                         "%s can be reached from other machines, unencrypted and by anybody: "
+                         "listen on 127.0.0.1, or set insecure-listen = yes",
+                         text);
+    }
+    if (role == NET_ROLE_ADMIN && address->socket.ss_family != AF_UNIX) {
+        return error_set(error, SESS_REFUSED,
+                         "everybody on this machine could end all sessions by %s: use "
+                         "unix:PATH, or set insecure-listen = yes",
+                         text);
+    }
+    return SESS_OK;
+}
+
 /* The address of a text, if it may be listened on. */
 static enum sess_status parse_address(const struct net_options *options, enum net_role role,
                                       const char *text, struct net_address *address,
@@ -180,18 +203,8 @@ static enum sess_status parse_address(const struct net_options *options, enum ne
 {
     enum sess_status status = address_parse(text, address, error);
 
-    if (status == SESS_OK && !options->insecure_listen) {
-        if (!address_is_loopback(address)) {
-            status = error_set(error, SESS_REFUSED,
-                               "%s can be reached from other machines, unencrypted and by anybody: "
-                               "listen on 127.0.0.1, or set insecure-listen = yes",
-                               text);
-        } else if (role == NET_ROLE_ADMIN && address->socket.ss_family != AF_UNIX) {
-            status = error_set(error, SESS_REFUSED,
-                               "everybody on this machine could end all sessions by %s: use "
-                               "unix:PATH, or set insecure-listen = yes",
-                               text);
-        }
+    if (status == SESS_OK) {
+        status = check_address(options, role, text, address, error);
     }
     return status == SESS_OK ? SESS_OK : error_wrap(error, "%s", roles[role].listen);
 }
@@ -231,6 +244,18 @@ enum sess_status acceptor_check(const struct net_options *options, struct sess_e
     return status;
 }
 
+/* The next door, whose listener is open, is one of the others from here on. */
+static void add_door(struct acceptor *acceptor, enum net_role role)
+{
+    struct door *door = &acceptor->doors[acceptor->n_doors++];
+
+    door->acceptor = acceptor;
+    door->role = role;
+    door->fd = door->listener.fd;
+    (void)event_assign(&door->readable, acceptor->base, door->fd, EV_READ | EV_PERSIST,
+                       on_acceptable, door);
+}
+
 static enum sess_status open_door(struct acceptor *acceptor, enum net_role role, const char *text,
                                   struct sess_error *error)
 {
@@ -244,16 +269,42 @@ static enum sess_status open_door(struct acceptor *acceptor, enum net_role role,
             &door->listener, &address,
             (mode_t)(role == NET_ROLE_ADMIN ? options->admin_mode : options->socket_mode), error);
     }
-    if (status != SESS_OK) {
-        return status;
+    if (status == SESS_OK) {
+        add_door(acceptor, role);
     }
-    acceptor->n_doors++;
-    door->acceptor = acceptor;
-    door->role = role;
-    door->fd = door->listener.fd;
-    (void)event_assign(&door->readable, acceptor->base, door->fd, EV_READ | EV_PERSIST,
-                       on_acceptable, door);
-    return SESS_OK;
+    return status;
+}
+
+/* What was handed over is judged as what is opened here. */
+static enum sess_status adopt_door(struct acceptor *acceptor, const struct net_inherited *inherited,
+                                   struct sess_error *error)
+{
+    struct listener *listener = &acceptor->doors[acceptor->n_doors].listener;
+    char text[ADDRESS_TEXT_SIZE];
+    enum sess_status status = listener_adopt(listener, inherited->fd, error);
+
+    if (status == SESS_OK) {
+        add_door(acceptor, inherited->role);
+        address_format(&listener->address, text, sizeof text);
+        status = check_address(acceptor->config->options, inherited->role, text, &listener->address,
+                               error);
+    }
+    return status == SESS_OK
+               ? SESS_OK
+               : error_wrap(error, "descriptor %d, which was handed over", inherited->fd);
+}
+
+static enum sess_status adopt_doors(struct acceptor *acceptor, bool has_role[NET_ROLES],
+                                    struct sess_error *error)
+{
+    const struct net_config *config = acceptor->config;
+    enum sess_status status = SESS_OK;
+
+    for (size_t i = 0; status == SESS_OK && i < config->n_inherited; i++) {
+        has_role[config->inherited[i].role] = true;
+        status = adopt_door(acceptor, &config->inherited[i], error);
+    }
+    return status;
 }
 
 enum sess_status acceptor_open(struct acceptor *acceptor, const struct net_config *config,
@@ -261,6 +312,7 @@ enum sess_status acceptor_open(struct acceptor *acceptor, const struct net_confi
 {
     const struct option_list *listen = &config->options->listen;
     const char *admin_listen = config->options->admin_listen;
+    bool has_role[NET_ROLES] = {false};
     enum sess_status status;
 
     acceptor->config = config;
@@ -272,10 +324,13 @@ enum sess_status acceptor_open(struct acceptor *acceptor, const struct net_confi
     }
     (void)event_assign(&acceptor->pause_over, acceptor->base, -1, 0, on_pause_over, acceptor);
     status = read_peers(config->options, acceptor->peers, error);
-    for (size_t i = 0; status == SESS_OK && i < listen->n_items; i++) {
+    if (status == SESS_OK) {
+        status = adopt_doors(acceptor, has_role, error);
+    }
+    for (size_t i = 0; status == SESS_OK && !has_role[NET_ROLE_DATA] && i < listen->n_items; i++) {
         status = open_door(acceptor, NET_ROLE_DATA, listen->items[i], error);
     }
-    if (status == SESS_OK && is_named(admin_listen)) {
+    if (status == SESS_OK && !has_role[NET_ROLE_ADMIN] && is_named(admin_listen)) {
         status = open_door(acceptor, NET_ROLE_ADMIN, admin_listen, error);
     }
     return status;

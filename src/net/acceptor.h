@@ -13,7 +13,8 @@
 
 struct acceptor;
 
-enum { DOORS_MAX = OPTION_LIST_MAX + 1 }; /* all of `listen`, and the admin listener */
+/* All of `listen`, the admin listener, and what was handed over. */
+enum { DOORS_MAX = OPTION_LIST_MAX + 1 + NET_INHERITED_MAX };
 
 struct door {
     struct acceptor *acceptor;

@@ -5,12 +5,15 @@
 #include "sessiond/net/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { UNIX_PATH_SIZE = sizeof(struct sockaddr_un) - offsetof(struct sockaddr_un, sun_path) };
 
 static const struct sockaddr *socket_address(const struct net_address *address)
 {
@@ -136,6 +139,51 @@ enum sess_status listener_open(struct listener *listener, const struct net_addre
     return status;
 }
 
+static int socket_option(int fd, int name)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+
+    return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+/* A unix socket without a file has no permissions, and one whose path fills its place is not terminated. */
+static bool is_known(const struct net_address *address)
+{
+    switch (address->socket.ss_family) {
+    case AF_INET:
+    case AF_INET6:
+        return true;
+    case AF_UNIX:
+        return address->size > offsetof(struct sockaddr_un, sun_path) &&
+               address->size <= sizeof(struct sockaddr_un) && unix_path(address)[0] == '/' &&
+               memchr(unix_path(address), '\0', UNIX_PATH_SIZE) != NULL;
+    default:
+        return false;
+    }
+}
+
+enum sess_status listener_adopt(struct listener *listener, int fd, struct sess_error *error)
+{
+    int flags;
+
+    *listener = (struct listener){.fd = -1};
+    if (socket_option(fd, SO_ACCEPTCONN) != 1 || socket_option(fd, SO_TYPE) != SOCK_STREAM) {
+        return error_set(error, SESS_INVALID, "is no stream socket that listens");
+    }
+    if (!learn_port(fd, &listener->address) || !is_known(&listener->address)) {
+        return error_set(error, SESS_INVALID,
+                         "has no address of IPv4, IPv6 or a unix socket's path");
+    }
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        return error_set(error, SESS_IO, "cannot be set up: %s", strerror(errno));
+    }
+    listener->fd = fd;
+    return SESS_OK;
+}
+
 static enum sess_status status_of_accept(int reason)
 {
     switch (reason) {
@@ -179,7 +227,8 @@ enum sess_status listener_accept(const struct listener *listener, int *fd, struc
 
 void listener_hand_over(const struct listener *listener, uid_t uid, gid_t gid)
 {
-    if (is_unix(&listener->address) && lchown(unix_path(&listener->address), uid, gid) != 0) {
+    if (is_unix(&listener->address) && listener->inode != 0 &&
+        lchown(unix_path(&listener->address), uid, gid) != 0) {
         log_write(LOG_LEVEL_WARNING, "cannot give %s to the user: %s",
                   unix_path(&listener->address), strerror(errno));
     }

@@ -62,6 +62,16 @@ enum sess_status net_server_open_admin(struct net_server *server, const char *ad
     return acceptor_open_admin(&server->acceptor, address, error);
 }
 
+bool net_server_has(const struct net_server *server, enum net_role role)
+{
+    for (size_t i = 0; i < server->acceptor.n_doors; i++) {
+        if (server->acceptor.doors[i].role == role) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void log_libevent(int severity, const char *text)
 {
     log_write(severity >= EVENT_LOG_ERR    ? LOG_LEVEL_ERROR
@@ -123,6 +133,16 @@ void net_server_describe(const struct net_server *server, size_t index, char *ou
 enum sess_status net_server_accept(struct net_server *server, int wake_fd)
 {
     return acceptor_run(&server->acceptor, wake_fd);
+}
+
+bool net_server_has_turned(struct net_server *server)
+{
+    bool have_all = true;
+
+    for (unsigned i = 0; i < server->n_started; i++) {
+        have_all = worker_has_turned(server->workers[i]) && have_all;
+    }
+    return have_all;
 }
 
 static void stop(struct net_server *server, enum worker_stop how)

@@ -1,10 +1,11 @@
 /* The worker's thread. Not what a connection does in its turn (turn.c).
  *
- * Threads: worker_create, _give, _ask_stop, _join, _destroy are the acceptor's, _wake_waiting anybody's;
+ * Threads: worker_create, _give, _has_turned, _ask_stop, _join, _destroy are the acceptor's, _wake_waiting anybody's;
  * the rest is the worker's own. Memory: the struct and its loop's buffers. */
 #include "worker.h"
 
 #include "park.h"
+#include "sessiond/base/failpoint.h"
 #include "sessiond/base/log.h"
 
 #include <errno.h>
@@ -218,6 +219,8 @@ static void *run(void *context)
             run_slice(worker);
         }
         watch_waiting(worker);
+        metric_add(&worker->n_turns, 1);
+        failpoint("worker.turned");
     }
     return NULL;
 }
@@ -310,6 +313,16 @@ void worker_wake_waiting(struct worker *worker)
     if (atomic_exchange(&worker->loop.wants_wake, false)) {
         wake(worker);
     }
+}
+
+bool worker_has_turned(struct worker *worker)
+{
+    uint64_t n_turns = metric_read(&worker->n_turns);
+    bool has = n_turns != worker->n_seen;
+
+    worker->n_seen = n_turns;
+    wake(worker);
+    return has;
 }
 
 void worker_join(struct worker *worker)

@@ -42,6 +42,9 @@ struct worker {
     /* any thread */
     int wake_fd; /* immutable */
     _Atomic enum worker_stop stop_asked;
+    _Atomic uint64_t n_turns; /* finished; the owner writes */
+
+    uint64_t n_seen; /* the creator's: turns at its last look */
 
     /* under inbox_lock */
     pthread_mutex_t inbox_lock;
@@ -67,6 +70,10 @@ void worker_join(struct worker *worker);
 
 /** Wake it if something of it waits for the journal (net_server_wake). Threads: any. */
 void worker_wake_waiting(struct worker *worker);
+
+/** Whether it has finished a turn since the last call; then it is woken, so that it has one even if there is
+ *  nothing to do. */
+bool worker_has_turned(struct worker *worker);
 
 /** Hand an accepted connection over. Threads: the acceptor's.
  *  returns  OK (the worker owns the descriptor) | NO_MEMORY */

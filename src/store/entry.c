@@ -16,7 +16,6 @@ enum {
     FAR_SHIFT = FLAG_SHIFT + FLAG_BITS, /* of the deadline's high bits */
     TIMES_SIZE = 6,
     DEADLINE_BITS = 36,
-    OPTIONAL_BITS = ENTRY_HAS_FLAGS | ENTRY_HAS_FULL_CAS | ENTRY_HAS_TIMES | ENTRY_PROBATION,
 };
 _Static_assert(FLAG_SHIFT == LENGTH_SHIFT + LENGTH_BITS, "the bits stand behind the length");
 
@@ -42,18 +41,23 @@ static void set_bit(struct entry *entry, enum entry_bit bit)
     entry->word |= (uint32_t)bit << FLAG_SHIFT;
 }
 
+/* In the order in which they stand: bit, bytes. */
+#define OPTIONAL_FIELDS(X)                                                                         \
+    X(ENTRY_HAS_FLAGS, sizeof(uint32_t))                                                           \
+    X(ENTRY_HAS_FULL_CAS, sizeof(uint64_t))                                                        \
+    X(ENTRY_HAS_TIMES, TIMES_SIZE)                                                                 \
+    X(ENTRY_PROBATION, sizeof(uint64_t))
+#define OPTIONAL_ROW(bit, size) {bit, size},
+#define OPTIONAL_BIT(bit, size) | (bit)
+enum { OPTIONAL_BITS = 0 OPTIONAL_FIELDS(OPTIONAL_BIT) };
+
 /* Bytes of the optional fields that stand before `bit`'s field; all of them for a bit of 0. */
 static size_t optional_size(uint32_t bits, uint32_t bit)
 {
     static const struct {
         uint32_t bit;
         size_t size;
-    } fields[] = {
-        {ENTRY_HAS_FLAGS, sizeof(uint32_t)},
-        {ENTRY_HAS_FULL_CAS, sizeof(uint64_t)},
-        {ENTRY_HAS_TIMES, TIMES_SIZE},
-        {ENTRY_PROBATION, sizeof(uint64_t)},
-    };
+    } fields[] = {OPTIONAL_FIELDS(OPTIONAL_ROW)};
     size_t size = 0;
 
     if ((bits & OPTIONAL_BITS) == 0) {

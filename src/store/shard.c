@@ -6,6 +6,20 @@
 
 #include <string.h>
 
+/* It is held for less than a thread needs to go to sleep: whoever finds it taken tries again for a while first. */
+static int make_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+    int status = pthread_mutexattr_init(&attributes);
+
+    if (status == 0) {
+        (void)pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+        status = pthread_mutex_init(lock, &attributes);
+        (void)pthread_mutexattr_destroy(&attributes);
+    }
+    return status;
+}
+
 enum sess_status shard_init(struct shard *shard, struct store *store)
 {
     struct pages pages = {
@@ -13,7 +27,7 @@ enum sess_status shard_init(struct shard *shard, struct store *store)
     /* Each entry is charged for its own record. */
     struct pages beside_held = {.arena = store->arena, .budget = store->config.data};
 
-    if (pthread_mutex_init(&shard->lock, NULL) != 0) {
+    if (make_lock(&shard->lock) != 0) {
         return SESS_NO_MEMORY;
     }
     shard->next_cas = store->config.first_cas;

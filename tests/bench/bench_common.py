@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from sessiond_process import SessiondProcess  # noqa: E402
 
 BUILD = ROOT / "build" / "bench"
+FIGURES = ROOT / "build" / "bench-figures"  # what the last run of a measurement told, for the report
 MEMORY_MB = 1024  # for every server, so that nothing is evicted or refused
 RUN_LIMIT_S = 5
 LOAD_DEADLINE_S = 300
@@ -30,13 +32,24 @@ class BenchError(Exception):
     """The measurement cannot be made, or a server answered wrongly."""
 
 
-def add_arguments(parser):
-    """Those of both programs."""
-    parser.add_argument("--pairs", type=int, help="pairs that count, after one that does not; default 5")
+def add_result_arguments(parser, saved=None, pairs=5):
+    """Those of all programs. saved: the name under which the report finds what the last run told."""
+    parser.add_argument("--pairs", type=int, metavar="N",
+                        help=f"pairs that count, after one that does not; default {pairs}")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=saved and FIGURES / f"{saved}.json",
+                        help="write every single figure there" + (f"; build/{FIGURES.name}/{saved}.json" if saved else ""))
+
+
+def add_arguments(parser, saved=None, pairs=5):
+    """Those of all programs with a load generator."""
+    add_result_arguments(parser, saved, pairs)
     parser.add_argument("--connections", type=int, default=50, metavar="N")
     parser.add_argument("--sessiond", type=Path, default=ROOT / "build" / "release" / "sessiond", metavar="FILE")
     parser.add_argument("--load", type=Path, metavar="FILE", help="the load generator; it is built unless given")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single figure there, too")
+
+
+def add_quick_argument(parser):
+    parser.add_argument("--quick", action="store_true", help="fewer pairs, sessions and operations, for a first look")
 
 
 def parse(parser, defaults):
@@ -47,7 +60,7 @@ def parse(parser, defaults):
             setattr(arguments, name, quick if arguments.quick else whole)
         if getattr(arguments, name) < 1:
             parser.error(f"--{name} must be at least 1")
-    if not arguments.sessiond.is_file():
+    if "sessiond" in arguments and not arguments.sessiond.is_file():
         parser.error(f"{arguments.sessiond}: not built; run: ./dev build release")
     return arguments
 
@@ -91,16 +104,22 @@ def build_program(target="load"):
     return BUILD / target if target == "sessiond" else BUILD / "tests" / "bench" / target
 
 
+def run_to_json(command, processor=None):
+    """Runs a program that prints one line of JSON to its end; returns what it printed."""
+    with pinned(processor):
+        ended = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                               timeout=LOAD_DEADLINE_S, check=False)
+    if ended.returncode != 0:
+        raise BenchError(f"{' '.join(map(str, command))}\n{ended.stdout}{ended.stderr}")
+    return json.loads(ended.stdout)
+
+
 def run_load(load, processor, port, **options):
     """Runs the load generator to its end; returns what it printed."""
-    command = [str(load), "--port", str(port)]
+    command = [load, "--port", port]
     for name, value in options.items():
-        command += [f"--{name}", str(value)]
-    with pinned(processor):
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_DEADLINE_S, check=False)
-    if ended.returncode != 0:
-        raise BenchError(f"{' '.join(command)}\n{ended.stdout}{ended.stderr}")
-    return json.loads(ended.stdout)
+        command += [f"--{name}", value]
+    return run_to_json(command, processor)
 
 
 def cpu_ns(pid):
@@ -156,6 +175,9 @@ class Bench:
                 told(seed, pairs[-1])
         return pairs[1:]
 
+    def fill(self, server, **options):
+        self.run(server, operations=0, depth=16, milliseconds=FILL_LIMIT_MS, **options)
+
     def place(self):
         if self.is_pinned:
             return f"servers on processor {self.server_processor}, load generator on {self.load_processor}"
@@ -178,9 +200,6 @@ class DataBench(Bench):
     @property
     def memory_mb(self):
         return MEMORY_MB
-
-    def fill(self, server, **options):
-        self.run(server, operations=0, depth=16, milliseconds=FILL_LIMIT_MS, **options)
 
 
 # ---- tables with aims ----
@@ -225,28 +244,42 @@ def add_directory_argument(parser):
 
 
 def measure_on_disk(arguments, make_bench, aims, print_machine):
-    """All parts of a DataBench: measured, printed with their aims, written to --json.
-
-    make_bench(arguments, directory).parts() yields (name, title, table, what was measured, values) of each part.
-    """
+    """All parts of a DataBench, make_bench(arguments, directory)."""
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.directory) as directory:
-        bench = make_bench(arguments, Path(directory))
         filesystem = filesystem_of(directory)
-        results = {"load_average": os.getloadavg(), "pinned": bench.is_pinned, "filesystem": filesystem,
-                   "rows": [], "runs": {}}
-        print(f"{bench.place()}; load average {load_average()}")
-        print_machine(bench, filesystem)
-        if filesystem in ("tmpfs", "ramfs"):
-            print(f"{filesystem} is NOT a disk: name another --directory")
-        for part, title, table, runs, values in bench.parts():
-            rows = make_rows(part, table, values, aims)
-            print_rows(title, rows)
-            results["rows"] += rows
-            results["runs"][part] = runs
+        bench = make_bench(arguments, Path(directory))
+
+        def print_place():
+            print_machine(bench, filesystem)
+            if filesystem in ("tmpfs", "ramfs"):
+                print(f"{filesystem} is NOT a disk: name another --directory")
+
+        measure_parts(bench, aims, print_place, {"filesystem": filesystem})
+
+
+def measure_parts(bench, aims, print_machine, told):
+    """All parts: measured, printed with their aims, written to --json.
+
+    bench.parts() yields (name, title, table, what was measured, values) of each; told: more for --json
+    """
+    results = {"date": time.strftime("%Y-%m-%d"), "load_average": os.getloadavg(), "pinned": bench.is_pinned, **told,
+               "rows": [], "runs": {}}
+    print(f"{bench.place()}; load average {load_average()}")
+    print_machine()
+    for part, title, table, runs, values in bench.parts():
+        rows = make_rows(part, table, values, aims)
+        print_rows(title, rows)
+        results["rows"] += [{**row, "title": title} for row in rows]
+        results["runs"][part] = runs
     results["load_average_at_end"] = os.getloadavg()
     print(f"load average at the end: {load_average()}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    save(results, bench.arguments.json)
+
+
+def save(results, file):
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def load_average():

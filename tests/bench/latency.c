@@ -12,6 +12,9 @@ void latency_add(struct latency *latency, uint64_t ns)
     }
     latency->buckets[(shift << LATENCY_SUB_BITS) + (unsigned)(ns >> shift)]++;
     latency->total++;
+    if (ns > latency->most_ns) {
+        latency->most_ns = ns;
+    }
 }
 
 /* The middle of a bucket. */

@@ -13,6 +13,7 @@ enum {
 
 struct latency {
     uint64_t total;
+    uint64_t most_ns; /* the longest, exactly */
     uint64_t buckets[LATENCY_BUCKETS];
 };
 

@@ -48,9 +48,9 @@ static void print_result(const struct load *load, double seconds, uint64_t fille
     }
     (void)printf(", \"missed\": %ju, \"connections_opened\": %ju", (uintmax_t)client->n_missed,
                  (uintmax_t)client->n_opened);
-    (void)printf(", \"p50_us\": %.2f, \"p99_us\": %.2f, \"p99.9_us\": %.2f",
+    (void)printf(", \"p50_us\": %.2f, \"p99_us\": %.2f, \"p99.9_us\": %.2f, \"max_us\": %.2f",
                  latency_percentile_us(latency, 0.5), latency_percentile_us(latency, 0.99),
-                 latency_percentile_us(latency, 0.999));
+                 latency_percentile_us(latency, 0.999), (double)latency->most_ns / 1000);
     (void)printf(", \"filled_bytes\": %ju, \"errors\": %d}\n", (uintmax_t)filled_bytes,
                  client->failed);
 }
@@ -176,6 +176,9 @@ static int take_all_options(struct load *load, int argc, char **argv)
         {"batch", &workload->batch, 1, BATCH_MAX, "keys of each get; 1"},
         {"reconnect", &client->reconnect, 0, 1, "1: a connection for each of those, or page; 0"},
         {"keys", &workload->sessions.n, 1, UINT32_MAX, "sessions; 10000"},
+        {"first", &workload->sessions.first, 0, UINT32_MAX, "number of the first of them; 0"},
+        {"ttl", &plan->ttl_s, 1, UINT32_MAX,
+         "seconds to live, of the workload; above 30 days: the time of the end; 1209600"},
         {"fill", &load->fill, 0, 1, "1: store every session first; 0: they are there"},
         {"restore", &load->restore, 0, 1, "1: at the end store those that are not there; 1"},
         {"operations", &load->operations, 0, UINT32_MAX, "end after so many; 200000"},

@@ -1,7 +1,10 @@
 """What the tests of measurements share. Not a test by itself. Only the standard library."""
 
 import json
+import statistics
 import subprocess
+import tempfile
+from pathlib import Path
 
 DEADLINE_S = 300  # ctest has a shorter one
 
@@ -26,3 +29,33 @@ class FailedRunCase:
         ended, results = self.run_bench(*self.FAILED_RUN, load=fake)
         self.assertEqual((ended.returncode, results), (1, None))
         self.assertIn("wrong reply to get", ended.stderr)
+
+
+class FiguresCase:
+    """For a TestCase of a measurement with aims: runs of it in a directory of their own, and what every one must tell."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="bench-test-")
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
+
+    def check_rows(self, ended, results, names, aims):
+        """Each row is told with what was measured, and judged by its median. Returns {name: row}."""
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        rows = {row["name"]: row for row in results["rows"]}
+        self.assertEqual(list(rows), names)
+        self.assertEqual({name: tuple(row["aim"]) for name, row in rows.items() if row["aim"]}, aims)
+        for row in rows.values():
+            self.assertIn(row["what"], ended.stdout)
+            self.assertIn(row["title"], ended.stdout)
+            self.assertEqual([row["least"], row["median"], row["most"]],
+                             [min(row["values"]), statistics.median(row["values"]), max(row["values"])])
+            if row["aim"]:
+                sign, bound = row["aim"]
+                self.assertEqual(row["met"], row["median"] <= bound if sign == "<=" else row["median"] >= bound)
+        return rows
+
+    def check_ratios(self, values, dividends, divisors):
+        self.assertEqual(len(values), len(dividends))
+        for value, dividend, divisor in zip(values, dividends, divisors):
+            self.assertAlmostEqual(value, dividend / divisor)

@@ -3,6 +3,8 @@
 Not a program: `run --report` writes it. Every figure comes from the results, as --json writes them.
 """
 
+import itertools
+import json
 import os
 import platform
 from pathlib import Path
@@ -15,14 +17,16 @@ from svg import Bar, Heading, bar_chart
 NAME = "BENCHMARKS.md"
 PLOTS = "bench"
 QUIET_LOAD = 2.5  # at most
+FURTHER = ("scale", "many", "latency", "threads", "checkpoint", "journal")  # measured apart, and saved
 BUSY = "\n**Others used the machine, too**: rates and tails tell of them; the ratios of processor time tell least of them.\n"
 DEPTH_PARTS = ("depth1", "depth16", "paced")
 COLUMNS = (*FIGURES, *((f"over_{base}", f"÷ {base}", 3) for base in BASES))
+JUDGED = ("", "median (least–most)", "aim", "")
 HEAD = """# Measured
 
 <!-- Written by `./dev bench --report`: change tests/bench/report.py, not this file. -->
 
-What `./dev bench` measured in one run, all servers by turns. [tests/bench/README.md](../tests/bench/README.md) says what
+What `./dev bench` measured in one run, all servers by turns, and what other measurements told last. [tests/bench/README.md](../tests/bench/README.md) says what
 each figure means, and how far it can be trusted. Measure on your own machine before you believe it: `./dev bench`.
 """
 
@@ -70,14 +74,16 @@ def tell_machine(results):
             + (BUSY if is_busy(results) else ""))
 
 
+def judged(row):
+    """The cells of one row: what, found, aim, verdict."""
+    aim = "{} {:g}".format(*row["aim"]).replace("<=", "≤").replace(">=", "≥") if row["aim"] else ""
+    verdict = "" if not row["aim"] else "–" if row["met"] is None else "met" if row["met"] else "**missed**"
+    return [row["what"], "–" if row["median"] is None else spread_of(row, row["digits"]), aim, verdict]
+
+
 def tell_aims(results):
-    rows = []
-    for row in results["rows"]:
-        sign, bound = row["aim"]
-        verdict = "–" if row["met"] is None else "met" if row["met"] else "**missed**"
-        found = "–" if row["median"] is None else spread_of(row, row["digits"])
-        rows.append([row["name"].partition(".")[0], row["what"], found, f"{sign} {bound:g}".replace("<=", "≤"), verdict])
-    text = "## Aims\n\n" + table(["part", "", "median (least–most)", "aim", ""], rows)
+    rows = [[row["name"].partition(".")[0], *judged(row)] for row in results["rows"]]
+    text = "## Aims\n\n" + table(["part", *JUDGED], rows)
     if any(row["name"].endswith("null_over_memcached") and row["met"] is False for row in results["rows"]):
         text += "\nWhere the null server misses its aim it is not valid as a limit in this run.\n"
     return text
@@ -110,6 +116,22 @@ def tell_memory(results):
     return text + f"\n### What a session of {OWN} takes\n\n" + plot("budget") + "\n" + table(["", *columns], rows)
 
 
+def tell_further(name, results):
+    """A measurement that was made apart, as bench_common.measure_parts saved it."""
+    loads = "; ".join(", ".join(f"{value:.2f}" for value in results[when]) for when in ("load_average", "load_average_at_end"))
+    text = f"## ./dev bench {name}\n\n{results['date']}; load average before, after: {loads}.\n"
+    text += BUSY if is_busy(results) else ""
+    for title, rows in itertools.groupby(results["rows"], lambda row: row["title"]):
+        text += f"\n### {title}\n\n" + table(list(JUDGED), [judged(row) for row in rows])
+    return text
+
+
+def tell_saved(directory):
+    """A section of each of FURTHER that was saved there."""
+    files = {name: directory / f"{name}.json" for name in FURTHER}
+    return [tell_further(name, json.loads(file.read_text(encoding="utf-8"))) for name, file in files.items() if file.exists()]
+
+
 # ---- plots -----------------------------------------------------------------------------------
 
 
@@ -138,8 +160,8 @@ def plots(results):
     return drawn
 
 
-def write_report(results, directory):
-    """NAME and its plots, into a directory that there is."""
+def write_report(results, directory, figures):
+    """NAME and its plots, into a directory that there is; figures: where other measurements saved theirs."""
     workloads = [name for name in results["tables"] if name not in DEPTH_PARTS]
     method = (f"{results['connections']} connections, 80 % get, 15 % set, 5 % touch, 64-byte keys, values of 200 to 600 "
               "bytes; each cell is the median of the rounds with the least and the most.")
@@ -150,6 +172,7 @@ def write_report(results, directory):
         f"## Workloads of frameworks, {results['live']} sessions\n\n" + plot("workloads") + "\n"
         + tell_tables(results, workloads),
         tell_memory(results),
+        *tell_saved(figures),
     ]
     (directory / PLOTS).mkdir(exist_ok=True)
     for name, drawn in plots(results).items():

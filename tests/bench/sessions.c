@@ -40,7 +40,8 @@ void sessions_prepare(struct sessions *sessions, bool are_there)
     sessions->states = allocate(sessions->n, sizeof(*sessions->states));
     sessions->n_absent = are_there ? 0 : sessions->n;
     for (uint64_t i = 0; i < sessions->n; i++) {
-        sessions_name(sessions, sessions_form(sessions, i), i, &sessions->lines[i]);
+        sessions_name(sessions, sessions_form(sessions, i), sessions->first + i,
+                      &sessions->lines[i]);
         sessions->states[i] = are_there ? 0 : ABSENT;
     }
 }

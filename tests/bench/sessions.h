@@ -31,6 +31,7 @@ struct key_line {
 
 struct sessions {
     uint64_t n;
+    uint64_t first;               /* what names session 0; the others follow */
     const struct key_form *forms; /* two; borrowed */
     uint64_t second_percent;      /* of all sessions have the second form */
     uint64_t n_absent;

@@ -5,6 +5,7 @@
 Not tested: any figure. Redis is a package of the measurement alone; without it its rows are missing.
 """
 
+import json
 import os
 import re
 import shutil
@@ -30,6 +31,29 @@ DEPTHS = ["depth1", "depth16", "paced"]
 WORKLOADS = ["php", "php_connect", "django", "django_batch", "rack", "rack_depth8", "wiki", "wiki_proxy"]
 
 
+SAVED = {"date": "2026-01-02", "load_average": [0.5, 0.5, 0.5], "load_average_at_end": [0.75, 0.5, 0.5], "rows": [
+    {"title": title, "what": what, "digits": 1, "median": 2.25, "least": 1, "most": 4, "aim": aim, "met": met}
+    for title, what, aim, met in (("first", "small", ["<=", 1.5], False), ("first", "plain", None, None),
+                                  ("second", "large", [">=", 2], True))]}
+TOLD = """## ./dev bench scale
+
+2026-01-02; load average before, after: 0.50, 0.50, 0.50; 0.75, 0.50, 0.50.
+
+### first
+
+|  | median (least–most) | aim |  |
+| --- | ---: | ---: | ---: |
+| small | 2.2 (1.0–4.0) | ≤ 1.5 | **missed** |
+| plain | 2.2 (1.0–4.0) |  |  |
+
+### second
+
+|  | median (least–most) | aim |  |
+| --- | ---: | ---: | ---: |
+| large | 2.2 (1.0–4.0) | ≥ 2 | met |
+"""
+
+
 class RunTest(FailedRunCase, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -37,6 +61,7 @@ class RunTest(FailedRunCase, unittest.TestCase):
         cls._directory = tempfile.TemporaryDirectory(prefix="bench-run-test-")
         cls.addClassCleanup(cls._directory.cleanup)
         cls.directory = Path(cls._directory.name)
+        (cls.directory / "scale.json").write_text(json.dumps(SAVED), encoding="utf-8")
         cls.ended, cls.results = cls.run_bench("--server", FURTHER, "--live", "4000", "--report", cls.directory)
 
     @classmethod
@@ -46,7 +71,7 @@ class RunTest(FailedRunCase, unittest.TestCase):
         file.unlink(missing_ok=True)
         command = [sys.executable, HERE / "run", "--quick", "--pairs", "2", "--operations", "400", "--sessions", "1000",
                    # so few that each of PHP's opens a second one: 200 requests are 50 pages
-                   "--connections", "20", "--settle", "0", "--load", load, "--null-server", NULL_SERVER,
+                   "--connections", "20", "--figures", cls.directory, "--settle", "0", "--load", load, "--null-server", NULL_SERVER,
                    "--sessiond", os.environ["SESSIOND"], "--json", file, *options]
         return run_measurement(command, file)
 
@@ -129,6 +154,12 @@ class RunTest(FailedRunCase, unittest.TestCase):
                 self.assertIn(server, words)
             for box in drawn.iter("{http://www.w3.org/2000/svg}rect"):
                 self.assertLessEqual(float(box.get("x")) + float(box.get("width")), float(drawn.get("width")))
+
+    def test_report_of_what_was_saved(self):
+        """What another measurement saved has a section; those that saved nothing have none."""
+        text = (self.directory / "BENCHMARKS.md").read_text(encoding="utf-8")
+        self.assertTrue(text.endswith("\n" + TOLD))
+        self.assertEqual(text.count("## ./dev bench "), 1)
 
     def test_a_server_that_cannot_be_one(self):
         for text in ("further", "=x {port}", "further=memcached", "memcached=x {port}", "further=false {port}"):

@@ -86,8 +86,7 @@ static char *put_storing(struct workload *workload, char *out, const struct requ
 {
     out = put_text(out, request->operation == SET ? "set " : "add ");
     out = put_text(put(out, words->key, words->key_length), " 0 ");
-    out = request->operation == LOCK ? put_number(out, LOCK_SECONDS)
-                                     : put_text(out, workload->plan.ttl);
+    out = put_number(out, request->operation == LOCK ? LOCK_SECONDS : workload->plan.ttl_s);
     out = wire_put_length(put_text(out, " "), words->value_length);
     return put_value(out, words);
 }
@@ -114,7 +113,7 @@ static char *put_request(struct workload *workload, char *out, const struct requ
     take_key(workload, request, 0, &words);
     if (request->operation == TOUCH) {
         out = put(put_text(out, "touch "), words.key, words.key_length);
-        return put_text(put_text(put_text(out, " "), workload->plan.ttl), "\r\n");
+        return put_text(put_number(put_text(out, " "), workload->plan.ttl_s), "\r\n");
     }
     if (request->operation == DELETE || request->operation == UNLOCK) {
         return put_text(put(put_text(out, "delete "), words.key, words.key_length), "\r\n");
@@ -140,7 +139,10 @@ static char *put_resp_text(char *out, const char *text)
 static char *put_resp_seconds(const struct workload *workload, char *out,
                               const struct request *request)
 {
-    return put_resp_text(out, request->operation == LOCK ? "30" : workload->plan.ttl);
+    uint8_t digits[NUMBER_DIGITS];
+    uint64_t seconds = request->operation == LOCK ? LOCK_SECONDS : workload->plan.ttl_s;
+
+    return put_resp_word(out, (const char *)digits, number_format_u64(seconds, digits));
 }
 
 static char *put_resp_storing(struct workload *workload, char *out, const struct request *request,

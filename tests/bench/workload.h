@@ -45,7 +45,7 @@ struct plan {
     struct key_form keys[FORMS];
     struct length_form lengths[FORMS]; /* of the values of sessions with that key */
     uint64_t second_percent;           /* of the sessions have the second forms */
-    const char *ttl;                   /* seconds */
+    uint64_t ttl_s;                    /* above 30 days: a time of the wall clock */
     uint64_t shares[SHARES];           /* parts of their sum; of a page set and touch count */
     uint64_t zipf_percent;             /* 100 times the exponent of the popularity; 0: uniform */
     uint64_t

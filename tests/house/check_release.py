@@ -1,4 +1,4 @@
-"""The release check: build/release/sessiond is hardened and has no test hooks."""
+"""The release check: build/release/sessiond is hardened, has no test hooks, and does not name where it was built."""
 
 import argparse
 import re
@@ -24,8 +24,11 @@ def problems_of(binary):
                str(binary)]
     elf = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     problems = [f"missing: {name}" for pattern, name in MUST_SHOW if not re.search(pattern, elf)]
-    if b"SESSIOND_TEST_" in binary.read_bytes():
+    content = binary.read_bytes()
+    if b"SESSIOND_TEST_" in content:
         problems.append("it contains the test hooks")
+    if bytes(binary.parent.resolve()) in content:
+        problems.append("it names the folder that it was built in, so it is another program in another folder")
     return problems
 
 

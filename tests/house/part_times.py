@@ -10,7 +10,7 @@ import sys
 
 # Seconds on two cores, from an empty build directory; of a label all its tests, of which three run at once.
 BUDGET = {"build": 180, "asan": 120, "tsan": 120, "unit": 120, "protocol": 240, "oracle": 90, "clients": 180,
-          "histories": 60, "pressure": 180, "crash": 360, "bench": 60, "house": 60, "lint": 60, "fuzz": 60,
+          "histories": 60, "pressure": 180, "crash": 360, "bench": 90, "house": 60, "lint": 60, "fuzz": 60,
           "package": 120}
 LABEL_TIME = re.compile(r"(\w+)\s+=\s+([\d.]+) sec\*proc")
 

@@ -1,6 +1,8 @@
-/* Prints one table of the documentation as Markdown, from the rows that the program is made of.
+/* Prints one table of the documentation, from the rows that the program is made of: as Markdown here, as roff for
+ * the manual in print_manual.c.
  *
  * Not a part of the daemon: tests/house/check_generated.py compares and rewrites the docs with it. */
+#include "print_manual.h"
 #include "sessiond/base/registry.h"
 #include "sessiond/daemon/figures.h"
 #include "sessiond/daemon/settings.h"
@@ -85,12 +87,43 @@ static void print_options(const struct registry *registry)
     }
 }
 
+static void print_signals(const struct registry *registry)
+{
+    (void)registry;
+    (void)puts("| signal | what happens |\n|---|---|");
+#define SIGNAL(number, doc) (void)puts("| " #number " | " doc " |");
+#include "sessiond/daemon/signals.def"
+#undef SIGNAL
+}
+
+static void print_exits(const struct registry *registry)
+{
+    (void)registry;
+    (void)puts("| exit code | why |\n|---|---|");
+#define EXIT(id, code, doc) (void)puts("| " #code " | " doc " |");
+#include "sessiond/daemon/exits.def"
+#undef EXIT
+}
+
 static const struct {
     const char *name;
     void (*print)(const struct registry *registry);
 } tables[] = {
-    {"commands", print_commands}, {"verbs", print_verbs},       {"replies", print_replies},
-    {"metrics", print_metrics},   {"sections", print_sections}, {"options", print_options},
+    {"commands", print_commands},
+    {"verbs", print_verbs},
+    {"replies", print_replies},
+    {"metrics", print_metrics},
+    {"sections", print_sections},
+    {"options", print_options},
+    {"signals", print_signals},
+    {"exits", print_exits},
+    {"man-actions", manual_print_actions},
+    {"man-letters", manual_print_letters},
+    {"man-options", manual_print_options},
+    {"man-signals", manual_print_signals},
+    {"man-exits", manual_print_exits},
+    {"man-tool-verbs", manual_print_tool_verbs},
+    {"man-tool-exits", manual_print_tool_exits},
 };
 
 int main(int argc, char *argv[])
@@ -111,6 +144,7 @@ int main(int argc, char *argv[])
             return 0;
         }
     }
-    (void)fputs("Usage: print_tables commands|verbs|replies|metrics|sections|options\n", stderr);
+    (void)fputs("Usage: print_tables TABLE, which is one of those at the end of print_tables.c\n",
+                stderr);
     return 64;
 }

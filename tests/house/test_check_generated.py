@@ -10,12 +10,13 @@ SCRIPT = "check_generated.py"
 class Generated(TinyTree):
     def setUp(self):
         super().setUp()
-        sessiond = self.write("sessiond", "#!/bin/sh\necho \"listen = here\"\n")
-        tables = self.write("print_tables", "#!/bin/sh\n[ \"$1\" = known ] && echo \"| $1 |\"\n")
-        sessiond.chmod(0o755)
-        tables.chmod(0o755)
-        self.arguments = ("--sessiond", sessiond, "--docs", tables)
+        for name, body in (("sessiond", 'echo "listen = here"'), ("sessionctl", 'echo "complete"'),
+                           ("tests/house/print_tables", '[ "$1" = known ] && echo "| $1 |"')):
+            self.write(f"build/{name}", f"#!/bin/sh\n{body}\n").chmod(0o755)
+        self.arguments = ("--build", self.root / "build")
         self.write("sessiond.conf.example", "listen = here\n")
+        self.write("packaging/sessiond.conf", "listen = here\n")
+        self.write("packaging/completion/sessionctl", "complete\n")
         self.page = self.write("docs/PAGE.md", self.page_text("known", "| known |\n"))
 
     @staticmethod
@@ -38,6 +39,23 @@ class Generated(TinyTree):
             path = self.write(place, self.page_text("known", "| old |\n"))
             self.assert_finds("-| old |", SCRIPT, *self.arguments)
             path.unlink()
+
+    def test_stale_manual(self):
+        page = ('.\\" generated: known\n', "| known |\n", '.\\" end generated\n')
+        self.write("docs/man/page.8", "".join(page))
+        self.assert_passes(SCRIPT, *self.arguments)
+        self.write("docs/man/page.8", "".join((page[0], "| old |\n", page[2])))
+        self.assert_finds("-| old |", SCRIPT, *self.arguments)
+        self.write("docs/man/page.8", "".join(page[:2]))
+        self.assert_finds("not closed", SCRIPT, *self.arguments)
+
+    def test_stale_in_a_package(self):
+        for place in ("packaging/sessiond.conf", "packaging/completion/sessionctl"):
+            path = self.root / place
+            fresh = path.read_text()
+            path.write_text("old\n")
+            self.assert_finds("-old", SCRIPT, *self.arguments)
+            path.write_text(fresh)
 
     def test_trailing_space_counts(self):
         self.write("docs/PAGE.md", self.page_text("known", "| known | \n"))

@@ -49,6 +49,11 @@ class Release(TinyTree):
         self.assertEqual(status, 1)
         self.assertIn("test hooks", output)
 
+    def test_folder(self):
+        status, output = self.check(HARDENED, PROGRAM.replace("printf(", f'puts("{self.root}/sessiond.c"), printf('))
+        self.assertEqual(status, 1)
+        self.assertIn("names the folder", output)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -130,6 +130,9 @@ void option_name(const struct option_row *row, char *out, size_t out_size);
 /** The values a row takes, for people: `1k to 1m`, `yes or no`. Terminated. */
 void option_range(const struct option_row *row, char *out, size_t out_size);
 
+/** The sentence of a row that a reload applies, with a blank in front of it; else the empty text. Static. */
+const char *option_reload_text(const struct option_row *row);
+
 /** One paragraph a row, as for `--help`. */
 void option_print_help(FILE *out, const struct option_table *table);
 

@@ -23,6 +23,21 @@ enum ctl_option {
     CTL_OPTIONS, /* their number */
 };
 
+struct ctl_verb_row {
+    const char *name;
+    const char *operand; /* NULL: none; in brackets: it may be missing */
+    const char *doc;
+};
+extern const struct ctl_verb_row ctl_verb_rows[VERB_HELP];
+
+struct ctl_option_row {
+    enum ctl_verb verb;
+    const char *name;
+    const char *argument; /* NULL: none */
+    const char *doc;
+};
+extern const struct ctl_option_row ctl_option_rows[CTL_OPTIONS];
+
 struct ctl_arguments {
     enum ctl_verb verb;
     enum ctl_verb help_of;            /* VERB_HELP: of all */

@@ -7,14 +7,10 @@
 #include "sessiond/daemon/command_line.h"
 #include "sessiond/daemon/settings.h"
 
-/* Exit codes, of sysexits.h where it has one. */
 enum exit_code {
-    EXIT_DONE = 0,
-    EXIT_COMMAND_LINE = 64,
-    EXIT_DAMAGED = 65, /* data that was acknowledged cannot be read, or is of a later version */
-    EXIT_IO = 74,
-    EXIT_UNAVAILABLE = 75, /* address in use, or the data directory */
-    EXIT_CONFIGURATION = 78,
+#define EXIT(id, code, doc) EXIT_##id = (code),
+#include "sessiond/daemon/exits.def"
+#undef EXIT
 };
 
 /** Run until a signal says to stop. Errors go to the log. Returns the exit code.

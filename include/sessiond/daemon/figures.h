@@ -20,4 +20,7 @@ SESS_MUST_CHECK enum sess_status figures_register(struct registry *registry,
 SESS_MUST_CHECK enum sess_status figures_register_journal(struct registry *registry,
                                                           struct journal *journal);
 
+/** Sessions that are there now. Threads: any. */
+uint64_t figures_count_sessions(const struct registry *registry);
+
 #endif

@@ -24,6 +24,10 @@ struct journal_config {
     /* Wired call, journal to worker: tickets became durable, or there is room again. Any thread. */
     void (*wake)(void *context);
     void *wake_context;
+    /* Recovery gets on: `done` of `all` bytes of a file are read. Called every 16 MiB, by journal_open's thread;
+     * NULL: tell nobody. */
+    void (*progress)(void *context, uint64_t done, uint64_t all);
+    void *progress_context;
     /* The disk failed: nothing is acknowledged any more. Called once, any thread. */
     void (*failed)(void *context);
     void *failed_context;

@@ -40,6 +40,20 @@ enum mutation_answer journal_accept(void *journal, const struct mutation *mutati
  *  may write what is pending, when the disk is not busy, but never waits for a sync. Any thread. */
 bool journal_committed(void *journal, const struct store_tickets *tickets);
 
+/* What a look at the journal's threads has found. */
+struct journal_look {
+    bool
+        is_stuck; /* one has done nothing since the last look, though the disk does not hold it up */
+    bool
+        is_write_held; /* one write has been at the disk since then: who makes it, a worker maybe, cannot
+                           go on */
+};
+
+/** Whether each thread of the journal has finished a turn since the last look, or waits for the disk, which
+ *  may take any time; then let those that have nothing to do have a turn. Not for the first moments after
+ *  journal_start: a thread that has not begun is one that does nothing. Threads: one, always the same. */
+struct journal_look journal_look(struct journal *journal);
+
 /** Stop: write and sync everything, in every mode, and join the threads. No change comes any more.
  *  returns  OK | IO (also when the disk failed earlier; the text says what) */
 SESS_MUST_CHECK enum sess_status journal_stop(struct journal *journal, struct sess_error *error);

@@ -15,6 +15,7 @@ enum {
     NET_TURN_COMMANDS = 128,  /* of one connection in one turn */
     NET_BACKLOG = 1024,       /* connections that the kernel keeps for a listener */
     NET_ADMIN_SEATS = 4,      /* connections beyond max-connections that admin listeners take */
+    NET_INHERITED_MAX = OPTION_LIST_MAX, /* sockets that are handed over at the start */
 };
 
 /* What the net takes beside its buffers: upper bounds in bytes, for those who divide memory. */
@@ -89,6 +90,12 @@ struct net_logs {
     struct log_limit gone;
 };
 
+/* A socket that somebody else listens with, and hands over. */
+struct net_inherited {
+    int fd;
+    enum net_role role;
+};
+
 struct net_config {
     const struct net_options *options;     /* borrowed */
     const struct command_shared *commands; /* borrowed */
@@ -99,6 +106,10 @@ struct net_config {
     size_t inline_value_bytes;             /* a larger value is received straight into its place */
     unsigned n_threads;                    /* 1..NET_THREADS_MAX */
     size_t max_connections;                /* as the system allows them */
+    /* For a role that has any of these, what its option names is not opened. The server owns them once it is
+     * made. Borrowed until then; at most NET_INHERITED_MAX. */
+    const struct net_inherited *inherited;
+    size_t n_inherited;
     /* Wired call, worker to store: see store_tick. */
     bool (*tick)(void *context, struct store_ticker *ticker, int64_t now_s, unsigned max_steps);
     void *tick_context;

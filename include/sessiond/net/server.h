@@ -21,8 +21,9 @@ SESS_MUST_CHECK enum sess_status net_check_listen(const struct net_options *opti
                                                   struct sess_error *error);
 
 /** Open the listeners and make the workers; nothing is accepted yet.
- *  returns  OK (the caller owns *out) | NO_MEMORY | ADDRESS_IN_USE | INVALID | NOT_FOUND | IO |
- *           REFUSED (a listener that others can reach, without insecure_listen) */
+ *  returns  OK (the caller owns *out) | NO_MEMORY | ADDRESS_IN_USE | INVALID (also what is handed over and is
+ *           no listening socket) | NOT_FOUND | IO | REFUSED (a listener that others can reach, without
+ *           insecure_listen) */
 SESS_MUST_CHECK enum sess_status net_server_create(const struct net_config *config,
                                                    struct net_server **out,
                                                    struct sess_error *error);
@@ -33,7 +34,11 @@ SESS_MUST_CHECK enum sess_status net_server_open_admin(struct net_server *server
                                                        const char *address,
                                                        struct sess_error *error);
 
-/** Give the files of unix sockets to the user that the process is about to become. */
+/** Whether there is a listener of that role. */
+bool net_server_has(const struct net_server *server, enum net_role role);
+
+/** Give the files of unix sockets to the user that the process is about to become; not of those that were
+ *  handed over. */
 void net_server_hand_over(struct net_server *server, uid_t uid, gid_t gid);
 
 /** Start the workers. returns OK | NO_MEMORY */
@@ -46,6 +51,10 @@ void net_server_describe(const struct net_server *server, size_t index, char *ou
 
 /** Accept connections until `wake_fd` is readable. returns OK | IO */
 SESS_MUST_CHECK enum sess_status net_server_accept(struct net_server *server, int wake_fd);
+
+/** Whether each worker has finished a turn since the last call, or its start; each is then woken to have
+ *  one, so a call is worth a few system calls for each worker. While workers run. */
+bool net_server_has_turned(struct net_server *server);
 
 /** Stop: accept nothing more, answer what has arrived, send it, within stop_timeout; then join the
  *  workers. On a server that was not started it only closes the listeners. */

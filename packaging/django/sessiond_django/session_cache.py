@@ -152,6 +152,17 @@ class SessionCache(PyMemcacheCache):
         with self._clear_errors(key):
             return self._cache.replace(key_sent, value, self.get_backend_timeout(timeout))
 
+    def gets(self, key, version=None):
+        """(value, the id of its last change); (None, None) where there is nothing."""
+        with self._clear_errors(key):
+            return self._cache.gets(self.make_key(key, version=version), default=None, cas_default=None)
+
+    def cas(self, key, value, cas_id, timeout=DEFAULT_TIMEOUT, version=None):
+        """Store only where the last change is still that one; return whether it was stored."""
+        with self._clear_errors(key):
+            return bool(self._cache.cas(self.make_key(key, version=version), value, cas_id,
+                                        self.get_backend_timeout(timeout)))
+
     def delete(self, key, version=None):
         """See BaseCache.delete()."""
         with self._clear_errors(key):

@@ -5,150 +5,19 @@ sessions with each of its two memcached backends. What the engine does in detail
 test_session_engine.py and test_session_cache.py.
 """
 
-import http.cookiejar
-import json
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 import unittest
-import urllib.error
-import urllib.parse
-import urllib.request
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
-
+from django_site import (
+    ANSWER_DEADLINE_S, LOGGED_IN, NAME, NOT_LOGGED_IN, Browser, SiteProcess, make_users, named, replay,
+)
 from relay import Relay
-from sessiond_process import MemcachedProcess, SessiondProcess, _DaemonProcess, parse_address
-
-SITE = HERE / "site"
-NAME, PASSWORD = "ada", "correct horse"
-ANSWER_DEADLINE_S = 30
-
-NOT_LOGGED_IN = {"user": ""}
-LOGGED_IN = {"user": NAME}
-
-_users = tempfile.TemporaryDirectory(prefix="sessiond-site-")
-USERS_DATABASE = os.path.join(_users.name, "users.sqlite3")
-
-
-def site_environment(mode, sessions, object_cache, database):
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(SITE), str(ROOT / "packaging" / "django")]),
-        "SITE_SESSION_MODE": mode,
-        "SITE_SESSIONS": sessions,
-        "SITE_OBJECT_CACHE": object_cache,
-        "SITE_DATABASE": database,
-    }
+from sessiond_process import MemcachedProcess, SessiondProcess
 
 
 def setUpModule():
-    """Makes the database with its one user; each site gets a copy."""
-    env = {
-        **site_environment("pymemcache", "127.0.0.1:1", "127.0.0.1:1", USERS_DATABASE),
-        "DJANGO_SETTINGS_MODULE": "settings",
-        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
-    }
-    for command in (["migrate", "--verbosity", "0"],
-                    ["createsuperuser", "--noinput", "--username", NAME, "--email", "ada@example.org", "--verbosity", "0"]):
-        subprocess.run([sys.executable, "-m", "django", *command], env=env, check=True, timeout=60)
-
-
-def tearDownModule():
-    _users.cleanup()
-
-
-def named(address):
-    return "%s:%d" % address
-
-
-class SiteProcess(_DaemonProcess):
-    """The running site; sessions and object_cache are the servers it uses."""
-
-    def __init__(self, mode, sessions, object_cache):
-        super().__init__()
-        self._directory = tempfile.TemporaryDirectory(prefix="sessiond-site-")
-        database = shutil.copy(USERS_DATABASE, self._directory.name)
-        self._env = site_environment(mode, named(sessions.address), named(object_cache.address), database)
-        self.address = None
-
-    def start(self):
-        self._spawn([sys.executable, str(SITE / "serve.py")], self._env)
-        if not self.stdout.wait_for(lambda lines: lines, ANSWER_DEADLINE_S):
-            self._raise("did not start")
-        self.address = parse_address(self.stdout.lines()[0].rpartition(" ")[2])
-
-    def _discard(self):
-        super()._discard()
-        self._directory.cleanup()
-
-
-class Answer:
-    """What the site said: status, the text, and the text as JSON."""
-
-    def __init__(self, response):
-        with response:
-            self.status = response.status
-            self.text = response.read().decode()
-
-    @property
-    def json(self):
-        if self.status != 200:
-            raise AssertionError(f"the site answered {self.status}: {self.text[:500]}")
-        return json.loads(self.text)
-
-
-class Browser:
-    """Keeps cookies and sends forms back with their hidden token."""
-
-    def __init__(self, site):
-        self._site = f"http://{named(site.address)}"
-        self._cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self._cookies)
-        )
-
-    def _open(self, path, body=None, headers=None):
-        request = urllib.request.Request(self._site + path, body, headers or {})
-        try:
-            return Answer(self._opener.open(request, timeout=ANSWER_DEADLINE_S))
-        except urllib.error.HTTPError as error:
-            return Answer(error)
-
-    def get(self, path):
-        return self._open(path)
-
-    def post(self, path, **fields):
-        fields.setdefault("csrfmiddlewaretoken", self.cookie("csrftoken"))
-        return self._open(path, urllib.parse.urlencode(fields).encode())
-
-    def cookie(self, name):
-        return next((cookie.value for cookie in self._cookies if cookie.name == name), None)
-
-    @property
-    def session_id(self):
-        return self.cookie("sessionid")
-
-    def log_in(self):
-        """Fills in the login form; the answer is the page that follows it."""
-        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get("/login/").text)[1]
-        return self.post("/login/", username=NAME, password=PASSWORD, csrfmiddlewaretoken=token)
-
-    def log_out(self):
-        return self.post("/logout/")
-
-
-def replay(site, path, session_id):
-    """A visit with a cookie that was kept aside."""
-    return Browser(site)._open(path, headers={"Cookie": f"sessionid={session_id}"})
+    unittest.addModuleCleanup(make_users())
 
 
 class SiteCases:

@@ -14,7 +14,7 @@ from driven_client import ClientError, DrivenClient, node_environment
 from sessiond_process import REPLY_DEADLINE_S
 from site_process import SiteProcess
 
-# As docs/CLIENTS.md has it: without this one refusal of the server keeps the client away from it for half a minute.
+# As docs/clients/NODE.md has it: without this one refusal of the server keeps the client away from it for half a minute.
 AWAY = re.compile("not available|ECONN|Unable to connect|readyState")  # what it says of a server that it does not ask
 PATIENT = {"retry": 1, "failures": 1_000_000, "retries": 1, "minTimeout": 10}
 

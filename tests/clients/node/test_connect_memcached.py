@@ -179,7 +179,7 @@ class TimeTest(SiteCase):
             self.assertNotEqual(PREFIX + site.visit("count", cookie)["id"], session)
 
     def test_a_lifetime_of_40_days_is_taken_for_a_date_long_past(self):
-        """Nothing is kept: docs/CLIENTS.md says what to set."""
+        """Nothing is kept: docs/clients/NODE.md says what to set."""
         cookie = {"maxAge": 40 * DAY_S * 1000}
         answer = self.site(cookie=cookie).visit("count")
         self.assert_session(PREFIX + answer["id"], None)

@@ -20,7 +20,7 @@ LOCK_EXPIRE_S = 30
 NOT_WRITTEN = "Failed to write session data"
 
 COMMON_SETTINGS = {"session.use_strict_mode": 1, "session.gc_maxlifetime": LIFETIME_S}
-# The handler of php-memcached as docs/CLIENTS.md has it.
+# The handler of php-memcached as docs/clients/PHP.md has it.
 MEMCACHED_SETTINGS = {
     **COMMON_SETTINGS,
     "session.save_handler": "memcached",

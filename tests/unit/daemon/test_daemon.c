@@ -171,8 +171,9 @@ START_TEST(test_wiring)
     struct report report = {.is_cut = false};
 
     open_settings("");
-    ck_assert_int_eq(wiring_create(&fixture.settings, &fixture.registry, &wiring, &fixture.error),
-                     SESS_OK);
+    ck_assert_int_eq(
+        wiring_create(&fixture.settings, &fixture.registry, NULL, &wiring, &fixture.error),
+        SESS_OK);
     ck_assert_uint_eq(net_server_listeners(wiring_server(wiring)), 1);
     ck_assert_int_eq(registry_report(&fixture.registry, SLICE_LITERAL(""), &report), SESS_OK);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -201,8 +202,9 @@ START_TEST(test_wiring_with_a_full_registry)
 
     open_settings("");
     fixture.registry.n_metrics = REGISTRY_ROOMS_MAX - 1;
-    ck_assert_int_eq(wiring_create(&fixture.settings, &fixture.registry, &wiring, &fixture.error),
-                     SESS_LIMIT);
+    ck_assert_int_eq(
+        wiring_create(&fixture.settings, &fixture.registry, NULL, &wiring, &fixture.error),
+        SESS_LIMIT);
     ck_assert_ptr_null(wiring);
 }
 END_TEST
@@ -219,7 +221,7 @@ START_TEST(test_wiring_without_memory)
         HOT_ASSERT(nth < 10000);
         fixture.error.text[0] = '\0';
         faults_fail_allocation(++nth);
-        status = wiring_create(&fixture.settings, &fixture.registry, &wiring, &fixture.error);
+        status = wiring_create(&fixture.settings, &fixture.registry, NULL, &wiring, &fixture.error);
         faults_fail_allocation(0);
         HOT_ASSERT(status == SESS_OK || (wiring == NULL && fixture.error.text[0] != '\0'));
     }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 static struct settings_fixture fixture;
+static const struct supervisor nobody = {.notifier.fd = -1, .timer = -1};
 static struct reloader *reloader;
 static struct report changes;
 static char path[] = "/tmp/sessiond-test-XXXXXX";
@@ -33,9 +34,9 @@ static void open_reloader(const char *line, const char *text)
     settings_open(&fixture);
     ck_assert_int_eq(settings_read_line(&fixture, line), SESS_OK);
     ck_assert_int_eq(config_file_read(&fixture.registry, path, &fixture.error), SESS_OK);
-    ck_assert_int_eq(
-        reloader_create(&fixture.settings, &fixture.registry, path, &reloader, &fixture.error),
-        SESS_OK);
+    ck_assert_int_eq(reloader_create(&fixture.settings, &fixture.registry, path, &nobody, &reloader,
+                                     &fixture.error),
+                     SESS_OK);
 }
 
 static void close_reloader(void)
@@ -170,9 +171,9 @@ START_TEST(test_no_file)
     settings_expect_error(&fixture, "is no plain file");
     close_reloader();
     settings_open(&fixture);
-    ck_assert_int_eq(
-        reloader_create(&fixture.settings, &fixture.registry, NULL, &reloader, &fixture.error),
-        SESS_OK);
+    ck_assert_int_eq(reloader_create(&fixture.settings, &fixture.registry, NULL, &nobody, &reloader,
+                                     &fixture.error),
+                     SESS_OK);
     ck_assert_int_eq(reloader_run(reloader, "somebody", &changes, &fixture.error), SESS_REFUSED);
     settings_expect_error(&fixture, "without --config");
     close_reloader();

@@ -14,6 +14,7 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { PATIENCE_MS = 10000 };
@@ -276,6 +277,105 @@ START_TEST(test_unix_socket_is_made_with_its_mode)
 }
 END_TEST
 
-SUITE_MAIN("net/listener", test_unix_socket_is_made_with_its_mode, test_accept, test_address_in_use,
+/* A socket that listens and blocks, as somebody else has made it; -1 where this family is not to be had. */
+static int listen_at(const char *text)
+{
+    struct net_address address;
+    int fd;
+
+    ck_assert_int_eq(address_parse(text, &address, &error), SESS_OK);
+    fd = socket(address.socket.ss_family, SOCK_STREAM, 0);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *)(const void *)&address.socket, address.size),
+                     0);
+    ck_assert_int_eq(listen(fd, 1), 0);
+    return fd;
+}
+
+/* What was handed over accepts like one of ours, and never blocks. */
+START_TEST(test_adopt)
+{
+    struct listener listener;
+    struct net_address peer;
+    int handed = listen_at("127.0.0.1:0");
+    int client;
+    int fd;
+
+    ck_assert_int_eq(listener_adopt(&listener, handed, &error), SESS_OK);
+    ck_assert_int_eq(listener_accept(&listener, &fd, &peer), SESS_AGAIN);
+    ck_assert_int_eq(fcntl(handed, F_GETFD), FD_CLOEXEC);
+    client = connect_to(&listener.address);
+    ck_assert_int_eq(accept_soon(&listener, &fd, &peer), SESS_OK);
+    ck_assert_int_eq(close(client), 0);
+    listener_close(&listener);
+    ck_assert_int_eq(fcntl(handed, F_GETFD), -1);
+}
+END_TEST
+
+/* The file of a unix socket is its opener's: it keeps its owner and stays. */
+START_TEST(test_adopt_unix)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    struct listener listener;
+    struct stat before;
+    struct stat after;
+
+    make_folder();
+    (void)snprintf(text, sizeof text, "unix:%s", path);
+    ck_assert_int_eq(listener_adopt(&listener, listen_at(text), &error), SESS_OK);
+    address_format(&listener.address, text, sizeof text);
+    ck_assert_str_eq(text + strlen("unix:"), path);
+    ck_assert_int_eq(stat(path, &before), 0);
+    listener_hand_over(&listener, before.st_uid, before.st_gid);
+    listener_close(&listener);
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert_int_eq(after.st_ctim.tv_sec, before.st_ctim.tv_sec);
+    ck_assert_int_eq(after.st_ctim.tv_nsec, before.st_ctim.tv_nsec);
+    ck_assert_int_eq(unlink(path), 0);
+    remove_folder();
+}
+END_TEST
+
+/* What cannot be accepted at, or has no address that can be told or has permissions, is refused, and stays the
+ * caller's. */
+START_TEST(test_adopt_refuses)
+{
+    struct sockaddr_un abstract = {.sun_family = AF_UNIX, .sun_path = "\0sessiond-test"};
+    struct sockaddr_un full = {.sun_family = AF_UNIX};
+    const struct sockaddr_un *names[] = {&abstract, &full};
+    struct listener listener;
+    int fds[] = {
+        open("/dev/null", O_RDONLY),     socket(AF_INET, SOCK_STREAM, 0),
+        socket(AF_INET, SOCK_DGRAM, 0),  socket(AF_UNIX, SOCK_STREAM, 0),
+        socket(AF_UNIX, SOCK_STREAM, 0),
+    };
+
+    make_folder();
+    /* A path that leaves no room for its end. */
+    memset(full.sun_path, '/', sizeof full.sun_path);
+    memcpy(full.sun_path, path, strlen(folder));
+    full.sun_path[sizeof full.sun_path - 1] = 'x';
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(bind(fds[3 + i], (const struct sockaddr *)(const void *)names[i],
+                              (socklen_t)sizeof *names[i]),
+                         0);
+        ck_assert_int_eq(listen(fds[3 + i], 1), 0);
+    }
+    ck_assert_int_eq(listener_adopt(&listener, -1, &error), SESS_INVALID);
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+        ck_assert_int_eq(listener_adopt(&listener, fds[i], &error), SESS_INVALID);
+        ck_assert_ptr_nonnull(
+            strstr(error.text, i < 3 ? "no stream socket that listens" : "has no address"));
+        ck_assert_int_eq(listener.fd, -1);
+        ck_assert_int_eq(close(fds[i]), 0);
+    }
+    (void)snprintf(path, sizeof path, "%s/x", folder);
+    ck_assert_int_eq(unlink(path), 0);
+    remove_folder();
+}
+END_TEST
+
+SUITE_MAIN("net/listener", test_adopt, test_adopt_unix, test_adopt_refuses,
+           test_unix_socket_is_made_with_its_mode, test_accept, test_address_in_use,
            test_foreign_address, test_version_6, test_unix_socket, test_unix_socket_left_behind,
            test_unix_path_is_a_file, test_descriptors_run_out)

@@ -5,6 +5,7 @@
 #include "command_fixture.h"
 #include "conns.h"
 #include "faults.h"
+#include "pace.h"
 #include "sessiond/net/address.h"
 #include "suite_main.h"
 
@@ -203,6 +204,25 @@ START_TEST(test_stop_with_nobody_there)
     start();
     stop();
     net_server_stop(served.server);
+    clean_up();
+}
+END_TEST
+
+/* Workers that have nothing to do have turns all the same, as often as they are looked at: by themselves they
+ * would take twice the patience for so many. */
+START_TEST(test_idle_workers_turn)
+{
+    enum { LOOKS = 4 * PATIENCE_MS / PACE_REST_MS };
+    unsigned n_turned = 0;
+
+    prepare();
+    start();
+    for (int ms = 0; n_turned < LOOKS && ms < PATIENCE_MS; ms++) {
+        n_turned += net_server_has_turned(served.server);
+        (void)usleep(1000);
+    }
+    ck_assert_uint_eq(n_turned, LOOKS);
+    stop();
     clean_up();
 }
 END_TEST
@@ -699,9 +719,9 @@ START_TEST(test_gauges)
 }
 END_TEST
 
-SUITE_MAIN("net/server", test_never_started, test_stop_with_nobody_there, test_listeners,
-           test_admin_listener, test_port_in_use, test_wide_listeners, test_no_address,
-           test_create_without_memory, test_serves, test_stop_closes_idle_connections,
-           test_too_many_connections, test_wake, test_abandon, test_late_expiry_does_not_pause,
-           test_late_expiry_serves_and_stops, test_leaving_with_a_large_value, test_conns,
-           test_conns_are_bounded, test_gauges)
+SUITE_MAIN("net/server", test_idle_workers_turn, test_never_started, test_stop_with_nobody_there,
+           test_listeners, test_admin_listener, test_port_in_use, test_wide_listeners,
+           test_no_address, test_create_without_memory, test_serves,
+           test_stop_closes_idle_connections, test_too_many_connections, test_wake, test_abandon,
+           test_late_expiry_does_not_pause, test_late_expiry_serves_and_stops,
+           test_leaving_with_a_large_value, test_conns, test_conns_are_bounded, test_gauges)

@@ -26,7 +26,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 def main():
-    os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = make_server("127.0.0.1", 0, get_wsgi_application(), ThreadedServer, QuietHandler)
     print(f"listening http 127.0.0.1:{server.server_port}", flush=True)
