@@ -6,6 +6,7 @@
 #ifndef SESSIOND_SRC_STORE_CHANGE_H
 #define SESSIOND_SRC_STORE_CHANGE_H
 
+#include "sessiond/store/policy.h"
 #include "sessiond/store/store.h"
 
 #include "shard.h"
@@ -20,6 +21,7 @@ struct change {
     struct entry
         *gone; /* NULL, or what was taken out: freed when the change ends, or made a hold */
     int64_t hold_until_s;           /* of what is gone; 0: it gets no hold */
+    int64_t created_s;              /* of what it stores, if that is on probation */
     struct value_block *gone_block; /* NULL, or what is released behind the lock */
     bool is_live;                   /* present, and there for anyone to see */
     bool is_hidden;            /* present, and there again if the clock is put right: a grace */
@@ -44,8 +46,18 @@ void change_find(struct change *change, struct slice key);
 /** Unlock; the outcome is what the shard says now, and `cas`. */
 void change_end(struct change *change, uint64_t cas, struct store_outcome *outcome);
 
+/** What max-ttl leaves of a deadline. */
+int64_t change_cap(struct change *change, struct slice key, int64_t deadline_s);
+
 /** The absolute deadline of an expiry that a client asks for, as far as policy allows. */
-int64_t change_deadline(struct change *change, struct slice key, struct store_expiry expiry);
+static inline int64_t change_deadline(struct change *change, struct slice key,
+                                      struct store_expiry expiry)
+{
+    const struct policy *policy = change->store->config.policy;
+    int64_t deadline_s = shard_deadline(change->place.shard, expiry);
+
+    return policy == NULL || policy->n_caps == 0 ? deadline_s : change_cap(change, key, deadline_s);
+}
 
 /** Whether the conditions of a write's mode are met.
  *  returns  OK | NOT_STORED | NOT_FOUND | EXISTS */

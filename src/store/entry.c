@@ -180,7 +180,7 @@ void entry_remake(struct entry *entry, const struct entry_fields *fields)
     }
     set_cas(entry, fields);
     if ((bits & ENTRY_PROBATION) != 0) {
-        set_probation(entry, fields->marks.asked_s, (uint64_t)fields->created_s);
+        set_probation(entry, fields->marks.asked_s, 0);
     }
     entry_set_deadline(entry, fields->deadline_s);
     (void)put(put_key(entry->packed + optional_size(bits, 0), fields), value);
@@ -319,17 +319,17 @@ void entry_set_asked(struct entry *entry, int64_t asked_s)
     set_probation(entry, asked_s, probation_of(entry) >> DEADLINE_BITS);
 }
 
+void entry_set_created(struct entry *entry, int64_t created_s)
+{
+    set_probation(entry, entry_full_deadline(entry), (uint64_t)created_s);
+}
+
 void entry_end_probation(struct entry *entry)
 {
     uint8_t *field = optional_field(entry, ENTRY_PROBATION);
 
     memmove(field, field + sizeof(uint64_t), (size_t)entry->key_size + length_of(entry));
     entry->word &= ~((uint32_t)ENTRY_PROBATION << FLAG_SHIFT);
-}
-
-bool entry_is_hold(const struct entry *entry)
-{
-    return (bits_of(entry) & ENTRY_HELD) != 0;
 }
 
 void entry_become_hold(struct entry *entry, int64_t deadline_s)

@@ -72,8 +72,7 @@ struct entry_fields {
     int64_t deadline_s;
     uint64_t cas;
     struct store_marks marks;
-    bool is_renewed;   /* stored or touched again since it was made */
-    int64_t created_s; /* of one on probation; 0: long ago */
+    bool is_renewed; /* stored or touched again since it was made */
     uint64_t
         n_flushes; /* that its shard has seen; kept by a full CAS id, which says nothing of when it was */
 };
@@ -120,14 +119,19 @@ static inline bool entry_is_on_probation(const struct entry *entry)
 int64_t entry_created_s(const struct entry *entry, int64_t now_s);
 int64_t entry_full_deadline(const struct entry *entry);
 
-/** While it is on probation: let it get another deadline. */
+/** While it is on probation: let it get another deadline, or have been made at another time; as it is made, that is
+ *  long ago. */
 void entry_set_asked(struct entry *entry, int64_t asked_s);
+void entry_set_created(struct entry *entry, int64_t created_s);
 
 /** Let it be on probation no more. Its size shrinks; its deadline stays. */
 void entry_end_probation(struct entry *entry);
 
 /** Whether it is a hold, in force or not. */
-bool entry_is_hold(const struct entry *entry);
+static inline bool entry_is_hold(const struct entry *entry)
+{
+    return (entry->word & (uint32_t)ENTRY_HELD << ENTRY_BITS_SHIFT) != 0;
+}
 
 /** Let it be a hold of its key: what is behind the key is nobody's any more. Its size shrinks; its timer stays. */
 void entry_become_hold(struct entry *entry, int64_t deadline_s);

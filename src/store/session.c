@@ -9,16 +9,10 @@
 
 enum { PROBATION_MIN_S = 2 }; /* of seconds that are whole: after one that has passed for certain */
 
-int64_t change_deadline(struct change *change, struct slice key, struct store_expiry expiry)
+int64_t change_cap(struct change *change, struct slice key, int64_t deadline_s)
 {
-    int64_t deadline_s = shard_deadline(change->place.shard, expiry);
-    const struct policy *policy = change->store->config.policy;
-    int64_t cap_s;
+    int64_t cap_s = policy_cap_s(change->store->config.policy, key);
 
-    if (policy == NULL || policy->n_caps == 0) {
-        return deadline_s;
-    }
-    cap_s = policy_cap_s(policy, key);
     if (cap_s == POLICY_NO_CAP || deadline_s - change->now_s <= cap_s) {
         return deadline_s;
     }
@@ -113,14 +107,14 @@ enum sess_status change_restore(struct change *change, struct entry_fields *fiel
 }
 
 /* It lives for a short time, until it is used again. */
-static void begin_probation(const struct change *change, struct entry_fields *fields)
+static void begin_probation(struct change *change, struct entry_fields *fields)
 {
     int64_t first_s = policy_first_s(change->store->config.policy, fields->key);
 
     if (first_s > 0 && fields->deadline_s - change->now_s > first_s) {
         fields->marks.asked_s = fields->deadline_s;
-        fields->created_s = change->now_s;
         fields->deadline_s = change->now_s + first_s;
+        change->created_s = change->now_s;
     }
 }
 
@@ -132,12 +126,12 @@ static bool is_early(const struct change *change, int64_t deadline_s)
            deadline_s > entry_deadline(change->present);
 }
 
-static void go_on_probation(const struct change *change, struct entry_fields *fields)
+static void go_on_probation(struct change *change, struct entry_fields *fields)
 {
     if (is_early(change, fields->deadline_s)) {
         fields->marks.asked_s = fields->deadline_s;
-        fields->created_s = entry_created_s(change->present, change->now_s);
         fields->deadline_s = entry_deadline(change->present);
+        change->created_s = entry_created_s(change->present, change->now_s);
     }
 }
 
@@ -159,6 +153,10 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
     /* On probation still: this may be the request that made it. */
     fields->is_renewed = change->is_live && fields->marks.asked_s == 0;
     status = change_restate(change, fields, cas);
+    if (status == SESS_OK && fields->marks.asked_s != 0) {
+        change_find(change, fields->key);
+        entry_set_created(change->present, change->created_s);
+    }
     if (status == SESS_OK) {
         metric_add(&metrics->total_items, 1);
         metric_add(change->is_live ? &metrics->sessions_renewed : &metrics->sessions_created, 1);
@@ -166,10 +164,12 @@ enum sess_status change_put(struct change *change, struct entry_fields *fields, 
     return status;
 }
 
-static struct entry_fields fields_of(const struct entry *entry, struct slice key,
-                                     int64_t deadline_s)
+/* Ask about another deadline of the live entry, and about what it gets behind a probation; 0: it is on none. */
+static enum sess_status announce_deadline(struct change *change, struct slice key,
+                                          int64_t deadline_s, int64_t asked_s)
 {
-    return (struct entry_fields){
+    const struct entry *entry = change->present;
+    struct entry_fields fields = {
         .key = key,
         .value = entry_value(entry),
         .block = entry_block(entry),
@@ -178,6 +178,9 @@ static struct entry_fields fields_of(const struct entry *entry, struct slice key
         .cas = entry_cas(entry),
         .marks = entry_marks(entry),
     };
+
+    fields.marks.asked_s = asked_s;
+    return change_announce(change, &fields, asked_s == 0);
 }
 
 /* The live entry has this deadline from now on. */
@@ -186,11 +189,8 @@ static enum sess_status set_deadline(struct change *change, struct slice key, in
     struct shard *shard = change->place.shard;
     struct entry *entry = change->present;
     int64_t old_s = entry_deadline(entry);
-    struct entry_fields fields = fields_of(entry, key, deadline_s);
-    enum sess_status status;
+    enum sess_status status = announce_deadline(change, key, deadline_s, 0);
 
-    fields.marks.asked_s = 0;
-    status = change_announce(change, &fields, true);
     if (status != SESS_OK) {
         return status;
     }
@@ -206,11 +206,8 @@ static enum sess_status set_deadline(struct change *change, struct slice key, in
 static enum sess_status ask_for(struct change *change, struct slice key, int64_t deadline_s)
 {
     struct entry *entry = change->present;
-    struct entry_fields fields = fields_of(entry, key, entry_deadline(entry));
-    enum sess_status status;
+    enum sess_status status = announce_deadline(change, key, entry_deadline(entry), deadline_s);
 
-    fields.marks.asked_s = deadline_s;
-    status = change_announce(change, &fields, false);
     if (status == SESS_OK) {
         entry_set_asked(entry, deadline_s);
     }

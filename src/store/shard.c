@@ -139,8 +139,9 @@ void shard_take_out(const struct store *store, struct place place, uint64_t *slo
     shard_count(shard, shard_entry_cost(store, entry), entry_is_hold(entry), 0, false);
 }
 
-void shard_count(struct shard *shard, size_t less, bool less_is_hold, size_t more,
-                 bool more_is_hold)
+/* But for a session in the place of another. */
+void shard_count_other(struct shard *shard, size_t less, bool less_is_hold, size_t more,
+                       bool more_is_hold)
 {
     struct store_metrics *metrics = &shard->metrics;
     bool had_session = less > 0 && !less_is_hold;

@@ -168,8 +168,19 @@ void shard_take_out(const struct store *store, struct place place, uint64_t *slo
 
 /** What one entry less, and one more, are in the figures: what they take of `held`, 0 for none, and whether they are
  *  holds. */
-void shard_count(struct shard *shard, size_t less, bool less_is_hold, size_t more,
-                 bool more_is_hold);
+void shard_count_other(struct shard *shard, size_t less, bool less_is_hold, size_t more,
+                       bool more_is_hold);
+static inline void shard_count(struct shard *shard, size_t less, bool less_is_hold, size_t more,
+                               bool more_is_hold)
+{
+    if (less == 0 || more == 0 || less_is_hold || more_is_hold) {
+        shard_count_other(shard, less, less_is_hold, more, more_is_hold);
+        return;
+    }
+    census_remove(&shard->census, less);
+    census_add(&shard->census, more);
+    metric_add(&shard->metrics.bytes, (uint64_t)more - less);
+}
 
 /** Let an entry, which stays in the index, be a hold of its key until a time.
  *  returns  as shard_free */

@@ -33,6 +33,11 @@ RUNNING = {
     "reply.sent": (1, 2, 500),
     "reply.parked": (1, 2, 50),
     "segment.filled": (1, 3),
+    # The turns of threads, which a watchdog looks at; the first ones are over before the daemon is ready.
+    "worker.turned": (50, 900),
+    "flush.published": (3, 40),
+    "spare.published": (3,),
+    "time.looked": (3,),
 }
 # Under load, while half an hour passes before each of them.
 CHECKPOINT = {

@@ -4,9 +4,10 @@ The daemon is stopped while they send, so that all are ready when it goes on.
 """
 
 import signal
+import threading
 import unittest
 
-from integration_case import IntegrationCase
+from integration_case import IntegrationCase, SessiondProcess
 
 N_CLIENTS = 40  # more than one round has room for
 LONG_S = 1000
@@ -117,6 +118,23 @@ class ReadyTogetherTest(IntegrationCase):
         for number, conversation in enumerate(self.conversations):
             self.assertEqual(conversation.set(f"k{number}", f"v{number}", LONG_S), "STORED")
         self.expect_all_in_step()
+
+    def test_values_that_wait_for_room(self):
+        """Large values stall, with a part of them received, while others take the room; their bytes are no requests."""
+        size = 250_000
+        value = ("set evil 0 0 1\r\nx\r\n" * size)[:size]
+        with SessiondProcess(["--threads", "1", "--connection-memory", "1m", "--max-value", "300k"]) as daemon:
+            writers = [self.connect(daemon, timeout_s=60) for _ in range(12)]
+            threads = [threading.Thread(target=writer.send, args=(f"set k{number} 0 {LONG_S} {size}\r\n{value}\r\n",))
+                       for number, writer in enumerate(writers)]
+            for thread in threads:
+                thread.start()
+            for number, writer in enumerate(writers):
+                self.assertEqual(writer.read_line(), "STORED")
+                self.assertEqual(writer.get(f"k{number}"), value.encode())
+            for thread in threads:
+                thread.join(60)
+            self.assertIsNone(writers[0].get("evil"))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Notices:
 
     def __init__(self, address):
         self.address = address
-        self.all = []
+        self.all = []  # that came
         self._unread = []  # by wait_for
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)

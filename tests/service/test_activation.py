@@ -68,7 +68,7 @@ class ActivationTest(ServiceCase):
             in_use = f"127.0.0.1:{other.getsockname()[1]}"
             daemon = self.activate(["--listen", in_use], [held], ["data"])
         self.assertEqual(daemon.listening, [("data", f"127.0.0.1:{held.getsockname()[1]}")])
-        self.assertIn("listen is not looked at: sockets for data were handed over, 1 of them", daemon.stderr_text())
+        daemon.wait_for_stderr(" listen is not looked at: sockets for data were handed over, 1 of them")
         with daemon.connect() as conversation:
             conversation.expect_open()
 
