@@ -39,7 +39,7 @@ static bool squeeze_all(struct store *store)
 
     for (size_t i = 0; i < store->n_shards; i++) {
         while (compact_pays(&store->shards[i], true)) {
-            compact_step(&store->shards[i]);
+            (void)compact_step(&store->shards[i]);
         }
     }
     return budget_used(store->config.data) < before;

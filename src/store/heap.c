@@ -157,6 +157,12 @@ static void fill(uint8_t *place, size_t size)
     memory_poison(place + HEAP_UNIT, size - HEAP_UNIT);
 }
 
+void heap_vacate(struct heap_page *page, size_t at, size_t end)
+{
+    memory_unpoison(page->start + at, end - at);
+    fill(page->start + at, end - at);
+}
+
 static void release(struct heap *heap, struct heap_page *page, uint8_t *place, size_t size)
 {
     page->live -= (uint32_t)size;

@@ -76,6 +76,10 @@ void heap_free(struct heap *heap, void *place, size_t size);
 /** Zero and free the end of a place that needs `now` of its `before` bytes. */
 void heap_shrink(struct heap *heap, void *place, size_t before, size_t now);
 
+/** Make one free place of these bytes of a page, from `at` up to `end`: what was in use there has moved down to in front
+ *  of it, and is counted as before. */
+void heap_vacate(struct heap_page *page, size_t at, size_t end);
+
 /** Step through a page: *at is 0 at first. Returns a place in use (its size is the caller's to know and
  *  to be given as `last_size` at the next call; 0 at first), or NULL behind the last one. */
 void *heap_walk(const struct heap_page *page, size_t *at, size_t last_size);

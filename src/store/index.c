@@ -339,6 +339,20 @@ void index_fetch_entry(struct index *index, uint64_t hash)
     }
 }
 
+void index_fetch_bucket(const struct index_bucket *piece)
+{
+    for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+        if (piece->slots[i] != 0) {
+            fetch_lines(index_entry(piece->slots[i]), 1);
+        }
+    }
+}
+
+void index_fetch_lines(const struct entry *entry)
+{
+    fetch_lines(entry, LINES_OF_ENTRY);
+}
+
 void index_fetch_split(struct index *index)
 {
     if (split_is_due(index)) {

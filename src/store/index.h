@@ -68,6 +68,10 @@ void index_fetch_entry(struct index *index, uint64_t hash);
 void index_fetch_split(struct index *index);
 void index_fetch_split_entries(struct index *index);
 
+/** The same under the lock: the heads of all entries in a piece of a bucket; all of an entry, or much of it. */
+void index_fetch_bucket(const struct index_bucket *piece);
+void index_fetch_lines(const struct entry *entry);
+
 /** Give back what the index took. The entries are not its own; its pages go with the arena. */
 void index_fini(struct index *index);
 

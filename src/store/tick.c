@@ -9,7 +9,6 @@
 
 enum {
     TICK_BYTES = 1 << 18, /* of entries that one slice takes out */
-    COMPACT_STEPS = 64,   /* steps that squeezing a page counts for */
     PRESSED_SHARE = 8,    /* less than an 8th of the data budget is left: memory is short */
     GATHER_TRIES = 8,
     GATHER_SHARDS = 8,       /* shards that are looked at when too much is held */
@@ -19,6 +18,7 @@ enum {
 
 /* What a slice has taken out of a shard. */
 struct taken {
+    unsigned n_fetched;         /* timers whose entries were fetched, and that are still to come */
     struct value_block *blocks; /* to be released when the lock is not held any more */
     size_t cost;                /* bytes */
 };
@@ -71,12 +71,24 @@ static bool is_pressed(const struct store *store)
     return budget_used(data) > data->limit - data->limit / PRESSED_SHARE;
 }
 
+/* Before a timer is taken: what it and the next ones will look at. */
+static void fetch_ahead(struct shard *shard, struct taken *taken)
+{
+    if (taken->n_fetched == 0) {
+        taken->n_fetched = timers_fetch(&shard->timers, &shard->index);
+    }
+    taken->n_fetched -= taken->n_fetched > 0;
+}
+
 /* One piece of work. Returns the steps it counts for; 0: there is nothing to do. */
 static unsigned tick_step(struct store *store, struct shard *shard, struct taken *taken)
 {
     uint32_t due = 0;
     struct entry *flushed;
 
+    if (!store->is_in_grace) {
+        fetch_ahead(shard, taken);
+    }
     if (timers_are_sifted(&shard->timers)) {
         timers_sift_step(&shard->timers, &shard->index);
         return 1;
@@ -101,8 +113,8 @@ static unsigned tick_step(struct store *store, struct shard *shard, struct taken
         return 1;
     }
     if (compact_pays(shard, is_pressed(store))) {
-        compact_step(shard);
-        return COMPACT_STEPS;
+        (void)compact_step(shard);
+        return COMPACT_STEP_ENTRIES;
     }
     return 0;
 }

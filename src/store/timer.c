@@ -2,6 +2,8 @@
  * lock. Memory: the wheel's. */
 #include "timer.h"
 
+#include "sessiond/base/prefetch.h"
+
 enum { MARK_BITS = 8 };
 
 _Static_assert(MARK_BITS + INDEX_LOW_BITS == 32, "a record is 32 bits");
@@ -115,6 +117,37 @@ uint64_t *timer_find_over(struct timers *timers, struct index *index, uint32_t r
         arm_again(timers, bucket, &sought);
     }
     return slot;
+}
+
+/* Of those in a bucket that have the mark: one, as a rule. */
+static void fetch_rest(const struct index_bucket *bucket, uint8_t mark)
+{
+    for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+        const struct entry *entry = index_entry(bucket->slots[i]);
+
+        if (entry != NULL && entry->timer == mark) {
+            index_fetch_lines(entry);
+        }
+    }
+}
+
+/* Each look waits until those of the pass before it are there, so there is one wait for all records instead of several
+ * for each. */
+unsigned timers_fetch(const struct timers *timers, struct index *index)
+{
+    uint32_t records[TIMERS_FETCH_MOST];
+    unsigned n = wheel_peek(&timers->wheel, records, TIMERS_FETCH_MOST);
+
+    for (unsigned i = 0; i < n; i++) {
+        prefetch(index_bucket_of_low(index, low_of(records[i])));
+    }
+    for (unsigned i = 0; i < n; i++) {
+        index_fetch_bucket(index_bucket_of_low(index, low_of(records[i])));
+    }
+    for (unsigned i = 0; i < n; i++) {
+        fetch_rest(index_bucket_of_low(index, low_of(records[i])), mark_of(records[i]));
+    }
+    return n;
 }
 
 /* Whoever may have the record gets a new one, at its deadline. A stale one that has somebody's mark by chance would be

@@ -19,6 +19,7 @@ enum {
     TIMERS_STALE_MIN = 64, /* and these */
     TIMERS_SIFT_SPARE = 4, /* and when so few chunks are left: sifting needs some */
     TIMERS_SIFT_STEPS = 128,
+    TIMERS_FETCH_MOST = 16, /* records whose entries are fetched together */
 };
 
 struct timers {
@@ -45,6 +46,10 @@ void timer_forget(struct timers *timers, struct entry *entry);
  *  returns  the slot in the index, or NULL */
 uint64_t *timer_find_over(struct timers *timers, struct index *index, uint32_t record,
                           int64_t now_s);
+
+/** Hints for the processor: fetch what the next steps of the wheel, or of the sifting, will look at.
+ *  returns  for how many of them, at most TIMERS_FETCH_MOST */
+unsigned timers_fetch(const struct timers *timers, struct index *index);
 
 /** Have at hand what one more timer may need. Where stale records have a part in that there is no room, some are sifted
  *  out instead. returns OK | NO_MEMORY */

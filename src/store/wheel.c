@@ -24,9 +24,14 @@ static int slot_bits(int level)
     return level * WHEEL_SLOT_BITS;
 }
 
+static size_t slot_number(int level, int64_t when_s)
+{
+    return (size_t)(when_s >> slot_bits(level)) % WHEEL_SLOTS;
+}
+
 static struct wheel_slot *slot_at(struct wheel *wheel, int level, int64_t when_s)
 {
-    return &wheel->slots[level][(size_t)(when_s >> slot_bits(level)) % WHEEL_SLOTS];
+    return &wheel->slots[level][slot_number(level, when_s)];
 }
 
 void wheel_init(struct wheel *wheel, int64_t now_s, const struct pages *pages)
@@ -235,6 +240,38 @@ static void advance(struct wheel *wheel, int64_t now_s)
         next += width;
     }
     wheel->now_s = next < now_s ? next : now_s;
+}
+
+/* In the order in which pop takes them. */
+static unsigned peek_slot(const struct wheel *wheel, struct wheel_slot slot, uint32_t *records,
+                          unsigned most)
+{
+    unsigned n = 0;
+
+    while (slot.first != 0 && n < most) {
+        const struct wheel_chunk *chunk = chunk_of(wheel, slot.first);
+
+        while (slot.used > 0 && n < most) {
+            records[n++] = chunk->records[--slot.used];
+        }
+        slot = (struct wheel_slot){.first = chunk->next, .used = WHEEL_CHUNK_RECORDS};
+    }
+    return n;
+}
+
+unsigned wheel_peek(const struct wheel *wheel, uint32_t *records, unsigned most)
+{
+    if (wheel_is_sifted(wheel)) {
+        return peek_slot(wheel, wheel->sifted, records, most);
+    }
+    for (int level = WHEEL_LEVELS - 1; level >= 0; level--) {
+        const struct wheel_slot *slot = &wheel->slots[level][slot_number(level, wheel->now_s)];
+
+        if (slot->first != 0) {
+            return peek_slot(wheel, *slot, records, most);
+        }
+    }
+    return 0;
 }
 
 enum wheel_step wheel_step(struct wheel *wheel, int64_t now_s, uint32_t *due)

@@ -69,6 +69,10 @@ SESS_MUST_CHECK enum sess_status wheel_reserve(struct wheel *wheel);
  *  returns  OK | NO_MEMORY (the system has none) */
 SESS_MUST_CHECK enum sess_status wheel_put(struct wheel *wheel, uint32_t record, int64_t when_s);
 
+/** The records that the next steps hand back, as far as it can be said now: hints, since more may come between.
+ *  returns  how many were told, at most `most` */
+unsigned wheel_peek(const struct wheel *wheel, uint32_t *records, unsigned most);
+
 /** Do one step towards `now_s`. */
 enum wheel_step wheel_step(struct wheel *wheel, int64_t now_s, uint32_t *due);
 

@@ -100,7 +100,10 @@ static unsigned compact_all(bool is_pressed)
     while (compact_pays(shard, is_pressed)) {
         size_t loose = heap_loose(&shard->heap);
 
-        compact_step(shard);
+        for (unsigned i = 0; !compact_step(shard); i++) {
+            /* A page of 64 KiB, to which others move in between. */
+            ck_assert_uint_lt(i, 4096);
+        }
         ck_assert_uint_lt(heap_loose(&shard->heap), loose);
         ck_assert_uint_lt(++n_steps, 10000);
     }
@@ -325,7 +328,7 @@ START_TEST(random_changes)
             take_out(i);
         }
         if (round % 50 == 0 && compact_pays(shard, true)) {
-            compact_step(shard);
+            (void)compact_step(shard);
         }
         if (round % 500 == 0) {
             check_keys();
@@ -391,7 +394,7 @@ START_TEST(nothing_old_remains)
         }
         note_pages();
         if (compact_pays(shard, true)) {
-            compact_step(shard);
+            (void)compact_step(shard);
         }
         if (round % 20 == 0) {
             /* Addresses and ids hold the byte a few times by chance. */
