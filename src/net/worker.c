@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 static void send_replies(struct worker *worker)
@@ -76,16 +77,39 @@ static void on_stall_over(evutil_socket_t fd, short what, void *context)
     try_waiting(context);
 }
 
-static void run_slice(struct worker *worker)
+static int64_t monotonic_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void run_slice(struct worker *worker, int64_t began_us)
 {
     const struct net_config *config = worker->loop.config;
-    struct instant now = loop_now(&worker->loop);
-    bool has_more = config->tick(config->tick_context, &worker->ticker, now.wall_s, PACE_STEPS);
-    uint64_t next_ms = pace_next(&worker->pace, has_more, now.boot_ms);
+    struct pace *pace = &worker->pace;
+    int64_t now_s = loop_now(&worker->loop).wall_s;
+    unsigned n_looks = 0;
 
-    worker->is_late = next_ms == 0;
-    if (!worker->is_late) {
-        loop_arm(&worker->tick_event, next_ms);
+    do {
+        pace->has_backlog = config->tick(config->tick_context, &worker->ticker, now_s, PACE_STEPS);
+        pace->last_us = monotonic_us();
+    } while (pace->has_backlog && pace_goes_on(began_us, pace->last_us, ++n_looks));
+    if (!pace->has_backlog) {
+        loop_arm(&worker->tick_event, PACE_REST_MS);
+    }
+}
+
+/* Behind a pass of the event loop. */
+static void work_off(struct worker *worker, bool is_busy)
+{
+    if (worker->pace.has_backlog) {
+        int64_t now_us = monotonic_us();
+
+        if (pace_is_due(&worker->pace, is_busy, now_us)) {
+            run_slice(worker, now_us);
+        }
     }
 }
 
@@ -95,7 +119,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
-    run_slice(worker);
+    run_slice(worker, monotonic_us());
     (void)trim_after_burst(&worker->loop.trim);
 }
 
@@ -209,15 +233,15 @@ static void *run(void *context)
 
     loop_arm(&worker->tick_event, PACE_REST_MS);
     while (!loop->is_stopping || loop->connections != NULL) {
-        bool is_busy = loop->ready.first != NULL || worker->is_late;
+        bool has_more = loop->ready.first != NULL || worker->pace.has_backlog;
+        bool is_busy;
 
         loop->time_is_read = false;
-        (void)event_base_loop(loop->base, EVLOOP_ONCE | (is_busy ? EVLOOP_NONBLOCK : 0));
+        (void)event_base_loop(loop->base, EVLOOP_ONCE | (has_more ? EVLOOP_NONBLOCK : 0));
+        is_busy = loop->ready.first != NULL;
         run_ready(worker);
         send_replies(worker);
-        if (worker->is_late) {
-            run_slice(worker);
-        }
+        work_off(worker, is_busy);
         watch_waiting(worker);
         metric_add(&worker->n_turns, 1);
         failpoint("worker.turned");

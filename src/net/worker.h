@@ -37,7 +37,6 @@ struct worker {
     struct store_ticker ticker;
     struct pace pace;
     struct log_limit memory_log;
-    bool is_late; /* so late with expiry that a slice runs after each pass of the event loop */
 
     /* any thread */
     int wake_fd; /* immutable */

@@ -8,7 +8,9 @@
 
 #include "shard.h"
 
-enum { COMPACT_STEP_ENTRIES = 16 }; /* that a step moves at most, and so many steps of a tick that it counts for */
+enum {
+    COMPACT_STEP_ENTRIES = 16
+}; /* that a step moves at most, and so many steps of a tick that it counts for */
 
 /** A place for `size` bytes, or NULL. It may move the shard's entries: find them anew. */
 void *compact_place(struct shard *shard, size_t size);

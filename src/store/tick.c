@@ -136,19 +136,38 @@ static bool tick_shard(struct store *store, struct shard *shard, int64_t now_s, 
     return done == 0;
 }
 
+/* How many shards it looks after. */
+static unsigned count_own(const struct store *store, const struct store_ticker *ticker)
+{
+    return (store->n_shards - ticker->first + ticker->stride - 1) / ticker->stride;
+}
+
+/* To its next shard. Returns whether that ends a round. */
+static bool go_on(const struct store *store, struct store_ticker *ticker)
+{
+    ticker->position += ticker->stride;
+    if (ticker->position >= store->n_shards) {
+        ticker->position = ticker->first;
+    }
+    ticker->n_done++;
+    if (ticker->n_done < count_own(store, ticker)) {
+        return false;
+    }
+    ticker->n_done = 0;
+    return true;
+}
+
 bool store_tick(struct store *store, struct store_ticker *ticker, int64_t now_s, unsigned max_steps)
 {
-    forecast_note(&store->forecast, now_s, budget_used(&store->held));
-    for (unsigned visited = ticker->first; visited < store->n_shards; visited += ticker->stride) {
-        unsigned number = ticker->position;
+    bool is_over = ticker->first >= store->n_shards; /* more workers than shards */
 
-        if (!tick_shard(store, &store->shards[number], now_s, &max_steps)) {
-            return true;
-        }
-        ticker->position =
-            number + ticker->stride < store->n_shards ? number + ticker->stride : ticker->first;
+    forecast_note(&store->forecast, now_s, budget_used(&store->held));
+    while (!is_over && max_steps > 0 &&
+           tick_shard(store, &store->shards[ticker->position], now_s, &max_steps)) {
+        max_steps -= max_steps > 0;
+        is_over = go_on(store, ticker);
     }
-    return false;
+    return !is_over;
 }
 
 /* Returns whether anything came of it. */

@@ -173,10 +173,12 @@ struct store_ticker {
     unsigned first;    /* immutable: 0..stride-1 */
     unsigned stride;   /* immutable: number of workers */
     unsigned position; /* the owner's thread */
+    unsigned n_done;   /* the owner's thread: shards in which nothing was left, in this round */
 };
 
 /** Wired call, worker to store: take back what has expired, in at most `max_steps` steps of bounded
- *  work. Returns true when there is more to do at once. */
+ *  work, of which a look at a shard is one. Returns false when all of its shards were looked at since the last
+ *  time that it did, and nothing was left in them; true: there is, or may be, more to do at once. */
 bool store_tick(struct store *store, struct store_ticker *ticker, int64_t now_s,
                 unsigned max_steps);
 

@@ -288,6 +288,10 @@ START_TEST(test_idle_tick_is_short)
     fixture_open(&fixture);
     ck_assert(!store_tick(fixture.store, &ticker, FIXTURE_NOW_S + 1000000000,
                           2 * fixture.store->n_shards));
+    for (unsigned i = 1; i < fixture.store->n_shards; i++) {
+        ck_assert(store_tick(fixture.store, &ticker, FIXTURE_NOW_S + 1000000000, 1));
+        ck_assert_uint_eq(ticker.position, i);
+    }
     ck_assert(!store_tick(fixture.store, &ticker, FIXTURE_NOW_S + 1000000000, 1));
     fixture_close(&fixture);
 }
