@@ -67,6 +67,7 @@ static void move_entry(struct shard *shard, uint64_t hash, struct entry *from, s
 {
     memmove(to, from, heap_round(size));
     index_replace(index_find_entry(&shard->index, hash, from), to);
+    metric_add(&shard->metrics.entries_moved, 1);
 }
 
 /* Returns the end of the last one, which begins at `end` in the page and is where the next one goes. */

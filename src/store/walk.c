@@ -50,6 +50,16 @@ static void tell_bucket(struct telling *telling, const struct index_bucket *piec
     }
 }
 
+/* What the next bucket holds, while one is told. */
+static void fetch_bucket(const struct index_bucket *home)
+{
+    for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+        if (home->slots[i] != 0) {
+            index_fetch_lines(index_entry(home->slots[i]));
+        }
+    }
+}
+
 bool store_walk_step(struct store *store, struct store_walk *walk, size_t most, store_walk_fn visit,
                      void *context)
 {
@@ -60,7 +70,12 @@ bool store_walk_step(struct store *store, struct store_walk *walk, size_t most, 
     (void)pthread_mutex_lock(&shard->lock);
     for (unsigned i = 0;
          i < BUCKETS_MAX && telling.told < most && walk->bucket < shard->index.n_buckets; i++) {
-        tell_bucket(&telling, index_bucket_of(&shard->index, walk->bucket++));
+        struct index_bucket *home = index_bucket_of(&shard->index, walk->bucket++);
+
+        if (walk->bucket < shard->index.n_buckets) {
+            fetch_bucket(index_bucket_of(&shard->index, walk->bucket));
+        }
+        tell_bucket(&telling, home);
     }
     if (walk->bucket >= shard->index.n_buckets) {
         walk->bucket = 0;

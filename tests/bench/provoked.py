@@ -27,9 +27,10 @@ def is_checkpoint_running(directory):
 class Looker(threading.Thread):
     """Looks at something again and again, until stop()."""
 
-    def __init__(self, look):
+    def __init__(self, look, pause_s=LOOK_S):
         super().__init__()
         self._look = look
+        self._pause_s = pause_s
         self._is_over = threading.Event()
 
     def __enter__(self):
@@ -43,7 +44,7 @@ class Looker(threading.Thread):
     def run(self):
         while not self._is_over.is_set():
             self._look()
-            self._is_over.wait(LOOK_S)
+            self._is_over.wait(self._pause_s)
 
 
 class CheckpointBench(DataBench):

@@ -16,7 +16,8 @@ LOAD = sys.argv.pop() if len(sys.argv) > 1 else None
 SESSIONS = 4000  # fills a file of the journal in three rounds
 IDLE_ROWS = ["rate", "reached", "p50_us", "p99_us", "p99.9_us", "max_us", "share"]
 ROWS = [*IDLE_ROWS, "p99_ratio", "p99.9_ratio", "allowed"]
-SCENES = {"idle": IDLE_ROWS, "expiry": ROWS, "squeeze": ROWS, "stuck": ROWS, "idle_disk": IDLE_ROWS, "checkpoint": ROWS}
+SCENES = {"idle": IDLE_ROWS, "expiry": ROWS, "idle_sized": IDLE_ROWS, "squeeze": ROWS, "stuck": ROWS, "idle_disk": IDLE_ROWS,
+          "checkpoint": ROWS}
 
 
 class LatencyTest(FailedRunCase, FiguresCase, unittest.TestCase):
@@ -42,8 +43,11 @@ class LatencyTest(FailedRunCase, FiguresCase, unittest.TestCase):
         self.assertEqual({run["loop"] for run in runs.values()}, {"paced"})
         self.assertEqual(runs["expiry"]["expired"], SESSIONS // 2)
         self.assertEqual(runs["stuck"]["held"], 1)
-        self.assertTrue(SESSIONS // 4 <= runs["squeeze"]["expired"] <= SESSIONS // 2)  # two thirds of those that may
-        for scene, idle in (("expiry", "idle"), ("squeeze", "idle"), ("stuck", "idle"), ("checkpoint", "idle_disk")):
+        self.assertEqual(runs["idle_sized"]["moved"], 0)
+        self.assertGreater(runs["squeeze"]["moved"], 0)
+        self.assertGreater(runs["squeeze"]["share"], 0)
+        self.assertTrue(all(runs[scene]["beside"] > 0 for scene in ("idle_sized", "squeeze")))
+        for scene, idle in (("expiry", "idle"), ("squeeze", "idle_sized"), ("stuck", "idle"), ("checkpoint", "idle_disk")):
             during, alone = runs[scene], runs[idle]
             self.assertEqual(rows[f"{scene}.p99.9_us"]["values"], [during["p99.9_us"]])
             self.assertEqual(rows[f"{scene}.p99_ratio"]["values"], [during["p99_us"] / alone["p99_us"]])
@@ -59,14 +63,21 @@ class LatencyTest(FailedRunCase, FiguresCase, unittest.TestCase):
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertEqual(list(results["runs"]), ["idle", "stuck"])
 
+    def test_an_extra(self):
+        """It is there when it is asked for, and has no aim."""
+        ended, results = self.run_bench("--only", "storm")
+        self.check_rows(ended, results, [f"idle.{name}" for name in IDLE_ROWS] + [f"storm.{name}" for name in ROWS], {})
+        expired = results["runs"]["storm"][0]["expired"]
+        self.assertTrue(SESSIONS // 4 <= expired <= SESSIONS // 2)  # two thirds of those that may
+
 
 class SharesTest(unittest.TestCase):
-    def test_falling(self):
-        """Steps in which memory was given back, of the whole time."""
-        falling_share = runpy.run_path(str(HERE / "latency"))["falling_share"]
-        samples = [(0, 50), (1, 50), (3, 40), (4, 40), (8, 41), (10, 30)]
-        self.assertEqual(falling_share(samples), (2 + 2) / 10)
-        self.assertEqual(falling_share([(0, 50)]), 0)
+    def test_changing(self):
+        """Steps in which the figure grew, of the whole time."""
+        changing_share = runpy.run_path(str(HERE / "latency"))["changing_share"]
+        samples = [(0, -50), (1, -50), (3, -40), (4, -40), (8, -41), (10, -30)]
+        self.assertEqual(changing_share(samples), (2 + 2) / 10)
+        self.assertEqual(changing_share([(0, 50)]), 0)
 
 
 if __name__ == "__main__":

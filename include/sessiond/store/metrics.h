@@ -23,7 +23,8 @@
     X(sessions_capped, TOTAL, "times that a session was given a shorter life than asked for")      \
     X(sessions_held, GAUGE, "sessions that were ended and cannot be saved again yet")              \
     X(sessions_revived_refused, TOTAL, "late saves of an ended session, refused by logout-hold")   \
-    X(sessions_unused, TOTAL, "new sessions that first-write-ttl ended: nobody used them again")
+    X(sessions_unused, TOTAL, "new sessions that first-write-ttl ended: nobody used them again")   \
+    X(entries_moved, TOTAL, "times that an entry was moved so that a page could be given back")
 
 struct store_metrics {
     STORE_METRICS(METRIC_DECLARE)
