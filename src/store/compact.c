@@ -172,7 +172,7 @@ bool compact_step(struct shard *shard)
         struct entry *to = heap_place(heap, size);
 
         if (to == NULL) {
-            return squeeze(shard, number, false);
+            return i == 0 && squeeze(shard, number, false);
         }
         move_entry(shard, batch.hashes[i], entry, to, size);
         heap_free(heap, entry, size);

@@ -533,11 +533,11 @@ static void wait_for_slices(void)
     ck_assert_int_eq(poll(&done, 1, PATIENCE_MS), 1);
 }
 
-/* A long backlog goes without a pause between the slices: at one each millisecond these would take
- * 50 s. */
+/* A long backlog goes without a pause between the slices: at one each millisecond, of the most looks that it may have,
+ * these would take 50 s. */
 START_TEST(test_late_expiry_does_not_pause)
 {
-    start_with_slices(50000 * N_THREADS);
+    start_with_slices(50000 * PACE_LOOKS * N_THREADS);
     wait_for_slices();
     stop();
     (void)close(slices_are_run);

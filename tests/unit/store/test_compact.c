@@ -125,6 +125,40 @@ START_TEST(step_gives_pages_back)
 }
 END_TEST
 
+/* In steps, each of which moves a few, also where entries have no room but in their own page: in between all keys are
+ * there, and pages can be walked. */
+static void compact_watched(bool *is_squeezed)
+{
+    unsigned n_steps = 0;
+
+    while (compact_pays(shard, true)) {
+        uint64_t before = fixture_figure(&fixture, "entries_moved");
+        size_t n_pages = shard->heap.n_pages;
+        bool is_done = compact_step(shard);
+
+        ck_assert_uint_le(fixture_figure(&fixture, "entries_moved") - before, COMPACT_STEP_ENTRIES);
+        *is_squeezed |= is_done && shard->heap.n_pages == n_pages;
+        check_keys();
+        ck_assert_uint_lt(++n_steps, 1000);
+    }
+    /* More than pages: they are not squeezed in one go. */
+    ck_assert_uint_gt(n_steps, 2 * shard->heap.n_pages);
+}
+
+START_TEST(step_moves_a_few)
+{
+    bool is_squeezed = false;
+
+    fixture_close(&fixture);
+    open_store(LARGE_STORE);
+    for (unsigned round = 0; round < 4; round++) {
+        fill_and_thin(1000, 2 + round % 2);
+        compact_watched(&is_squeezed);
+    }
+    ck_assert(is_squeezed);
+}
+END_TEST
+
 /* The timers moved along: each session ends at its second, no sooner and no later. */
 START_TEST(step_takes_the_timers_along)
 {
@@ -430,6 +464,7 @@ int main(void)
     tcase_add_test(place, open_page_is_squeezed);
     tcase_add_test(place, random_changes);
     tcase_add_test(step, step_gives_pages_back);
+    tcase_add_test(step, step_moves_a_few);
     tcase_add_test(step, step_takes_the_timers_along);
     tcase_add_test(step, timers_of_all_levels_are_taken_along);
     tcase_add_test(step, when_it_pays);

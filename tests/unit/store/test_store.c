@@ -297,6 +297,22 @@ START_TEST(test_idle_tick_is_short)
 }
 END_TEST
 
+/* A worker that has no shard, since there are more workers, has nothing to do. */
+START_TEST(test_tick_without_shards)
+{
+    struct store_fixture fixture;
+    struct store_ticker ticker;
+
+    fixture_open(&fixture);
+    ticker = (struct store_ticker){.first = fixture.store->n_shards,
+                                   .stride = fixture.store->n_shards + 1,
+                                   .position = fixture.store->n_shards};
+    ck_assert(!store_tick(fixture.store, &ticker, FIXTURE_NOW_S + 1, 100));
+    ck_assert_uint_eq(ticker.position, fixture.store->n_shards);
+    fixture_close(&fixture);
+}
+END_TEST
+
 /* A tick that comes with an older time than the shard has seen takes nothing more and nothing less. */
 START_TEST(test_tick_with_time_back)
 {
@@ -491,5 +507,6 @@ END_TEST
 SUITE_MAIN("store/store", test_life, test_create_without_budget, test_create_without_memory,
            test_report, test_expires_unread, test_expires_while_ticking, test_tick_follows_touches,
            test_extending_only_arms_again, test_mass_expiry_comes_in_slices,
-           test_tick_without_steps, test_idle_tick_is_short, test_tick_with_time_back,
-           test_tick_leaves_the_new_one, test_expired_value_is_zeroed, test_threads_share_keys)
+           test_tick_without_steps, test_idle_tick_is_short, test_tick_without_shards,
+           test_tick_with_time_back, test_tick_leaves_the_new_one, test_expired_value_is_zeroed,
+           test_threads_share_keys)

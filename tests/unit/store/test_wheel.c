@@ -417,6 +417,49 @@ START_TEST(test_sift_hands_back_everything)
 }
 END_TEST
 
+static void check_peek(const struct model *model, uint32_t *ahead, unsigned most, unsigned wanted)
+{
+    ck_assert_uint_eq(wheel_peek(&model->wheel, ahead, most), wanted);
+}
+
+/* What is about to be handed back is told before, in its order and over several chunks, when the time has come and when
+ * it is sifted. */
+START_TEST(test_peek)
+{
+    enum { N = 40, AHEAD = 16 };
+    static struct model model;
+    uint32_t ahead[AHEAD];
+    uint32_t record = 0;
+
+    model_begin(&model, START_S, MEMORY);
+    check_peek(&model, ahead, AHEAD, 0);
+    for (uint32_t i = 0; i < N; i++) {
+        put(&model, i, START_S + 5);
+    }
+    check_peek(&model, ahead, AHEAD, 0);
+    while (wheel_step(&model.wheel, START_S + 5, &record) == WHEEL_MOVED) {
+    }
+    for (unsigned i = 1, n = 0; i < N; i += n) {
+        n = N - i < AHEAD ? N - i : AHEAD;
+        check_peek(&model, ahead, AHEAD, n);
+        for (unsigned k = 0; k < n; k++) {
+            ck_assert_int_eq(wheel_step(&model.wheel, START_S + 5, &record), WHEEL_DUE);
+            ck_assert_uint_eq(record, ahead[k]);
+        }
+    }
+    check_peek(&model, ahead, AHEAD, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(wheel_put(&model.wheel, i, START_S + 500), SESS_OK);
+    }
+    wheel_sift(&model.wheel);
+    check_peek(&model, ahead, 2, 2);
+    ck_assert(wheel_sift_next(&model.wheel, &record) && record == ahead[0]);
+    ck_assert(wheel_sift_next(&model.wheel, &record) && record == ahead[1]);
+    wheel_fini(&model.wheel);
+    arena_destroy(&model.arena);
+}
+END_TEST
+
 /* Records that are put in while others are sifted are not lost, in the sifted slot either. */
 START_TEST(test_put_while_sifting)
 {
@@ -472,5 +515,5 @@ SUITE_MAIN("store/wheel", test_random_against_model, test_random_between_steps,
            test_every_second_has_its_record, test_a_round_ahead_is_not_now, test_empty_wheel_jumps,
            test_lone_record_is_reached_in_few_steps, test_beyond_reach_is_early,
            test_past_is_due_at_once, test_time_back_moves_nothing, test_one_record_a_step,
-           test_pages_are_used_again, test_budget_is_for_reserve, test_sift_hands_back_everything,
-           test_put_while_sifting, test_restart_begins_anew)
+           test_pages_are_used_again, test_budget_is_for_reserve, test_peek,
+           test_sift_hands_back_everything, test_put_while_sifting, test_restart_begins_anew)
