@@ -88,15 +88,17 @@ static int64_t monotonic_us(void)
 static void run_slice(struct worker *worker, int64_t began_us)
 {
     const struct net_config *config = worker->loop.config;
-    struct pace *pace = &worker->pace;
     int64_t now_s = loop_now(&worker->loop).wall_s;
+    int64_t now_us;
     unsigned n_looks = 0;
+    bool has_more;
 
     do {
-        pace->has_backlog = config->tick(config->tick_context, &worker->ticker, now_s, PACE_STEPS);
-        pace->last_us = monotonic_us();
-    } while (pace->has_backlog && pace_goes_on(began_us, pace->last_us, ++n_looks));
-    if (!pace->has_backlog) {
+        has_more = config->tick(config->tick_context, &worker->ticker, now_s, PACE_STEPS);
+        now_us = monotonic_us();
+    } while (has_more && pace_goes_on(began_us, now_us, ++n_looks));
+    pace_note(&worker->pace, has_more, now_us);
+    if (!has_more) {
         loop_arm(&worker->tick_event, PACE_REST_MS);
     }
 }

@@ -14,7 +14,7 @@ from measurement_case import FailedRunCase, FiguresCase, run_measurement
 HERE = Path(__file__).resolve().parent
 LOAD = sys.argv.pop() if len(sys.argv) > 1 else None
 SESSIONS = 4000  # fills a file of the journal in three rounds
-IDLE_ROWS = ["rate", "reached", "p50_us", "p99_us", "p99.9_us", "max_us", "share"]
+IDLE_ROWS = ["rate", "reached", "p50_us", "p99_us", "p99.9_us", "max_us", "share", "busy"]
 ROWS = [*IDLE_ROWS, "p99_ratio", "p99.9_ratio", "allowed"]
 SCENES = {"idle": IDLE_ROWS, "expiry": ROWS, "idle_sized": IDLE_ROWS, "squeeze": ROWS, "stuck": ROWS, "idle_disk": IDLE_ROWS,
           "checkpoint": ROWS}
