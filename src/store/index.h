@@ -33,7 +33,8 @@ struct index_segments {
 };
 
 struct index {
-    size_t segment_buckets; /* immutable: buckets in a page, a power of 2 */
+    size_t segment_buckets; /* immutable: buckets in a page, a power of 2: of this one */
+    unsigned segment_bits;  /* immutable */
 
     /* written under the lock, read by anyone */
     struct index_segments *_Atomic segments;
@@ -59,10 +60,13 @@ SESS_MUST_CHECK enum sess_status index_init(struct index *index, const struct ha
  *  not grow bucket by bucket then. */
 void index_expect(struct index *index, size_t n_entries);
 
-/** Hints for the processor that a key of this hash is about to be looked up: fetch its home bucket; and, a while later,
- *  its entry. Without the lock: what is fetched may be another one by now, or nothing. */
+/** Hints for the processor that a key of this hash is about to be looked up: fetch its home bucket; a while later, the
+ *  beginning of its entry, with the key; and the value, or much of it. Without the lock: what is fetched may be another one
+ *  by now, or nothing.
+ *  returns  the entry, for the last call and nothing else; NULL when there is none */
 void index_fetch(struct index *index, uint64_t hash);
-void index_fetch_entry(struct index *index, uint64_t hash);
+const struct entry *index_fetch_entry(struct index *index, uint64_t hash);
+void index_fetch_value(const struct entry *entry);
 
 /** The same for an insert, which may split a bucket: fetch that; and, a while later, the entries in it. */
 void index_fetch_split(struct index *index);
