@@ -32,23 +32,25 @@ struct index_segments {
     struct index_bucket *at[];
 };
 
+/* What every look-up reads stands first, in one cache line. */
 struct index {
-    size_t segment_buckets; /* immutable: buckets in a page, a power of 2: of this one */
-    unsigned segment_bits;  /* immutable */
-
     /* written under the lock, read by anyone */
     struct index_segments *_Atomic segments;
     _Atomic size_t n_buckets; /* home buckets in use */
     _Atomic size_t round;     /* home buckets when the running doubling began: a power of 2 */
 
-    /* under the lock */
-    size_t n_segments; /* allocated segments */
-    size_t n_entries;
-    struct index_bucket *spare;      /* overflow pieces for use, linked by `overflow` */
-    size_t n_pieces;                 /* overflow pieces, spare ones too */
-    struct pages pages;              /* of segments and pieces */
-    const struct hash_key *hash_key; /* borrowed */
+    /* immutable */
+    unsigned segment_bits;           /* of the number of a bucket in its page */
     const struct prefixes *prefixes; /* borrowed */
+    const struct hash_key *hash_key; /* borrowed */
+
+    /* under the lock */
+    size_t n_entries;
+    struct index_bucket *spare; /* overflow pieces for use, linked by `overflow` */
+    size_t n_segments;          /* allocated segments */
+    size_t n_pieces;            /* overflow pieces, spare ones too */
+    struct pages pages;         /* of segments and pieces */
+    size_t segment_buckets;     /* immutable: buckets in a page, 2 to the segment_bits */
 };
 
 /** returns OK | NO_MEMORY */
