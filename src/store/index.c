@@ -353,14 +353,14 @@ void index_fetch_bucket(const struct index_bucket *piece)
 {
     for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
         if (piece->slots[i] != 0) {
-            fetch_lines(index_entry(piece->slots[i]), 1);
+            fetch_lines(index_entry(piece->slots[i]), 0, 1);
         }
     }
 }
 
 void index_fetch_lines(const struct entry *entry)
 {
-    fetch_lines(entry, LINES_OF_ENTRY);
+    fetch_lines(entry, 0, LINES_OF_ENTRY);
 }
 
 void index_fetch_split(struct index *index)
