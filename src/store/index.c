@@ -151,7 +151,7 @@ void index_fini(struct index *index)
         free(segments);
         segments = older;
     }
-    *index = (struct index){0};
+    *index = (struct index){.n_entries = 0};
 }
 
 uint64_t index_hash(const struct index *index, const struct entry *entry)
