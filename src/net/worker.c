@@ -192,6 +192,18 @@ static bool grow_inbox(struct worker *worker)
     return true;
 }
 
+/* Nobody tells one that comes behind the others to end: it has its turn, and what it has sent is answered. */
+static void begin_connection(struct worker *worker, const struct accepted *accepted)
+{
+    struct loop *loop = &worker->loop;
+
+    if (connection_create(loop, accepted) != SESS_OK) {
+        log_limited(&worker->memory_log, 1, LOG_LEVEL_ERROR, "no memory for a connection: closed");
+    } else if (loop->is_stopping) {
+        connection_enlist(loop->connections, &loop->ready);
+    }
+}
+
 static void on_wake(evutil_socket_t fd, short what, void *context)
 {
     struct worker *worker = context;
@@ -204,10 +216,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
         return;
     }
     while (take_accepted(worker, &accepted)) {
-        if (connection_create(&worker->loop, &accepted) != SESS_OK) {
-            log_limited(&worker->memory_log, 1, LOG_LEVEL_ERROR,
-                        "no memory for a connection: closed");
-        }
+        begin_connection(worker, &accepted);
     }
     obey(worker);
     try_waiting(worker);

@@ -98,7 +98,7 @@ static enum sess_status ask(struct change *change, const struct mutation *mutati
 
 static int64_t kept_deadline(const struct change *change)
 {
-    return is_kept(change) ? entry_deadline(change->present) : 0;
+    return is_kept(change) ? entry_full_deadline(change->present) : 0;
 }
 
 /* Of what is hidden the time is certain up to the mark alone: by the clock it would have no life left. */

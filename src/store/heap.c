@@ -5,12 +5,17 @@
  * A page's first word is its number in the heap. */
 #include "heap.h"
 
+#include "sessiond/base/prefetch.h"
+
 #include "poison.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGES_FIRST = 8 };
+enum {
+    PAGES_FIRST = 8,
+    FETCH_MAX = 512, /* bytes; behind that the processor sees where it goes */
+};
 
 static uint64_t load_word(const uint8_t *from)
 {
@@ -68,6 +73,17 @@ static struct heap_page *page_of(const struct heap *heap, const void *place)
 static bool is_open(const struct heap *heap, const struct heap_page *page)
 {
     return heap->open < heap->n_pages && page == &heap->pages[heap->open];
+}
+
+void heap_fetch_place(const struct heap *heap, size_t size)
+{
+    if (heap->open < heap->n_pages) {
+        const uint8_t *place = heap->pages[heap->open].start + heap->pages[heap->open].end;
+
+        for (size_t at = 0; at < size && at < FETCH_MAX; at += PREFETCH_LINE) {
+            prefetch(place + at);
+        }
+    }
 }
 
 void *heap_place(struct heap *heap, size_t size)

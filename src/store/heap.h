@@ -64,6 +64,9 @@ void heap_init(struct heap *heap, struct arena *arena, struct budget *budget, si
 /** Uncharge the pages, whatever is in them; they go with the arena. */
 void heap_fini(struct heap *heap);
 
+/** A hint for the processor that a place for `size` bytes may be taken soon. */
+void heap_fetch_place(const struct heap *heap, size_t size);
+
 /** A place in the page that is being filled, not zeroed; NULL: it has no room. */
 void *heap_place(struct heap *heap, size_t size);
 

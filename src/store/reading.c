@@ -204,7 +204,7 @@ static enum sess_status try_look(struct store *store, const struct store_look *l
         change_end(&change, 0, &reading->outcome);
         return status;
     }
-    reading->has_changed = look->renews || look->vivifies;
+    reading->has_changed = look->renews || !change.is_live;
     if (!reading->has_changed && !look->leaves_no_trace) {
         use(&change, look->key, reading);
     }

@@ -83,6 +83,15 @@ enum sess_status change_restate(struct change *change, struct entry_fields *fiel
     return status;
 }
 
+/* By an id from in front of a flush nobody would see it: it gets a new one, as clients have missed it meanwhile. */
+static void leave_flush_behind(const struct shard *shard, struct entry_fields *fields)
+{
+    if (!fields->marks.is_held && !fields->marks.is_clients_cas &&
+        fields->cas < shard->flushed_below) {
+        fields->cas = shard->next_cas;
+    }
+}
+
 enum sess_status change_restore(struct change *change, struct entry_fields *fields, uint64_t *cas)
 {
     struct shard *shard = change->place.shard;
@@ -92,6 +101,7 @@ enum sess_status change_restore(struct change *change, struct entry_fields *fiel
         (!fields->marks.is_held || entry_deadline(change->present) >= fields->deadline_s)) {
         return SESS_NOT_STORED;
     }
+    leave_flush_behind(shard, fields);
     fields->n_flushes = shard->n_flushes;
     status = change_put_as_is(change, fields);
     if (status == SESS_OK) {

@@ -52,6 +52,9 @@ static enum sess_status try_write(struct store *store, const struct store_write 
     enum sess_status status;
 
     change_begin(&change, store, write->key, write->hash, now_s);
+    if (block == NULL) {
+        heap_fetch_place(&change.place.shard->heap, write->key.size + write->value.size);
+    }
     fields.deadline_s = write->mode == STORE_RESTORE
                             ? shard_deadline(change.place.shard, write->expiry)
                             : change_deadline(&change, write->key, write->expiry);

@@ -159,8 +159,7 @@ static bool was_revocation(const struct life *life)
 {
     const struct change *last = &life->history.changes[life->history.n_changes - 1];
 
-    return last->old_deadline_s != 0 &&
-           (last->kind == MUTATION_DELETE || last->deadline_s < last->old_deadline_s);
+    return last->old_deadline_s != 0 && change_ends_sooner(last);
 }
 
 /* One change, and its reply. */

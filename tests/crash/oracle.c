@@ -37,6 +37,13 @@ unsigned oracle_number(struct slice key)
     return (unsigned)(key.data[4] - '0') * 10 + key.data[5] - '0';
 }
 
+bool change_ends_sooner(const struct change *change)
+{
+    int64_t end_s = change->marks.asked_s != 0 ? change->marks.asked_s : change->deadline_s;
+
+    return change->kind == MUTATION_DELETE || end_s < change->old_deadline_s;
+}
+
 struct change oracle_change(const struct mutation *mutation)
 {
     struct change change = {

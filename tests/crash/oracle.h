@@ -83,6 +83,9 @@ unsigned oracle_number(struct slice key);
 /** The change that a mutation is. */
 struct change oracle_change(const struct mutation *mutation);
 
+/** Whether it ends a session, or lets it end earlier: of one on probation counts what it was to get. */
+bool change_ends_sooner(const struct change *change);
+
 void history_add(struct history *history, const struct change *change);
 
 /** Begin with the first n changes of another one. */

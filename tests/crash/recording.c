@@ -61,8 +61,6 @@ static uint64_t below(const struct life *life, uint64_t bound)
 static bool is_kept(const struct life *life, const struct change *change)
 {
     const struct journal_options *options = &life->recording->options;
-    bool ends_sooner =
-        change->kind == MUTATION_DELETE || change->deadline_s < change->old_deadline_s;
     bool replaces = change->kind == MUTATION_SET && !change->is_touch;
 
     if (options->fsync == FSYNC_ALWAYS) {
@@ -78,7 +76,8 @@ static bool is_kept(const struct life *life, const struct change *change)
         change->old_deadline_s - change->now_s < (int64_t)(options->sync_min_life / 1000)) {
         return false;
     }
-    return ends_sooner || (replaces && options->sync_revocations == REVOCATIONS_OVERWRITES);
+    return change_ends_sooner(change) ||
+           (replaces && options->sync_revocations == REVOCATIONS_OVERWRITES);
 }
 
 static void note_change(struct life *life, const struct change *change)

@@ -99,35 +99,25 @@ void subject_close(struct subject *subject)
     store_destroy(&subject->store);
 }
 
-struct probe {
-    int64_t old_deadline_s;
-};
-
 /* Lets a flush take effect, and refuses all else, so that a look changes nothing. */
 static enum mutation_answer probe(void *context, const struct mutation *mutation,
                                   struct mutation_receipt *receipt)
 {
-    struct probe *self = context;
-
+    (void)context;
     *receipt = (struct mutation_receipt){.ticket = 0};
-    if (mutation->kind == MUTATION_FLUSH) {
-        return MUTATION_ACCEPTED;
-    }
-    self->old_deadline_s = mutation->old_deadline_s;
-    return MUTATION_REFUSED;
+    return mutation->kind == MUTATION_FLUSH ? MUTATION_ACCEPTED : MUTATION_REFUSED;
 }
 
 static void look_at_key(struct subject *subject, struct slice key, int64_t now_s,
                         struct key_state *state)
 {
-    struct probe seen = {.old_deadline_s = 0};
     const struct store_look look = {.key = key, .leaves_no_trace = true};
     struct store_reading reading;
     struct store_sight sight;
     struct store_outcome outcome;
 
     state->is_there = false;
-    store_on_mutation(subject->store, probe, &seen);
+    store_on_mutation(subject->store, probe, NULL);
     if (store_look_begin(subject->store, &look, now_s, &reading, &sight) == SESS_OK) {
         *state = (struct key_state){
             .is_there = true,
@@ -136,6 +126,7 @@ static void look_at_key(struct subject *subject, struct slice key, int64_t now_s
             .flags = reading.flags,
             .cas = reading.cas,
             .is_stale = sight.is_stale,
+            .deadline_s = state->deadline_s,
             .asked_s = state->asked_s,
             .held_until_s = state->held_until_s,
         };
@@ -143,7 +134,6 @@ static void look_at_key(struct subject *subject, struct slice key, int64_t now_s
         if (store_delete(subject->store, key, 0, now_s, &outcome) != SESS_REFUSED) {
             abort();
         }
-        state->deadline_s = seen.old_deadline_s;
     }
     store_on_mutation(subject->store, NULL, NULL);
 }
@@ -155,6 +145,7 @@ static void note_unseen(void *context, const struct store_image *image, struct v
     struct key_state *state = &picture->keys[oracle_number(image->key)];
 
     (void)block;
+    state->deadline_s = image->deadline_s;
     state->asked_s = image->marks.asked_s;
     state->held_until_s = image->marks.is_held ? image->deadline_s : 0;
 }

@@ -151,6 +151,10 @@ class RestoreTest(TransferCase):
         self.daemon.stop()
         self.daemon = self.start("--admin-listen", f"unix:{self.socket}", *args)
 
+    def read_all(self, client):
+        client.send_line(f"get plain empty large odd/%20!\xff own stale won {'k' * 250}")
+        return client.read_values()
+
     def told(self, restored=0, kept=0, expired=0, refused=0):
         return (f"{self.socket}: {restored} sessions restored; {kept} were there and stayed, {expired} had expired, "
                 f"{refused} were refused\n")
@@ -189,6 +193,18 @@ class RestoreTest(TransferCase):
         self.assertEqual(client.get("empty"), b"")
         client.send_line("gets own")
         self.assertEqual(client.read_values()["own"][1], 2**64 - 2)
+
+    def test_what_a_flush_ended_by_mistake_is_there_again(self):
+        client = self.store_each_kind(self.daemon)
+        before = self.read_all(client)
+        self.dump_all()
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.connect(self.socket)
+            admin.sendall(b"flush now\r\n")
+            self.assertEqual(admin.recv(100), b"OK\r\n")
+        self.assertEqual(self.read_all(client), {})
+        self.assertEqual(self.restore().stdout, self.told(restored=9))
+        self.assertEqual(self.read_all(client), before)
 
     def test_what_comes_later_has_later_ids(self):
         """A client that has an id of before the restore must not take another version for its own."""

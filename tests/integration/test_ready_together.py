@@ -136,6 +136,27 @@ class ReadyTogetherTest(IntegrationCase):
                 thread.join(60)
             self.assertIsNone(writers[0].get("evil"))
 
+    def test_values_that_wait_with_their_first_bytes_here(self):
+        """What came of one with its line is kept until there is room for it, and is no request, whatever it looks like."""
+        size, first = 250_000, 60_000
+        value = ("get" + " evil" * size)[:size]
+        with SessiondProcess(["--threads", "1", "--memory", "16m", "--max-value", "300k"]) as daemon:
+            writers = [self.connect(daemon, timeout_s=60) for _ in range(20)]
+            for number, writer in enumerate(writers):
+                writer.send(f"set k{number} 0 {LONG_S} {size}\r\n{value[:first]}")
+            with daemon.connect() as looker:
+                self.wait_until(lambda: list(looker.stats("conns").values()).count("conn_io_queue") >= 5,
+                                "some wait for room")
+            threads = [threading.Thread(target=writer.send, args=(f"{value[first:]}\r\n",)) for writer in writers]
+            for thread in threads:
+                thread.start()
+            for number, writer in enumerate(writers):
+                self.assertEqual(writer.read_line(), "STORED")
+                writer.expect_open()
+                self.assertEqual(writer.get(f"k{number}"), value.encode())
+            for thread in threads:
+                thread.join(60)
+
 
 if __name__ == "__main__":
     unittest.main()

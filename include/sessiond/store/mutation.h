@@ -36,7 +36,8 @@ struct mutation {
         deadline_s; /* SET: wall seconds, or STORE_NO_DEADLINE; FLUSH: see there; DELETE: when the
                                  key's hold ends, 0: it has none */
     int64_t old_deadline_s; /* of the live entry that was there, or one that is hidden in a grace
-                               (store/grace.h); 0 when there was none */
+                               (store/grace.h); of one on probation that which it was to get; 0 when
+                               there was none */
     int64_t
         now_s; /* the shard's time; of what was hidden the grace's mark; FLUSH: the latest of all
                       shards' */
@@ -53,6 +54,12 @@ struct mutation_receipt {
     bool is_revocation; /* by the journal's own rules, which are options of it */
 };
 
+/** SET: how long the key can live, since one on probation gets what was asked for with its next use. */
+static inline int64_t mutation_full_deadline(const struct mutation *mutation)
+{
+    return mutation->marks.asked_s != 0 ? mutation->marks.asked_s : mutation->deadline_s;
+}
+
 /** Whether a live key is gone, or dies earlier than before: a revocation by any rule. */
 static inline bool mutation_revokes(const struct mutation *mutation)
 {
@@ -60,7 +67,8 @@ static inline bool mutation_revokes(const struct mutation *mutation)
         return true;
     }
     return mutation->old_deadline_s != 0 &&
-           (mutation->kind == MUTATION_DELETE || mutation->deadline_s < mutation->old_deadline_s);
+           (mutation->kind == MUTATION_DELETE ||
+            mutation_full_deadline(mutation) < mutation->old_deadline_s);
 }
 
 typedef enum mutation_answer (*mutation_fn)(void *context, const struct mutation *mutation,

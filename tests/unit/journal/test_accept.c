@@ -47,6 +47,20 @@ static const struct {
      {.kind = MUTATION_SET, .old_deadline_s = NOW + MIN_LIFE - 1, .deadline_s = NOW + 1},
      false,
      false},
+    {"one on probation, stored once more",
+     {.kind = MUTATION_SET,
+      .old_deadline_s = NOW + 1000,
+      .deadline_s = NOW + 10,
+      .marks.asked_s = NOW + 1000},
+     false,
+     true},
+    {"one on probation, to end earlier",
+     {.kind = MUTATION_SET,
+      .old_deadline_s = NOW + 1000,
+      .deadline_s = NOW + 10,
+      .marks.asked_s = NOW + 999},
+     true,
+     true},
     {"the delete of nothing", {.kind = MUTATION_DELETE}, false, false},
     {"a flush", {.kind = MUTATION_FLUSH, .deadline_s = NOW}, true, true},
     {"a flush that is to come", {.kind = MUTATION_FLUSH, .deadline_s = NOW + 10}, true, true},
@@ -161,7 +175,8 @@ END_TEST
 static bool may_use_reserve(const struct mutation *mutation)
 {
     return mutation->kind == MUTATION_FLUSH ||
-           (mutation->old_deadline_s != 0 && mutation->deadline_s < mutation->old_deadline_s);
+           (mutation->old_deadline_s != 0 &&
+            mutation_full_deadline(mutation) < mutation->old_deadline_s);
 }
 
 static const enum fsync_choice modes[] = {FSYNC_ALWAYS, FSYNC_EVERYSEC, FSYNC_NEVER};

@@ -184,6 +184,30 @@ START_TEST(test_stop_with_release)
 }
 END_TEST
 
+/* Accepted just before the listeners closed, and taken up behind the others: it ends as those do, and holds up
+ * nobody until the stop's time is over. */
+START_TEST(test_one_that_comes_while_it_stops)
+{
+    int parked;
+    int idle;
+    int silent;
+
+    parking_open(&parking);
+    idle = parking_connect(&parking);
+    parked = parking_connect(&parking);
+    send_text(parked, SET);
+    expect_parked(&parking, 1);
+    worker_ask_stop(parking.worker, WORKER_STOP);
+    expect_end(idle);
+    silent = parking_connect(&parking);
+    expect_end(silent);
+    release();
+    expect_text(parked, "STORED\r\n");
+    expect_end(parked);
+    parking_close(&parking, WORKER_STOP);
+}
+END_TEST
+
 /* The journal has failed: nobody gets an answer. */
 START_TEST(test_abandon)
 {
@@ -205,4 +229,5 @@ END_TEST
 
 SUITE_MAIN("net/park_end", test_closed_for_memory, test_short_reply_finds_room,
            test_waiting_replies_are_charged, test_time_stands, test_client_gone, test_quit,
-           test_stop_timeout, test_stop_with_release, test_abandon)
+           test_stop_timeout, test_stop_with_release, test_one_that_comes_while_it_stops,
+           test_abandon)

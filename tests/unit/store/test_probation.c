@@ -110,7 +110,8 @@ END_TEST
 /* Uses KEY. */
 static void use_by(unsigned way)
 {
-    const struct store_look look = {.key = KEY};
+    const struct store_look look = {
+        .key = KEY, .vivifies = way == 2, .vivified = store_expiry_at(END_S)};
     const struct store_removal mark = {.key = KEY, .invalidates = true};
     struct store_reading reading;
     struct store_sight sight;
@@ -120,15 +121,16 @@ static void use_by(unsigned way)
         ck_assert_int_eq(fixture_look(&fixture, "key").status, SESS_OK);
         break;
     case 1:
+    case 2: /* it would make an entry, but there is one to read */
         ck_assert_int_eq(store_look_begin(fixture.store, &look, fixture.now_s, &reading, &sight),
                          SESS_OK);
         ck_assert(reading.has_changed);
         store_read_end(&reading);
         break;
-    case 2:
+    case 3:
         ck_assert_int_eq(fixture_write(&fixture, STORE_APPEND, "key", "!", 0), SESS_OK);
         break;
-    case 3:
+    case 4:
         ck_assert_int_eq(store_remove(fixture.store, &mark, fixture.now_s, &fixture.outcome),
                          SESS_OK);
         break;
@@ -138,7 +140,7 @@ static void use_by(unsigned way)
     }
 }
 
-enum { WAYS = 5 };
+enum { WAYS = 6 };
 
 START_TEST(the_next_use_gives_it_what_was_asked_for)
 {
@@ -148,7 +150,7 @@ START_TEST(the_next_use_gives_it_what_was_asked_for)
         use_by(way);
         assert_free(END_S);
         ck_assert_uint_eq(fixture.recorder.n_calls, 2);
-        ck_assert_int_eq(told()->old_deadline_s, SOON_S);
+        ck_assert_int_eq(told()->old_deadline_s, END_S);
         use_by(0);
         ck_assert_uint_eq(fixture.recorder.n_calls, 2);
         fixture.now_s = END_S - 1;
@@ -170,7 +172,7 @@ START_TEST(the_same_second_does_not_count)
     assert_on_probation(SOON_S, END_S);
     set("another value", END_S + 5);
     assert_on_probation(SOON_S, END_S + 5);
-    use_by(2);
+    use_by(3);
     assert_on_probation(SOON_S, END_S + 5);
     ck_assert_int_eq(fixture_touch(&fixture, "key", STORE_NO_DEADLINE), SESS_OK);
     assert_on_probation(SOON_S, STORE_NO_DEADLINE);
@@ -194,6 +196,9 @@ START_TEST(a_shorter_life_is_a_shorter_life)
     fixture_close(&fixture);
     open_new();
     ck_assert_int_eq(fixture_delete(&fixture, "key"), SESS_OK);
+    ck_assert_int_eq(told()->kind, MUTATION_DELETE);
+    ck_assert_msg(told()->old_deadline_s == END_S,
+                  "if it came back, its next use would give it that");
     inside_assert_bare(&fixture);
     fixture_close(&fixture);
 }

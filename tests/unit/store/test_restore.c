@@ -133,6 +133,29 @@ START_TEST(ids_go_on_above_it)
 }
 END_TEST
 
+/* What a flush ended by mistake is there again at once, whatever id it had; only a client's stays as it is. */
+START_TEST(a_flush_in_front_of_it_ends_nothing)
+{
+    const struct store_marks clients = {.is_clients_cas = true};
+
+    fixture_open(&fixture);
+    for (unsigned i = 0; i < 5; i++) {
+        ck_assert_int_eq(fixture_write(&fixture, STORE_SET, "key", "v", STORE_NO_DEADLINE),
+                         SESS_OK);
+    }
+    ck_assert_int_eq(fixture_flush(&fixture, 0), SESS_OK);
+    ck_assert_int_eq(restore("key", 5, (struct store_marks){0}, STORE_NO_DEADLINE), SESS_OK);
+    ck_assert_uint_eq(fixture.outcome.cas, 6);
+    ck_assert_uint_eq(fixture.recorder.last.mutation.cas, 6);
+    ck_assert_int_eq(restore("other", 3, clients, STORE_NO_DEADLINE), SESS_OK);
+    ck_assert_uint_eq(fixture.outcome.cas, 3);
+    (void)fixture_tick_all(&fixture);
+    ck_assert(fixture_holds(&fixture, "key", slice_from_text("restored")));
+    ck_assert(fixture_holds(&fixture, "other", slice_from_text("restored")));
+    fixture_close(&fixture);
+}
+END_TEST
+
 START_TEST(what_the_journal_refuses_is_not_restored)
 {
     fixture_open(&fixture);
@@ -150,4 +173,4 @@ END_TEST
 
 SUITE_MAIN("store/restore", it_has_all_that_it_had, it_replaces_nobody,
            it_does_not_come_back_from_the_dead, ids_go_on_above_it,
-           what_the_journal_refuses_is_not_restored)
+           a_flush_in_front_of_it_ends_nothing, what_the_journal_refuses_is_not_restored)
