@@ -346,7 +346,9 @@ const struct entry *index_fetch_entry(struct index *index, uint64_t hash)
 
 void index_fetch_value(const struct entry *entry)
 {
-    fetch_lines(entry, LINES_OF_KEY, LINES_OF_ENTRY);
+    if (entry != NULL) {
+        fetch_lines(entry, LINES_OF_KEY, LINES_OF_ENTRY);
+    }
 }
 
 void index_fetch_bucket(const struct index_bucket *piece)
