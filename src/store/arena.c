@@ -352,8 +352,7 @@ static void note_step(struct arena *arena, struct order *order, size_t from)
     }
     order->ahead_end = from + OPEN_STEP;
     order->open_size = larger(order->open_size, order->ahead_end);
-    budget_release(arena->budget,
-                   smaller(larger(used_size(order), from), order->ahead_end) - from);
+    budget_release(arena->budget, smaller(larger(used_size(order), from), order->ahead_end) - from);
 }
 
 bool arena_pack_next(struct arena *arena)
