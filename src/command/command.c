@@ -80,14 +80,24 @@ enum sess_status command_run(struct command_context *context, const struct reque
     return handlers[request->command->id](context, request, out);
 }
 
-uint64_t command_foresee(const struct command_context *context, const struct request *request)
+uint64_t command_hash(const struct command_context *context, const struct request *request)
 {
-    return store_fetch(context->shared->store, request->key);
+    return store_hash(context->shared->store, request->key);
 }
 
-void command_foresee_entry(const struct command_context *context, uint64_t hash)
+void command_foresee(const struct command_context *context, uint64_t hash)
 {
-    store_fetch_entry(context->shared->store, hash);
+    store_fetch(context->shared->store, hash);
+}
+
+const void *command_foresee_session(const struct command_context *context, uint64_t hash)
+{
+    return store_fetch_entry(context->shared->store, hash);
+}
+
+void command_foresee_value(const void *session)
+{
+    store_fetch_value(session);
 }
 
 void command_reject(struct command_context *context, const struct request *request,

@@ -35,43 +35,49 @@ enum connection_wait { WAIT_NONE, WAIT_COMMAND, WAIT_VALUE, WAIT_OUTPUT, WAIT_ID
 enum connection_state { CONNECTION_STATES(CONNECTION_STATE_ID) };
 #undef CONNECTION_STATE_ID
 
+/* What a turn touches stands together. */
 struct connection {
-    /* immutable */
-    struct loop *loop;
-    const struct net_address *listener; /* borrowed */
-    char peer[64];                      /* terminated: an address, or who is at a unix socket */
-
-    /* written by the owner, read by any thread that holds the loop's lock */
-    struct connection *next; /* all of the loop's */
-    struct connection *previous;
-    _Atomic enum connection_state state;
-    _Atomic int64_t last_command_ms; /* elapsed time; at first when it came */
+    struct loop *loop; /* immutable */
 
     /* the owner only */
     struct transport transport;
     struct connection *listed_next; /* in the list it is on, if any */
     struct connection *listed_previous;
     struct connection_list *listed; /* ready, replied, stalled, parked, or NULL */
-    struct event io;                /* readable, or writable while paused */
-    struct event timer;
+
+    /* written by the owner, read by any thread that holds the loop's lock */
+    _Atomic int64_t last_command_ms; /* elapsed time; at first when it came */
+    _Atomic enum connection_state state;
+
+    /* the owner only */
     enum connection_wait wait; /* what `timer` is armed for */
     struct parser parser;
     struct command_upload *upload;
-    struct buffer unread; /* input that is not run yet */
-    struct outgoing outgoing;
+    struct buffer unread;         /* input that is not run yet */
     struct stream *stream;        /* NULL, or what makes the rest of a reply: nothing else is run */
     struct store_tickets tickets; /* what its next reply waits for */
     size_t output_start;          /* of its part in the loop's output */
     size_t output_size;
-    size_t charged;       /* to the connections' budget, for unread and unsent bytes */
-    bool has_more;        /* unread may hold what can be run without reading */
-    bool is_stalled;      /* and that waits for memory or for the journal */
-    bool has_restored;    /* the log has told of it */
-    bool is_closing;      /* nothing is run any more */
-    bool is_drained;      /* all that the peer has sent is read */
-    bool is_writing;      /* `io` waits for the socket to take more */
+    size_t charged;    /* to the connections' budget, for unread and unsent bytes */
+    bool has_more;     /* unread may hold what can be run without reading */
+    bool is_stalled;   /* and that waits for memory or for the journal */
+    bool has_restored; /* the log has told of it */
+    bool is_closing;   /* nothing is run any more */
+    bool is_drained;   /* all that the peer has sent is read */
+    bool is_writing;   /* `io` waits for the socket to take more */
+    struct outgoing outgoing;
+    struct event io; /* readable, or writable while paused */
+    struct event timer;
     int in_kernel;        /* bytes sent but not taken by the peer when `timer` was armed */
     size_t farewell_size; /* bytes dropped since its last reply */
+
+    /* written by the owner, read by any thread that holds the loop's lock */
+    struct connection *next; /* all of the loop's */
+    struct connection *previous;
+
+    /* immutable */
+    const struct net_address *listener; /* borrowed */
+    char peer[64];                      /* terminated: an address, or who is at a unix socket */
 };
 
 /* An accepted connection on its way to its worker. */

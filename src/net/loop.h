@@ -46,7 +46,7 @@ struct loop {
     /* changing */
     struct command_context context;
     struct net_metrics metrics;
-    struct ahead_request ahead[AHEAD_MAX]; /* of the connection whose turn it is */
+    struct ahead_request ahead[AHEAD_MAX + AHEAD_VALUES]; /* of the connection whose turn it is */
     struct buffer output;           /* replies of this turn, of one connection after the other; all
                                        of its room is made at the start */
     struct connection_list ready;   /* have a turn next */

@@ -13,7 +13,7 @@ enum { ROUND_TURNS = 16 };
 struct round {
     struct turn turns[ROUND_TURNS];
     unsigned n_turns;
-    struct ahead_request requests[2 * AHEAD_MAX]; /* of all of them */
+    struct ahead_request requests[2 * AHEAD_MAX + AHEAD_VALUES]; /* of all of them */
     unsigned n_requests;
     size_t n_received; /* bytes in the loop's input */
 };

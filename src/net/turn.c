@@ -171,6 +171,7 @@ static enum step run_parsed(struct turn *turn, const struct ahead_request *reque
             put_back(turn, next);
             break;
         }
+        ahead_fetch_value(next);
         step = run_one(turn, next);
         turn->n_served += step == STEP_GO_ON;
         if (step == STEP_STALL && next->result == PARSE_REQUEST) {

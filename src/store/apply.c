@@ -217,7 +217,7 @@ static void look_ahead(struct store *store, const struct store_image *images, si
         index_fetch_split(&places[i].shard->index);
     }
     for (size_t i = 0; i < n_images; i++) {
-        index_fetch_entry(&places[i].shard->index, places[i].hash);
+        (void)index_fetch_entry(&places[i].shard->index, places[i].hash);
         index_fetch_split_entries(&places[i].shard->index);
     }
 }

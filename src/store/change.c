@@ -186,32 +186,36 @@ static struct cost cost_of_present(const struct change *change)
                                            .block = cost_of_block(entry_block(present))};
 }
 
-static size_t growth(size_t before, size_t after)
+/* By what `less` is less than `more`. */
+static void give_back(struct budget *budget, size_t more, size_t less)
 {
-    return after > before ? after - before : 0;
+    if (more > less) {
+        budget_release(budget, more - less);
+    }
 }
 
-/* Only growth is charged: a change that does not grow always fits. */
+/* Only growth is charged: a change that does not grow always fits. Nothing at all is not: workers share these accounts. */
 static enum sess_status charge(const struct change *change, struct cost before, struct cost after)
 {
     struct store *store = change->store;
 
-    if (!budget_charge_within(&store->held, growth(before.held, after.held), change->held_limit)) {
+    if (after.held > before.held &&
+        !budget_charge_within(&store->held, after.held - before.held, change->held_limit)) {
         return SESS_NO_MEMORY;
     }
     if (after.block > before.block &&
         !budget_charge(store->config.data, after.block - before.block)) {
-        budget_release(&store->held, growth(before.held, after.held));
+        give_back(&store->held, after.held, before.held);
         return SESS_LIMIT;
     }
     return SESS_OK;
 }
 
-/* Give back by what `less` is less than `more`. */
+/* The same of what a change costs. */
 static void uncharge(const struct change *change, struct cost more, struct cost less)
 {
-    budget_release(&change->store->held, growth(less.held, more.held));
-    budget_release(change->store->config.data, growth(less.block, more.block));
+    give_back(&change->store->held, more.held, less.held);
+    give_back(change->store->config.data, more.block, less.block);
 }
 
 static enum sess_status put_in_place(struct change *change, const struct entry_fields *fields)

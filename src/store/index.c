@@ -51,7 +51,7 @@ struct index_bucket *index_bucket_of(struct index *index, size_t number)
 {
     struct index_segments *segments = atomic_load_explicit(&index->segments, memory_order_acquire);
 
-    return &segments->at[number / index->segment_buckets][number % index->segment_buckets];
+    return &segments->at[number >> index->segment_bits][number & (index->segment_buckets - 1)];
 }
 
 static size_t home_number(const struct index *index, uint64_t hash)
@@ -122,11 +122,14 @@ static enum sess_status add_pieces(struct index *index, size_t limit)
 enum sess_status index_init(struct index *index, const struct hash_key *hash_key,
                             const struct prefixes *prefixes, const struct pages *pages)
 {
+    size_t segment_buckets = pages_size(pages) / sizeof(struct index_bucket);
+
     *index = (struct index){
         .hash_key = hash_key,
         .prefixes = prefixes,
         .pages = *pages,
-        .segment_buckets = pages_size(pages) / sizeof(struct index_bucket),
+        .segment_buckets = segment_buckets,
+        .segment_bits = (unsigned)__builtin_ctzl(segment_buckets),
         .round = BUCKETS_FIRST,
     };
     enum sess_status status = add_segment(index, SIZE_MAX);
@@ -300,9 +303,9 @@ void index_expect(struct index *index, size_t n_entries)
     }
 }
 
-static void fetch_lines(const struct entry *entry, size_t n_lines)
+static void fetch_lines(const struct entry *entry, size_t first, size_t end)
 {
-    for (size_t i = 0; i < n_lines; i++) {
+    for (size_t i = first; i < end; i++) {
         prefetch((const uint8_t *)entry + i * PREFETCH_LINE);
     }
 }
@@ -324,7 +327,7 @@ void index_fetch(struct index *index, uint64_t hash)
     }
 }
 
-void index_fetch_entry(struct index *index, uint64_t hash)
+const struct entry *index_fetch_entry(struct index *index, uint64_t hash)
 {
     const struct index_bucket *home = peek(index, hash);
     uint64_t tag = slot_make(hash, NULL);
@@ -334,9 +337,16 @@ void index_fetch_entry(struct index *index, uint64_t hash)
             atomic_load_explicit((const _Atomic uint64_t *)&home->slots[i], memory_order_relaxed);
 
         if (slot != 0 && (slot & ~ADDRESS_MASK) == tag) {
-            fetch_lines(index_entry(slot), LINES_OF_ENTRY);
+            fetch_lines(index_entry(slot), 0, LINES_OF_KEY);
+            return index_entry(slot);
         }
     }
+    return NULL;
+}
+
+void index_fetch_value(const struct entry *entry)
+{
+    fetch_lines(entry, LINES_OF_KEY, LINES_OF_ENTRY);
 }
 
 void index_fetch_split(struct index *index)
@@ -356,7 +366,7 @@ void index_fetch_split_entries(struct index *index)
     split = index_bucket_of(index, next_split(index));
     for (size_t i = 0; i < INDEX_BUCKET_SLOTS; i++) {
         if (split->slots[i] != 0) {
-            fetch_lines(index_entry(split->slots[i]), LINES_OF_KEY);
+            fetch_lines(index_entry(split->slots[i]), 0, LINES_OF_KEY);
         }
     }
 }

@@ -32,22 +32,25 @@ struct index_segments {
     struct index_bucket *at[];
 };
 
+/* What every look-up reads stands first, in one cache line. */
 struct index {
-    size_t segment_buckets; /* immutable: buckets in a page, a power of 2 */
-
     /* written under the lock, read by anyone */
     struct index_segments *_Atomic segments;
     _Atomic size_t n_buckets; /* home buckets in use */
     _Atomic size_t round;     /* home buckets when the running doubling began: a power of 2 */
 
-    /* under the lock */
-    size_t n_segments; /* allocated segments */
-    size_t n_entries;
-    struct index_bucket *spare;      /* overflow pieces for use, linked by `overflow` */
-    size_t n_pieces;                 /* overflow pieces, spare ones too */
-    struct pages pages;              /* of segments and pieces */
-    const struct hash_key *hash_key; /* borrowed */
+    /* immutable */
+    unsigned segment_bits;           /* of the number of a bucket in its page */
     const struct prefixes *prefixes; /* borrowed */
+    const struct hash_key *hash_key; /* borrowed */
+
+    /* under the lock */
+    size_t n_entries;
+    struct index_bucket *spare; /* overflow pieces for use, linked by `overflow` */
+    size_t n_segments;          /* allocated segments */
+    size_t n_pieces;            /* overflow pieces, spare ones too */
+    struct pages pages;         /* of segments and pieces */
+    size_t segment_buckets;     /* immutable: buckets in a page, 2 to the segment_bits */
 };
 
 /** returns OK | NO_MEMORY */
@@ -59,10 +62,13 @@ SESS_MUST_CHECK enum sess_status index_init(struct index *index, const struct ha
  *  not grow bucket by bucket then. */
 void index_expect(struct index *index, size_t n_entries);
 
-/** Hints for the processor that a key of this hash is about to be looked up: fetch its home bucket; and, a while later,
- *  its entry. Without the lock: what is fetched may be another one by now, or nothing. */
+/** Hints for the processor that a key of this hash is about to be looked up: fetch its home bucket; a while later, the
+ *  beginning of its entry, with the key; and the value, or much of it. Without the lock: what is fetched may be another one
+ *  by now, or nothing.
+ *  returns  the entry, for the last call and nothing else; NULL when there is none */
 void index_fetch(struct index *index, uint64_t hash);
-void index_fetch_entry(struct index *index, uint64_t hash);
+const struct entry *index_fetch_entry(struct index *index, uint64_t hash);
+void index_fetch_value(const struct entry *entry);
 
 /** The same for an insert, which may split a bucket: fetch that; and, a while later, the entries in it. */
 void index_fetch_split(struct index *index);

@@ -24,19 +24,20 @@ enum {
         1 << 20, /* of data in a shard at least, where there are more than the fewest */
 };
 
+/* What every look-up reads stands first, in two cache lines. */
 struct shard {
     alignas(64) pthread_mutex_t lock;
     /* under the lock */
-    struct heap heap;
-    struct index index;
-    int64_t now_s;     /* the latest time this shard was told; in a grace: the last one */
-    uint64_t next_cas; /* CAS ids need only be unique for a key, and a key stays in its shard */
+    int64_t now_s; /* the latest time this shard was told; in a grace: the last one */
     uint64_t
         flushed_below; /* >= 1; entries with lower CAS ids were flushed, or are holds: nobody sees them */
-    uint64_t n_flushes;  /* seen: of those with full CAS ids it decides (entry_is_flushed) */
-    size_t sweep_bucket; /* where the sweep after a flush goes on; index.n_buckets: done */
-    uint64_t ticket;     /* of the last change */
+    uint64_t n_flushes; /* seen: of those with full CAS ids it decides (entry_is_flushed) */
+    struct index index;
+    uint64_t next_cas; /* CAS ids need only be unique for a key, and a key stays in its shard */
+    uint64_t ticket;   /* of the last change */
     uint64_t revocation_ticket;
+    size_t sweep_bucket; /* where the sweep after a flush goes on; index.n_buckets: done */
+    struct heap heap;
     struct store_metrics metrics; /* written under the lock, read by anyone */
     struct timers timers;
     struct census census;

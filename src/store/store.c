@@ -160,15 +160,22 @@ void store_sum(void *store, uint64_t *totals)
     }
 }
 
-uint64_t store_fetch(struct store *store, struct slice key)
+uint64_t store_hash(const struct store *store, struct slice key)
 {
-    struct place place = shard_place(store, key, 0);
-
-    index_fetch(&place.shard->index, place.hash);
-    return place.hash;
+    return hash_bytes(&store->config.hash_key, key);
 }
 
-void store_fetch_entry(struct store *store, uint64_t hash)
+void store_fetch(struct store *store, uint64_t hash)
 {
-    index_fetch_entry(&shard_of(store, hash)->index, hash);
+    index_fetch(&shard_of(store, hash)->index, hash);
+}
+
+const void *store_fetch_entry(struct store *store, uint64_t hash)
+{
+    return index_fetch_entry(&shard_of(store, hash)->index, hash);
+}
+
+void store_fetch_value(const void *entry)
+{
+    index_fetch_value(entry);
 }

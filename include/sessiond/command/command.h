@@ -14,11 +14,15 @@
 SESS_MUST_CHECK enum sess_status command_run(struct command_context *context,
                                              const struct request *request, struct buffer *out);
 
-/** Hints that a request with a key will be run soon: fetch where its key is looked up; and, a while later, what is found
- *  there. Nothing depends on them.
- *  returns  a hash of the key, for the second call */
-uint64_t command_foresee(const struct command_context *context, const struct request *request);
-void command_foresee_entry(const struct command_context *context, uint64_t hash);
+/** The hash of a request's key, which it has: for the hints, and for the context when it is run. */
+uint64_t command_hash(const struct command_context *context, const struct request *request);
+
+/** Hints that a request whose key has this hash will be run soon: fetch where its key is looked up; a while later, the
+ *  session that is found there; and its value. Nothing depends on them.
+ *  returns  what the last one is to be told: nothing that may be looked at; or NULL, and there is nothing to fetch */
+void command_foresee(const struct command_context *context, uint64_t hash);
+const void *command_foresee_session(const struct command_context *context, uint64_t hash);
+void command_foresee_value(const void *session);
 
 /** Answer what the parser could not read (PARSE_ERROR). */
 void command_reject(struct command_context *context, const struct request *request,

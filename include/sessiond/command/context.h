@@ -45,7 +45,7 @@ struct command_context {
     const struct command_shared *shared;
     struct command_metrics metrics; /* the owner's thread writes */
     struct instant now;             /* of this turn */
-    uint64_t hash;    /* of the request's key as it was sent: what command_foresee answered, or 0 */
+    uint64_t hash;    /* of the request's key as it was sent: what command_hash answered, or 0 */
     const char *peer; /* of this connection, for the log; terminated, borrowed */
     bool is_admin;    /* it came by an admin listener */
     struct store_tickets tickets; /* what the replies so far must wait for; the caller zeroes it */

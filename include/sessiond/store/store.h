@@ -37,11 +37,16 @@ SESS_MUST_CHECK enum sess_status store_create(const struct store_config *config,
 /** Frees all entries, zeroed, and sets *store to NULL. No other call may be under way. */
 void store_destroy(struct store **store);
 
-/** Hints for the processor that a key will be looked up soon: fetch its bucket; and, a while later, its entry. They take
- *  no lock. returns the key's hash: for the second call, and for `hash` of the calls below, wherever a key goes; 0 there
- *  says that it is not known, and costs only time */
-uint64_t store_fetch(struct store *store, struct slice key);
-void store_fetch_entry(struct store *store, uint64_t hash);
+/** A key's hash: for the hints, and for `hash` of the calls below, wherever a key goes; 0 there says that it is not
+ *  known, and costs only time. */
+uint64_t store_hash(const struct store *store, struct slice key);
+
+/** Hints for the processor that a key of this hash will be looked up soon: fetch its bucket; a while later, its entry with
+ *  the key; and the value, or much of it. They take no lock.
+ *  returns  what the last one is to be told: nothing that may be looked at; or NULL, and there is nothing to fetch */
+void store_fetch(struct store *store, uint64_t hash);
+const void *store_fetch_entry(struct store *store, uint64_t hash);
+void store_fetch_value(const void *entry);
 
 /** Wired call: whom to ask before each change. Before the first change; NULL asks nobody. */
 void store_on_mutation(struct store *store, mutation_fn hook, void *context);

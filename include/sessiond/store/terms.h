@@ -89,7 +89,7 @@ enum store_mode {
 struct store_write {
     enum store_mode mode;
     struct slice key;           /* 1..STORE_KEY_MAX bytes */
-    uint64_t hash;              /* of the key, from store_fetch, or 0 */
+    uint64_t hash;              /* of the key, from store_hash, or 0 */
     struct slice value;         /* copied */
     uint32_t flags;             /* not used by APPEND, PREPEND */
     struct store_expiry expiry; /* not used by APPEND, PREPEND */

@@ -13,7 +13,7 @@ static struct command_context context;
 static struct parser parser;
 
 struct ahead {
-    struct ahead_request requests[AHEAD_MAX];
+    struct ahead_request requests[AHEAD_MAX + AHEAD_VALUES];
     unsigned n_requests;
 };
 
@@ -147,7 +147,7 @@ END_TEST
 
 static uint64_t hash_of(const char *key)
 {
-    return store_fetch(fixture.store, slice_from_text(key));
+    return store_hash(fixture.store, slice_from_text(key));
 }
 
 /* A hash of another key would look in another place, so nobody who was not fetched may have one. */

@@ -424,9 +424,11 @@ static void *be_busy(void *context)
         char text[24];
         struct slice name = slice_of(text, (size_t)snprintf(text, sizeof text, "shared-%u", key));
         int64_t now_s = atomic_load(self->now_s);
+        uint64_t hash = store_hash(self->store, name);
         struct store_outcome outcome;
 
-        store_fetch_entry(self->store, store_fetch(self->store, name));
+        store_fetch(self->store, hash);
+        store_fetch_value(store_fetch_entry(self->store, hash));
         switch (test_random_below(&self->random, 8)) {
         case 0:
         case 1:
