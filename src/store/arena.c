@@ -1,6 +1,6 @@
 /* Runs of pages. Not what stands in them. Threads: any; one mutex, never held during a system call but
- * the one that opens further addresses. Memory: the range, and a list of free runs for each size, which
- * lies in the range too. */
+ * those that open further addresses, and that give back what was taken ahead. Memory: the range, and a list
+ * of free runs for each size, which lies in the range too. */
 #include "arena.h"
 
 #include "poison.h"
@@ -28,6 +28,9 @@ struct order {
     size_t open_size; /* bytes of the runs' addresses that can be used */
     size_t free_size; /* bytes of `free` that can be used */
     bool is_filled;   /* what is opened gets its memory at once */
+    bool is_packed;   /* ... gets it ahead, in a large arena */
+    size_t ahead_at;  /* from here ... */
+    size_t ahead_end; /* ... to here it got it ahead: offsets of whole steps, up to open_size */
 };
 
 struct arena {
@@ -38,8 +41,23 @@ struct arena {
     unsigned n_orders;
 
     pthread_mutex_t lock;
+    /* under the lock */
     struct order orders[ARENA_ORDERS];
+    struct budget *budget; /* borrowed; of what is taken ahead */
+    size_t packed_size;    /* bytes of the packed orders' runs that have been taken at least once */
+    pthread_cond_t is_wanted;
+    bool has_ended; /* nothing is taken ahead any more */
 };
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 static size_t round_up(size_t size, size_t unit)
 {
@@ -117,6 +135,7 @@ enum sess_status arena_create(size_t memory, size_t largest, struct arena **out)
     (void)madvise(range, arena->range_size, MADV_NOHUGEPAGE);
     (void)madvise(range, arena->range_size, MADV_DONTDUMP);
     (void)pthread_mutex_init(&arena->lock, NULL);
+    (void)pthread_cond_init(&arena->is_wanted, NULL);
     *out = arena;
     return SESS_OK;
 }
@@ -132,6 +151,7 @@ void arena_destroy(struct arena **arena)
         memory_unpoison(order->start, order->n_fresh * order->run_size);
     }
     (void)munmap((*arena)->range, (*arena)->range_size);
+    (void)pthread_cond_destroy(&(*arena)->is_wanted);
     (void)pthread_mutex_destroy(&(*arena)->lock);
     free(*arena);
     *arena = NULL;
@@ -173,8 +193,43 @@ static void populate(struct order *order, size_t from)
     }
 }
 
+static size_t used_size(const struct order *order)
+{
+    return order->n_fresh * order->run_size;
+}
+
+/* Bytes that were taken ahead and that no run has yet. */
+static size_t ahead_size(const struct order *order)
+{
+    return order->ahead_end - smaller(larger(used_size(order), order->ahead_at), order->ahead_end);
+}
+
+/* Whether another step of it is to be taken ahead. */
+static bool is_short(const struct arena *arena, const struct order *order)
+{
+    return order->is_packed && !order->is_filled && arena->packed_size >= ARENA_PACK_FROM &&
+           ahead_size(order) + OPEN_STEP <= ARENA_PACK_AHEAD &&
+           order->open_size + OPEN_STEP <= order->n_runs * order->run_size &&
+           budget_used(arena->budget) + ARENA_PACK_ROOM <= arena->budget->limit;
+}
+
+/* The run behind the used ones was taken: its memory is charged by its user from now on. */
+static void note_fresh(struct arena *arena, struct order *order)
+{
+    size_t ahead = ahead_size(order);
+
+    order->n_fresh++;
+    if (order->is_packed) {
+        budget_release(arena->budget, ahead - ahead_size(order));
+        arena->packed_size += order->run_size;
+        if (is_short(arena, order)) {
+            (void)pthread_cond_signal(&arena->is_wanted);
+        }
+    }
+}
+
 /* Under the lock. */
-static bool take_fresh(struct order *order, size_t *number)
+static bool take_fresh(struct arena *arena, struct order *order, size_t *number)
 {
     size_t n = order->n_fresh + 1;
     size_t opened = order->open_size;
@@ -184,7 +239,8 @@ static bool take_fresh(struct order *order, size_t *number)
         return false;
     }
     populate(order, opened);
-    *number = order->n_fresh++;
+    *number = order->n_fresh;
+    note_fresh(arena, order);
     return true;
 }
 
@@ -201,7 +257,7 @@ void *arena_take(struct arena *arena, size_t size)
     if (order->n_free > 0) {
         number = order->free[--order->n_free];
     } else {
-        is_taken = take_fresh(order, &number);
+        is_taken = take_fresh(arena, order, &number);
     }
     (void)pthread_mutex_unlock(&arena->lock);
     if (!is_taken) {
@@ -241,7 +297,7 @@ void arena_end_fill(struct arena *arena)
     (void)pthread_mutex_lock(&arena->lock);
     for (unsigned i = 0; i < arena->n_orders; i++) {
         struct order *order = &arena->orders[i];
-        size_t used = order->n_fresh * order->run_size;
+        size_t used = used_size(order);
 
         if (order->is_filled) {
             order->is_filled = false;
@@ -250,4 +306,119 @@ void arena_end_fill(struct arena *arena)
         }
     }
     (void)pthread_mutex_unlock(&arena->lock);
+}
+
+void arena_pack(struct arena *arena, size_t size, struct budget *budget)
+{
+    struct order *order = order_of(arena, size);
+
+    (void)pthread_mutex_lock(&arena->lock);
+    arena->budget = budget;
+    if (order != NULL && order->run_size == size) {
+        order->is_packed = true;
+    }
+    (void)pthread_mutex_unlock(&arena->lock);
+}
+
+/* Under the lock. The order whose next step is charged now; NULL: none needs one. */
+static struct order *charge_step(struct arena *arena)
+{
+    for (unsigned i = 0; i < arena->n_orders; i++) {
+        if (is_short(arena, &arena->orders[i]) && budget_charge(arena->budget, OPEN_STEP)) {
+            return &arena->orders[i];
+        }
+    }
+    return NULL;
+}
+
+/* Without the lock: somebody may open these addresses meanwhile, and use them. So one page is asked for, which
+ * changes nothing that is there; the kernel gives a huge one for it where it can, and nothing more where it cannot. */
+static bool take_step(const struct arena *arena, uint8_t *start)
+{
+    bool is_taken = mprotect(start, OPEN_STEP, PROT_READ | PROT_WRITE) == 0 &&
+                    madvise(start, OPEN_STEP, MADV_HUGEPAGE) == 0 &&
+                    madvise(start, arena->page_size, MADV_POPULATE_WRITE) == 0;
+
+    /* What is given back of it must not be filled up again behind our back. */
+    (void)madvise(start, OPEN_STEP, MADV_NOHUGEPAGE);
+    return is_taken;
+}
+
+/* Under the lock. A step from `from` on was taken ahead; what runs have of it already, they have charged. */
+static void note_step(struct arena *arena, struct order *order, size_t from)
+{
+    if (order->ahead_end != from) {
+        order->ahead_at = from;
+    }
+    order->ahead_end = from + OPEN_STEP;
+    order->open_size = larger(order->open_size, order->ahead_end);
+    budget_release(arena->budget, smaller(larger(used_size(order), from), order->ahead_end) - from);
+}
+
+bool arena_pack_next(struct arena *arena)
+{
+    struct order *order = NULL;
+    size_t from = 0;
+    bool is_taken;
+
+    (void)pthread_mutex_lock(&arena->lock);
+    while (!arena->has_ended && (order = charge_step(arena)) == NULL) {
+        (void)pthread_cond_wait(&arena->is_wanted, &arena->lock);
+    }
+    if (arena->has_ended) {
+        (void)pthread_mutex_unlock(&arena->lock);
+        return false;
+    }
+    from = order->open_size;
+    (void)pthread_mutex_unlock(&arena->lock);
+    is_taken = take_step(arena, order->start + from);
+    (void)pthread_mutex_lock(&arena->lock);
+    if (is_taken) {
+        note_step(arena, order, from);
+    } else {
+        budget_release(arena->budget, OPEN_STEP);
+        arena->has_ended = true;
+    }
+    (void)pthread_mutex_unlock(&arena->lock);
+    return is_taken;
+}
+
+void arena_end_pack(struct arena *arena)
+{
+    (void)pthread_mutex_lock(&arena->lock);
+    arena->has_ended = true;
+    (void)pthread_cond_signal(&arena->is_wanted);
+    (void)pthread_mutex_unlock(&arena->lock);
+}
+
+size_t arena_ahead(struct arena *arena)
+{
+    size_t ahead = 0;
+
+    (void)pthread_mutex_lock(&arena->lock);
+    for (unsigned i = 0; i < arena->n_orders; i++) {
+        ahead += ahead_size(&arena->orders[i]);
+    }
+    (void)pthread_mutex_unlock(&arena->lock);
+    return ahead;
+}
+
+bool arena_give_ahead(struct arena *arena)
+{
+    size_t given = 0;
+
+    (void)pthread_mutex_lock(&arena->lock);
+    for (unsigned i = 0; i < arena->n_orders; i++) {
+        struct order *order = &arena->orders[i];
+        size_t ahead = ahead_size(order);
+
+        if (ahead > 0) {
+            (void)madvise(order->start + order->ahead_end - ahead, ahead, MADV_DONTNEED);
+            budget_release(arena->budget, ahead);
+            order->ahead_at = order->ahead_end;
+            given += ahead;
+        }
+    }
+    (void)pthread_mutex_unlock(&arena->lock);
+    return given > 0;
 }

@@ -70,7 +70,8 @@ static void add_shard(struct footprint_metrics *sum, struct shard *shard, size_t
 static uint64_t block_bytes(const struct store *store, const struct footprint_metrics *sum)
 {
     uint64_t others = metric_read(&sum->index_bytes) + metric_read(&sum->timer_bytes) +
-                      metric_read(&sum->heap_bytes) + metric_read(&sum->unfilled_bytes);
+                      metric_read(&sum->heap_bytes) + metric_read(&sum->unfilled_bytes) +
+                      metric_read(&sum->ahead_bytes);
     uint64_t charged = budget_used(store->config.data);
 
     return charged > others ? charged - others : 0;
@@ -89,6 +90,7 @@ void store_report_footprint(void *store, struct report *report)
         add_shard(&sum, shard, arena_page_size(self->arena));
         (void)pthread_mutex_unlock(&shard->lock);
     }
+    metric_add(&sum.ahead_bytes, arena_ahead(self->arena));
     metric_add(&sum.block_bytes, block_bytes(self, &sum));
     metric_sum(&footprint_table, &sum, totals);
     metric_report(&footprint_table, totals, report);

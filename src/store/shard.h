@@ -8,6 +8,7 @@
 #include "forecast.h"
 #include "heap.h"
 #include "index.h"
+#include "packer.h"
 #include "sessiond/store/metrics.h"
 #include "sessiond/store/mutation.h"
 #include "sessiond/store/terms.h"
@@ -68,6 +69,7 @@ struct store {
     _Atomic unsigned gather_next;     /* the shard where the next store_gather begins */
     struct forecast forecast;
     struct prefixes prefixes;
+    struct packer packer;
 
     struct shard shards[];
 };

@@ -44,6 +44,8 @@ static enum sess_status store_init(struct store *store)
     }
     store->page_size =
         larger(heap_page_size(data / store->n_shards), arena_page_size(store->arena));
+    arena_pack(store->arena, store->page_size, store->config.data);
+    arena_pack(store->arena, arena_page_size(store->arena), store->config.data);
     store->inline_max = smaller(STORE_COPY_MAX, store->page_size / HEAP_PLACES_MIN);
     /* What is free in the open pages of one shard is of no use to another. */
     budget_init(
@@ -53,6 +55,9 @@ static enum sess_status store_init(struct store *store)
         store->held.limit - smaller(store->held.limit, data / RESERVE_SHARE * RESERVE_PARTS);
     for (size_t i = 0; status == SESS_OK && i < store->n_shards; i++) {
         status = shard_init(&store->shards[i], store);
+    }
+    if (data > ARENA_PACK_FROM) {
+        packer_start(&store->packer, store->arena);
     }
     return status == SESS_OK
                ? forecast_init(&store->forecast, store->config.now_s, budget_used(&store->held))
@@ -122,6 +127,7 @@ void store_destroy(struct store **store)
     if (*store == NULL) {
         return;
     }
+    packer_stop(&(*store)->packer);
     for (size_t i = 0; i < (*store)->n_shards; i++) {
         struct shard *shard = &(*store)->shards[i];
 

@@ -188,6 +188,9 @@ bool tick_helps(struct store *store, int64_t now_s, enum sess_status status, uns
     if (tries >= GATHER_TRIES) {
         return false;
     }
+    if (status == SESS_LIMIT && arena_give_ahead(store->arena)) {
+        return true;
+    }
     if (status == SESS_LIMIT) {
         return gather(store, now_s, store->n_shards, GATHER_ALL_STEPS);
     }

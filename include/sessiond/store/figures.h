@@ -22,7 +22,9 @@ extern const struct metric_table store_index_metric_table;
     X(index_bytes, GAUGE, "bytes of the index")                                                    \
     X(timer_bytes, GAUGE, "bytes of the timers' records")                                          \
     X(heap_bytes, GAUGE, "bytes of the pages that sessions stand in, as far as they were filled")  \
-    X(unfilled_bytes, GAUGE, "bytes of these pages that nothing has stood in yet: no memory")      \
+    X(unfilled_bytes, GAUGE,                                                                       \
+      "bytes of these pages that nothing has stood in yet: no memory, but in huge pages")          \
+    X(ahead_bytes, GAUGE, "bytes that a large store has taken ahead for the pages to come")        \
     X(place_bytes, GAUGE,                                                                          \
       "bytes of the sessions in them: headers, keys, values, and up to 7 more")                    \
     X(header_bytes, GAUGE, "bytes of the headers, but for flags and the like that a few have")     \

@@ -10,6 +10,7 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static inline struct shard *inside_shard(struct store *store, struct slice key)
 {
@@ -23,6 +24,27 @@ static inline struct entry *inside_entry(struct store *store, struct slice key)
         index_find(&inside_shard(store, key)->index, hash_bytes(&store->config.hash_key, key), key);
 
     return slot == NULL ? NULL : index_entry(*slot);
+}
+
+/** Let the arena be one in which memory is taken ahead, by pages that nothing uses and nobody is charged for. */
+static inline void inside_grow_arena(struct store *store)
+{
+    for (size_t taken = 0; taken < ARENA_PACK_FROM; taken += store->page_size) {
+        if (arena_take(store->arena, store->page_size) == NULL) {
+            ck_abort_msg("the arena has no more pages");
+        }
+    }
+}
+
+/** Wait until so much is taken ahead: the thread has its time for that. */
+static inline void inside_wait_for_ahead(struct arena *arena, size_t bytes)
+{
+    enum { LOOK_US = 100, LOOKS_MAX = 200000 };
+
+    for (unsigned i = 0; i < LOOKS_MAX && arena_ahead(arena) != bytes; i++) {
+        (void)usleep(LOOK_US);
+    }
+    ck_assert_uint_eq(arena_ahead(arena), bytes);
 }
 
 /** Bytes that the indexes of all shards take. */

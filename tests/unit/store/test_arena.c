@@ -2,16 +2,15 @@
 #include "arena.h"
 
 #include "faults.h"
+#include "mapping.h"
 #include "suite_main.h"
 #include "test_random.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { MEMORY = 64 << 20, LARGEST = 1 << 20, OPEN_STEP = 1 << 21 };
@@ -129,21 +128,6 @@ START_TEST(test_zeroed_again)
 }
 END_TEST
 
-/* Bytes of a run that are in memory, as the kernel says. */
-static size_t resident(uint8_t *run, size_t size)
-{
-    unsigned char *pages = calloc(size / page, 1);
-    size_t bytes = 0;
-
-    ck_assert_ptr_nonnull(pages);
-    ck_assert_int_eq(mincore(run, size, pages), 0);
-    for (size_t i = 0; i < size / page; i++) {
-        bytes += (pages[i] & 1) * page;
-    }
-    free(pages);
-    return bytes;
-}
-
 /* What is taken costs no memory before it is used, and none after it was given back. */
 START_TEST(test_memory_goes_back)
 {
@@ -152,11 +136,11 @@ START_TEST(test_memory_goes_back)
 
     open_arena(LARGE, LARGE);
     run = arena_take(arena, LARGE);
-    ck_assert_uint_eq(resident(run, LARGE), 0);
+    ck_assert_uint_eq(mapping_resident(run, LARGE), 0);
     memset(run, 'x', LARGE);
-    ck_assert_uint_eq(resident(run, LARGE), LARGE);
+    ck_assert_uint_eq(mapping_resident(run, LARGE), LARGE);
     arena_give(arena, run, LARGE);
-    ck_assert_uint_eq(resident(run, LARGE), 0);
+    ck_assert_uint_eq(mapping_resident(run, LARGE), 0);
     arena_destroy(&arena);
 }
 END_TEST
@@ -175,48 +159,25 @@ START_TEST(test_fill)
     first = arena_take(arena, RUN);
     arena_fill(arena, RUN);
     for (size_t taken = RUN; taken <= ARENA_FILL_FROM; taken += RUN) {
-        ck_assert_uint_eq(resident(first, taken), 0);
+        ck_assert_uint_eq(mapping_resident(first, taken), 0);
         last = arena_take(arena, RUN);
     }
     ck_assert_ptr_eq(last, first + ARENA_FILL_FROM);
-    ck_assert_uint_eq(resident(last, OPEN_STEP), OPEN_STEP);
+    ck_assert_uint_eq(mapping_resident(last, OPEN_STEP), OPEN_STEP);
     ck_assert_ptr_eq(arena_take(arena, RUN), last + RUN);
     ck_assert(is_zero(last, 2 * RUN));
     memset(last, 'x', 2 * RUN);
     arena_end_fill(arena);
-    ck_assert_uint_eq(resident(last, OPEN_STEP), 2 * RUN);
+    ck_assert_uint_eq(mapping_resident(last, OPEN_STEP), 2 * RUN);
     ck_assert_uint_eq(last[2 * RUN - 1], 'x');
     for (uint8_t *run = last; run < first + SPACE; run += RUN) {
         last = arena_take(arena, RUN);
     }
-    ck_assert_uint_eq(resident(last, RUN), 0);
+    ck_assert_uint_eq(mapping_resident(last, RUN), 0);
     ck_assert(is_zero(last, RUN));
     arena_destroy(&arena);
 }
 END_TEST
-
-/* The flags that the kernel shows of the mapping that an address is in. */
-static bool mapping_has_flag(const void *address, const char *flag)
-{
-    FILE *file = fopen("/proc/self/smaps", "r");
-    char line[512];
-    bool is_there = false;
-    bool has_flag = false;
-
-    ck_assert_ptr_nonnull(file);
-    while (fgets(line, sizeof line, file) != NULL) {
-        unsigned long start;
-        unsigned long end;
-
-        if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
-            is_there = (uintptr_t)address >= start && (uintptr_t)address < end;
-        } else if (is_there && strncmp(line, "VmFlags:", 8) == 0) {
-            has_flag = strstr(line, flag) != NULL;
-        }
-    }
-    (void)fclose(file);
-    return has_flag;
-}
 
 /* Sessions are not in core dumps. */
 START_TEST(test_left_out_of_dumps)

@@ -442,6 +442,22 @@ START_TEST(test_footprint)
 }
 END_TEST
 
+/* What is taken ahead is told apart from what holds something. */
+START_TEST(test_footprint_ahead)
+{
+    fixture_open(&fixture);
+    ask(store_report_footprint);
+    ck_assert_uint_eq(figure("ahead_bytes"), 0);
+    inside_grow_arena(fixture.store);
+    inside_wait_for_ahead(fixture.store->arena, (size_t)2 * ARENA_PACK_AHEAD);
+    ask(store_report_footprint);
+    ck_assert_uint_eq(figure("ahead_bytes"), 2 * ARENA_PACK_AHEAD);
+    ck_assert_uint_eq(figure("block_bytes"), 0);
+    report_release(&report);
+    fixture_close(&fixture);
+}
+END_TEST
+
 /* What keys share is missing in their places. */
 START_TEST(test_shared_bytes)
 {
@@ -487,5 +503,5 @@ END_TEST
 
 SUITE_MAIN("store/figures", test_empty, test_sizes_follow_entries, test_session_sizes,
            test_remaining, test_never_renewed, test_dead_do_not_count, test_ages, test_estimate,
-           test_shards, test_shards_as_told, test_time_to_full, test_footprint, test_shared_bytes,
-           test_index)
+           test_shards, test_shards_as_told, test_time_to_full, test_footprint,
+           test_footprint_ahead, test_shared_bytes, test_index)
